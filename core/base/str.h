@@ -1,0 +1,32 @@
+// str.h - a growing text. Appending never reports failure: running out of memory is remembered in `failed`
+// and reported once, by ra_str_take. The text is always terminated by a zero byte.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+typedef struct ra_str {
+  char *ptr;
+  size_t len;
+  size_t cap;
+  bool failed;
+} ra_str;
+
+void ra_str_init(ra_str *str);
+void ra_str_deinit(ra_str *str);
+void ra_str_add(ra_str *str, const char *text);                 // a C string
+void ra_str_add_bytes(ra_str *str, const void *bytes, size_t n);
+void ra_str_add_char(ra_str *str, char c);
+void ra_str_addf(ra_str *str, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// `"text"` with JSON escapes; bytes that are not UTF-8 become U+FFFD.
+void ra_str_add_json(ra_str *str, const char *text);
+void ra_str_add_json_bytes(ra_str *str, const char *text, size_t n);
+// The shortest decimal text that reads back as the same double; `null` for NaN and infinities.
+void ra_str_add_double(ra_str *str, double value);
+// The shortest decimal text that reads back as the same float; `null` for NaN and infinities.
+void ra_str_add_float(ra_str *str, float value);
+void ra_str_add_int(ra_str *str, int64_t value);
+// Hands the bytes over as a buffer and leaves the text empty.
+int ra_str_take(ra_str *str, ra_buf **out, ra_err *err);
