@@ -1,0 +1,44 @@
+// codec.h - bytes to bytes: decompression, filters, checksums. A decoded size is always known before decoding (shape
+// × dtype); a codec that gives another size is an error. No state, any thread.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+typedef enum ra_codec_id {
+  RA_CODEC_DEFLATE,  // zlib stream (RFC 1950)
+  RA_CODEC_GZIP,     // RFC 1952
+  RA_CODEC_ZSTD,
+  RA_CODEC_BLOSC,       // container of c-blosc 1
+  RA_CODEC_LZ4,         // numcodecs: 4 bytes of size, then a block
+  RA_CODEC_BZ2,
+  RA_CODEC_SHUFFLE,     // HDF5's and numcodecs': bytes of `element` sized items transposed
+  RA_CODEC_FLETCHER32,  // HDF5's: 4 bytes behind
+  RA_CODEC_CRC32C,      // Zarr's: 4 bytes behind
+  RA_CODEC_LZW,         // TIFF's
+  RA_CODEC_PACKBITS,    // TIFF's
+} ra_codec_id;
+
+typedef struct ra_codec {
+  ra_codec_id id;
+  int level;         // encoding: compression level, 0 for the codec's default
+  unsigned element;  // shuffle, blosc: bytes an item
+  int shuffle;       // blosc encoding: 0 none, 1 byte, 2 bit
+  char inner[12];    // blosc encoding: "lz4", "zstd", …
+} ra_codec;
+
+const char *ra_codec_name(ra_codec_id id);
+// chain[0] was applied first when encoding; decoding walks it backwards. dst gets exactly dst_size bytes.
+int ra_codec_decode(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
+                    uint8_t *dst, size_t dst_size, ra_err *err);
+int ra_codec_encode(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
+                    ra_buf **out, ra_err *err);
+
+uint32_t ra_crc32c(uint32_t crc, const void *data, size_t size);
+// TIFF predictors over rows of `width` pixels of `samples` interleaved samples, in place; native byte order.
+// 2: horizontal differences of integers; 3: floating point (TIFF Technical Note 3).
+int ra_predictor_encode(int predictor, uint8_t *rows, size_t width, size_t height, size_t samples,
+                        unsigned sample_size, ra_err *err);
+int ra_predictor_decode(int predictor, uint8_t *rows, size_t width, size_t height, size_t samples,
+                        unsigned sample_size, ra_err *err);

@@ -1,0 +1,69 @@
+// cog.h - our own Cloud Optimized GeoTIFF: writer (whole file in memory) and reader (header from bytes, blocks one by
+// one). No IO. Layout as GDAL's COG driver (contracts.md §8): ghost area, IFDs first, overviews smallest first.
+#pragma once
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "geo/crs.h"
+#include "raster/dtype.h"
+#include "raster/grid.h"
+
+typedef enum ra_cog_compress { RA_COG_ZSTD, RA_COG_DEFLATE, RA_COG_NONE } ra_cog_compress;
+
+typedef struct ra_cog_spec {
+  ra_grid grid;       // north-up: gt[1] > 0, gt[5] < 0
+  const ra_crs *crs;  // may be NULL, and has no keys where GeoTIFF can't say it
+  ra_dtype dtype;
+  unsigned bands;
+  const char *const *band_names;  // descriptions; NULL or one each
+  double scale, offset;           // of all bands (GDAL_METADATA); 1, 0: none
+  const char *unit;               // "" or NULL: none
+  bool has_nodata;
+  double nodata;     // stored value; NaN is fine
+  bool categorical;  // overviews by mode instead of average
+  ra_cog_compress compress;
+  int level;       // 0: default (zstd 1, deflate 6)
+  unsigned block;  // 0: 256
+} ra_cog_spec;
+
+// pixels: [bands][height][width] stored cells, planar. The result passes rio-cogeo strict and GDAL's validator.
+// STATISTICS_* of each band are computed here, over valid stored cells.
+int ra_cog_write(const ra_cog_spec *spec, const void *pixels, ra_buf **out, ra_err *err);
+
+typedef struct ra_cog ra_cog;  // a parsed header: immutable, refcounted, any thread
+
+typedef struct ra_cog_level {
+  uint32_t width, height;  // pixels
+  uint32_t block_width, block_height;
+  uint32_t across, down;  // blocks
+} ra_cog_level;
+
+typedef struct ra_cog_info {
+  ra_grid grid;
+  ra_dtype dtype;
+  unsigned bands;
+  bool planar;  // a block holds one band; else all bands interleaved by pixel
+  bool has_nodata;
+  double nodata;
+  double scale, offset;
+  int epsg;  // 0: see keys
+  ra_geokeys keys;
+} ra_cog_info;
+
+// Parses the first bytes of a file of file_size bytes. When they don't reach: RA_OK with *out NULL and *need the
+// number of leading bytes wanted (at most 16 MiB; more is RA_E_CORRUPT).
+int ra_cog_parse(const uint8_t *head, size_t size, uint64_t file_size, ra_cog **out, size_t *need,
+                 ra_err *err);
+ra_cog *ra_cog_ref(ra_cog *cog);
+void ra_cog_unref(ra_cog *cog);
+size_t ra_cog_memory(const ra_cog *cog);  // bytes it holds, for cache accounting
+const ra_cog_info *ra_cog_get_info(const ra_cog *cog);
+size_t ra_cog_level_count(const ra_cog *cog);                            // 1 + overviews
+const ra_cog_level *ra_cog_get_level(const ra_cog *cog, size_t level);  // 0: full resolution
+// Where a block's bytes lie; *size 0: sparse (all nodata). band 0-based (ignored unless planar).
+int ra_cog_block_range(const ra_cog *cog, size_t level, unsigned band, uint32_t column,
+                       uint32_t row, uint64_t *offset, uint64_t *size, ra_err *err);
+// Decodes a block into block_width × block_height stored cells (times bands unless planar); cells past the image's
+// edge are there but meaningless. packed NULL: a sparse block, filled with nodata.
+int ra_cog_block_decode(const ra_cog *cog, size_t level, const uint8_t *packed, size_t packed_size,
+                        void *cells, ra_err *err);

@@ -1,0 +1,111 @@
+// dataset.h - one published dataset: the catalog row's body, parsed once into tables that planning, tiles, series and
+// STAC items read. Immutable, refcounted, any thread. The JSON form is described at ra_dataset_parse in dataset.c and
+// written by ingest/.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/caltime.h"
+#include "base/str.h"
+#include "geo/crs.h"
+#include "raster/dtype.h"
+#include "raster/grid.h"
+#include "raster/packing.h"
+
+typedef struct ra_dataset ra_dataset;
+
+typedef struct ra_dataset_grid {
+  const char *id;
+  const char *x_dim, *y_dim;            // dimension names in the source
+  ra_grid grid;                         // of the map layout (COG): north-up, rotated to -180..180 where global
+  ra_crs *crs;
+  int64_t native_width, native_height;  // of the Zarr
+  bool x_reversed, y_reversed;          // the Zarr's cells run against the COG's
+  int64_t roll;                         // Zarr column (after x_reversed) that stands in COG column 0
+  double bbox[4];
+  const char *geometry;                 // GeoJSON text
+} ra_dataset_grid;
+
+typedef struct ra_dataset_axis {  // a time axis
+  const char *id, *name;
+  ra_calendar calendar;
+  size_t count;
+  const int64_t *ms;  // instants in the axis's own calendar (base/caltime.h); RA_TIME_NONE: missing
+} ra_dataset_axis;
+
+typedef struct ra_dataset_extra {  // an extra dimension: level, member, …
+  const char *name;
+  unsigned dim;  // its place in the variable's dims
+  size_t size;
+  const double *values;  // coordinate values, or NULL: addressed by index
+  const char *units;     // ""
+  bool vertical;
+} ra_dataset_extra;
+
+enum { RA_DATASET_DIMS = 8 };
+
+typedef struct ra_dataset_variable {
+  const char *name;                               // "t2m", "group/t2m"
+  const char *long_name, *standard_name, *units;  // "" when absent
+  const ra_dataset_grid *grid;                    // NULL: not on a map grid
+  const ra_dataset_axis *axis;                    // NULL: no time
+  int axis_index;                                 // -1
+  unsigned ndim;
+  uint64_t shape[RA_DATASET_DIMS];
+  int time_dim, y_dim, x_dim;  // -1: none
+  unsigned extra_count;
+  const ra_dataset_extra *extra;  // in dims order
+  ra_dtype dtype;
+  ra_packing packing;  // of the Zarr (source) cells
+  bool has_nodata;
+  double nodata;  // the COG's one nodata
+  bool categorical, mappable;
+  unsigned bands;                         // of a COG: product of the extra sizes
+  double minimum, maximum, mean, stddev;  // of decoded values; NaN when unknown
+  double p2, p98;
+  uint64_t valid_count;
+} ra_dataset_variable;
+
+int ra_dataset_parse(const char *json, size_t size, ra_dataset **out, ra_err *err);
+ra_dataset *ra_dataset_ref(ra_dataset *dataset);
+void ra_dataset_unref(ra_dataset *dataset);
+size_t ra_dataset_memory(const ra_dataset *dataset);
+
+const char *ra_dataset_collection(const ra_dataset *dataset);
+const char *ra_dataset_id(const ra_dataset *dataset);
+const char *ra_dataset_version(const ra_dataset *dataset);
+const char *ra_dataset_body(const ra_dataset *dataset, size_t *size);  // the JSON it was made from
+size_t ra_dataset_grid_count(const ra_dataset *dataset);
+const ra_dataset_grid *ra_dataset_get_grid(const ra_dataset *dataset, size_t i);
+size_t ra_dataset_axis_count(const ra_dataset *dataset);
+const ra_dataset_axis *ra_dataset_get_axis(const ra_dataset *dataset, size_t i);
+size_t ra_dataset_variable_count(const ra_dataset *dataset);
+const ra_dataset_variable *ra_dataset_get_variable(const ra_dataset *dataset, size_t i);
+const ra_dataset_variable *ra_dataset_find_variable(const ra_dataset *dataset, const char *name);  // NULL
+
+// Items: the distinct times of all axes, in ISO time order (steps that share a time in one axis are items of their
+// own); one item when there is no time at all.
+typedef struct ra_dataset_item {
+  int64_t iso_ms;               // the nearest valid ISO instant; RA_TIME_NONE: no time
+  int64_t true_ms;              // in the axis's own calendar
+  const ra_dataset_axis *axis;  // the first axis that has it; NULL: no time
+  size_t step;                  // its index there
+  unsigned ordinal;             // 1; 2, 3 … for repeated times
+} ra_dataset_item;
+size_t ra_dataset_item_count(const ra_dataset *dataset);
+const ra_dataset_item *ra_dataset_get_item(const ra_dataset *dataset, size_t i);
+// The first item with iso_ms >= ms.
+size_t ra_dataset_item_lower(const ra_dataset *dataset, int64_t ms);
+// "<dataset>_<yyyymmddThhmmssZ>" in the data's own calendar, "_2" for the second of a repeated time; the dataset's id
+// alone when it has no time.
+void ra_dataset_item_id(const ra_dataset *dataset, size_t i, ra_str *out);
+bool ra_dataset_find_item(const ra_dataset *dataset, const char *item_id, size_t *i);
+
+// The step's label in paths: "20200101T060000Z", "…_2" when repeated, "static" without time.
+void ra_dataset_step_label(const ra_dataset_axis *axis, size_t step, ra_str *out);
+// Store keys. "<collection>/<dataset>/<version>/<variable>/<label>.tif"
+void ra_dataset_cog_key(const ra_dataset *dataset, const ra_dataset_variable *variable, size_t step,
+                        ra_str *out);
+// "<collection>/<dataset>/<version>/data.zarr/<array>" (array "" for the root)
+void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *out);

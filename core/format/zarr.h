@@ -1,0 +1,75 @@
+// zarr.h - our own Zarr v3 with sharding: metadata text, shard bytes, and a reader that fetches exactly the inner
+// chunks it needs through a ra_reader. (contracts.md §7)
+#pragma once
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/cancel.h"
+#include "base/reader.h"
+#include "base/str.h"
+#include "base/timing.h"
+#include "raster/dtype.h"
+
+enum { RA_ZARR_DIMS = 16 };
+
+typedef struct ra_zarr_spec {
+  const char *name;  // path below the store's root ("group/t2m")
+  ra_dtype dtype;
+  unsigned ndim;  // 0: a scalar
+  uint64_t shape[RA_ZARR_DIMS];
+  uint64_t chunk[RA_ZARR_DIMS];  // inner chunks (what is read at once)
+  uint64_t shard[RA_ZARR_DIMS];  // multiples of chunk; without sharding equal to chunk
+  bool sharded;
+  const char *dimension_names[RA_ZARR_DIMS];
+  bool has_fill;           // fill_value is `fill` (floats; NaN is fine) or fill_int (integers, exact); else 0
+  double fill;
+  int64_t fill_int;
+  const char *attributes;  // the inside of a JSON object ("\"units\":\"K\",…") or ""
+  int level;               // zstd level of inner chunks; 0: 1
+} ra_zarr_spec;
+
+// Time-shaped chunks (data.md §1): up to 4,096 steps long, square in cells, about 96 KiB raw; shard ≤ 64 MiB raw.
+// time_dim -1: none. y_dim/x_dim -1: a 1-D or scalar array (one chunk, no sharding). Extra dimensions: 1 a chunk.
+void ra_zarr_plan(ra_zarr_spec *spec, int time_dim, int y_dim, int x_dim);
+
+// The array's zarr.json.
+int ra_zarr_array_json(const ra_zarr_spec *spec, ra_str *out, ra_err *err);
+// The group's zarr.json. attributes: inside of a JSON object. With arrays (count > 0) it holds consolidated metadata;
+// texts[i] is the zarr.json of paths[i] (subgroups included).
+int ra_zarr_group_json(const char *attributes, const char *const *paths, const char *const *texts,
+                       size_t count, ra_str *out, ra_err *err);
+
+// Number of shards (or chunks) along each dimension; their product in *count.
+int ra_zarr_shard_grid(const ra_zarr_spec *spec, uint64_t grid[RA_ZARR_DIMS], uint64_t *count,
+                       ra_err *err);
+// "c/0/1/2" of a shard, below the array's path.
+void ra_zarr_shard_key(const ra_zarr_spec *spec, const uint64_t *shard, ra_str *out);
+// Encodes one shard. cells: the shard's part that lies inside the array, C order, with the given strides in *cells* a
+// dimension (so that a shard can be cut out of a larger block without a copy). Chunks that are all fill are left out;
+// a shard with none gives *out NULL. Any thread.
+int ra_zarr_shard_encode(const ra_zarr_spec *spec, const uint64_t *shard, const void *cells,
+                         const int64_t *strides, ra_buf **out, ra_err *err);
+
+typedef struct ra_zarr_array ra_zarr_array;  // parsed metadata and a few shard indexes: refcounted, any thread
+
+typedef struct ra_zarr_info {
+  ra_dtype dtype;
+  unsigned ndim;
+  uint64_t shape[RA_ZARR_DIMS];
+  uint64_t chunk[RA_ZARR_DIMS];
+  uint64_t shard[RA_ZARR_DIMS];
+} ra_zarr_info;
+
+int ra_zarr_array_parse(const char *json, size_t size, ra_zarr_array **out, ra_err *err);
+ra_zarr_array *ra_zarr_array_ref(ra_zarr_array *array);
+void ra_zarr_array_unref(ra_zarr_array *array);
+size_t ra_zarr_array_memory(const ra_zarr_array *array);
+const ra_zarr_info *ra_zarr_array_info(const ra_zarr_array *array);
+// How many inner chunks, and how many raw bytes of them, a region touches: the cost known before reading.
+int ra_zarr_cost(const ra_zarr_array *array, const uint64_t *start, const uint64_t *count,
+                 uint64_t *chunks, uint64_t *bytes, ra_err *err);
+// Reads [start, start + count) into dst, C order, stored cells. `path`: the array's key prefix in the reader. Missing
+// shards and chunks give the fill value. Timing: fetch and decode are added.
+int ra_zarr_read(ra_zarr_array *array, const ra_reader *reader, const char *path,
+                 const uint64_t *start, const uint64_t *count, void *dst, ra_cancel *cancel,
+                 ra_timing *timing, ra_err *err);

@@ -1,0 +1,29 @@
+// ramp.h - colour ramps: a table of 256 colours, stops, intervals or categories, reduced to what a tile needs.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+typedef enum ra_ramp_kind {
+  RA_RAMP_LINEAR,      // 256 entries over the rescaled range
+  RA_RAMP_CATEGORIES,  // value -> colour, exact
+  RA_RAMP_INTERVALS    // min <= v < max, later entries win
+} ra_ramp_kind;
+
+typedef struct ra_ramp ra_ramp;  // immutable, refcounted
+
+// The JSON of a file in colormaps/ ({"type":"linear","colors":["#440154",…]} with 2..4096 colours spread evenly, or
+// "stops":[[position,"#rrggbb"],…]), or titiler's `colormap` parameter: an object value -> colour (a 256-entry
+// integer one is a table, any other exact matches), or a list of [[min,max],colour]. Colours: "#rgb[a]",
+// "#rrggbb[aa]", [r,g,b] or [r,g,b,a].
+int ra_ramp_parse(const char *json, size_t size, ra_ramp **out, ra_err *err);
+int ra_ramp_reversed(const ra_ramp *ramp, ra_ramp **out, ra_err *err);  // linear only
+ra_ramp *ra_ramp_ref(ra_ramp *ramp);
+void ra_ramp_unref(ra_ramp *ramp);
+ra_ramp_kind ra_ramp_get_kind(const ra_ramp *ramp);
+const uint8_t (*ra_ramp_table(const ra_ramp *ramp))[4];  // 256 entries (linear)
+const char *ra_ramp_digest(const ra_ramp *ramp);         // hex, for ETags
+// One value's colour; false: unmatched (transparent). Linear: position 0..1.
+bool ra_ramp_colour(const ra_ramp *ramp, double value, uint8_t rgba[4]);
