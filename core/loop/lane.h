@@ -1,6 +1,6 @@
 // lane.h - admission control in front of libuv's pool; the only user of uv_queue_work. A lane has a width
-// (jobs running), a depth (jobs waiting) and a budget of bytes; past depth or budget a job is refused with
-// RA_E_BUSY, past the lane's whole budget with RA_E_TOOBIG. Loop thread only, so no locks; `run` alone is
+// (jobs running), a depth (jobs waiting) and a budget of bytes for what runs: a job over the free budget waits,
+// past the depth it is refused with RA_E_BUSY, over the lane's whole budget with RA_E_TOOBIG. Loop thread only, so no locks; `run` alone is
 // called on a pool thread.
 #pragma once
 #include <stddef.h>
@@ -33,7 +33,7 @@ typedef struct ra_job {
 // Ask for the pool's size before the first job: sets UV_THREADPOOL_SIZE for `threads` threads.
 void ra_lane_pool_size(unsigned threads);
 int ra_lane_new(uv_loop_t *loop, const ra_lane_config *config, ra_lane **out, ra_err *err);
-// The lane must be idle.
+// The lane must be idle (nothing running or waiting). The memory is released when the loop runs next.
 void ra_lane_free(ra_lane *lane);
 // Copies *job. On failure nothing is called later.
 int ra_lane_submit(ra_lane *lane, const ra_job *job, ra_err *err);
