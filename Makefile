@@ -7,7 +7,7 @@ PRESET ?= release
 PREFIX ?= /usr/local
 export LC_ALL := C.UTF-8
 
-.PHONY: help deps build demo demo-real test test-long bench fuzz lint install clean
+.PHONY: help deps build demo demo-real test test-long bench fuzz lint format install clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,6 +45,9 @@ lint:
 	@.ci/deps build test
 	@cmake --preset lint --log-level=WARNING
 	@cmake --build --preset lint
+
+format:
+	@tests/support/lint --fix
 
 install: build
 	@cmake --install build/$(PRESET) --prefix $(PREFIX)

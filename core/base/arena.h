@@ -4,8 +4,8 @@
 
 typedef struct ra_arena {
   struct ra_arena_block *head;
-  size_t used;      // bytes handed out
-  size_t limit;     // 0: none
+  size_t used;   // bytes handed out
+  size_t limit;  // 0: none
 } ra_arena;
 
 void ra_arena_init(ra_arena *arena, size_t limit);

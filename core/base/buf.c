@@ -58,8 +58,8 @@ int ra_buf_adopt(void *data, size_t size, ra_buf **out, ra_err *err) {
 
 int ra_buf_view(ra_buf *parent, size_t offset, size_t size, ra_buf **out, ra_err *err) {
   if (offset > parent->size || size > parent->size - offset) {
-    return ra_fail(err, RA_E_INTERNAL, "", "a view of %zu bytes at %zu leaves its buffer of %zu", size,
-                   offset, parent->size);
+    return ra_fail(err, RA_E_INTERNAL, "", "a view of %zu bytes at %zu leaves its buffer of %zu",
+                   size, offset, parent->size);
   }
   int rc = wrap(parent->data + offset, size, 0, parent, out, err);
   if (rc == RA_OK) ra_buf_ref(parent);

@@ -18,8 +18,8 @@ int ra_buf_adopt(void *data, size_t size, ra_buf **out, ra_err *err);
 // A view of [offset, offset + size) of a buffer; holds a reference to it. Counts no bytes of its own.
 int ra_buf_view(ra_buf *parent, size_t offset, size_t size, ra_buf **out, ra_err *err);
 
-ra_buf *ra_buf_ref(ra_buf *buf);    // returns buf
-void ra_buf_unref(ra_buf *buf);     // NULL is fine; any thread
+ra_buf *ra_buf_ref(ra_buf *buf);  // returns buf
+void ra_buf_unref(ra_buf *buf);   // NULL is fine; any thread
 
 const uint8_t *ra_buf_data(const ra_buf *buf);
 size_t ra_buf_size(const ra_buf *buf);

@@ -23,7 +23,8 @@ ra_cancel *ra_cancel_ref(ra_cancel *cancel) {
 }
 
 void ra_cancel_unref(ra_cancel *cancel) {
-  if (cancel && atomic_fetch_sub_explicit(&cancel->refs, 1, memory_order_acq_rel) == 1) free(cancel);
+  if (cancel && atomic_fetch_sub_explicit(&cancel->refs, 1, memory_order_acq_rel) == 1)
+    free(cancel);
 }
 
 void ra_cancel_set(ra_cancel *cancel) {

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const NAMES[] = {"ok",      "no_memory",   "invalid",  "not_found", "too_big",
-                                    "busy",    "cancelled",   "io",       "corrupt",   "unsupported",
-                                    "conflict", "timeout",    "denied",   "internal"};
+static const char *const NAMES[] = {"ok",       "no_memory", "invalid", "not_found", "too_big",
+                                    "busy",     "cancelled", "io",      "corrupt",   "unsupported",
+                                    "conflict", "timeout",   "denied",  "internal"};
 enum { NAME_COUNT = sizeof NAMES / sizeof *NAMES };
 
 static void fill(ra_err *err, int code, const char *where, const char *fmt, va_list ap) {

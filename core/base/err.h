@@ -21,10 +21,10 @@ enum {
 };
 
 typedef struct ra_err {
-  int code;            // one of the above
-  bool retry;          // the same call may succeed later
-  char where[160];     // the file, variable, parameter or object concerned; may be empty
-  char message[512];   // what is wrong and what would be right; one sentence, no full stop
+  int code;           // one of the above
+  bool retry;         // the same call may succeed later
+  char where[160];    // the file, variable, parameter or object concerned; may be empty
+  char message[512];  // what is wrong and what would be right; one sentence, no full stop
 } ra_err;
 
 // Fills *err (which may be NULL) and returns code, so that `return ra_fail(err, RA_E_IO, path, "…")` works.

@@ -66,8 +66,11 @@ void ra_str_addf(ra_str *str, const char *fmt, ...) {
 
 // Length of the UTF-8 sequence at p (of n bytes), 0 if it is not well formed (RFC 3629).
 static size_t utf8_length(const unsigned char *p, size_t n) {
-  size_t want = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
-              : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+  size_t want = p[0] < 0x80                   ? 1
+                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                : (p[0] & 0xf0) == 0xe0       ? 3
+                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                              : 0;
   if (!want || want > n) return 0;
   for (size_t i = 1; i < want; i++) {
     if ((p[i] & 0xc0) != 0x80) return 0;
@@ -113,7 +116,9 @@ void ra_str_add_json_bytes(ra_str *str, const char *text, size_t n) {
   ra_str_add_char(str, '"');
 }
 
-void ra_str_add_json(ra_str *str, const char *text) { ra_str_add_json_bytes(str, text, strlen(text)); }
+void ra_str_add_json(ra_str *str, const char *text) {
+  ra_str_add_json_bytes(str, text, strlen(text));
+}
 
 static void add_integral(ra_str *str, double value) {
   char text[32];

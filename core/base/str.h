@@ -16,7 +16,7 @@ typedef struct ra_str {
 
 void ra_str_init(ra_str *str);
 void ra_str_deinit(ra_str *str);
-void ra_str_add(ra_str *str, const char *text);                 // a C string
+void ra_str_add(ra_str *str, const char *text);  // a C string
 void ra_str_add_bytes(ra_str *str, const void *bytes, size_t n);
 void ra_str_add_char(ra_str *str, char c);
 void ra_str_addf(ra_str *str, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

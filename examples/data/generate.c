@@ -73,8 +73,8 @@ static void put_number(int nc, int var, const char *name, double value) {
   must(nc_put_att_double(nc, var, name, NC_DOUBLE, 1, &value), name);
 }
 
-static int add_axis(int nc, const char *name, size_t size, const char *standard_name, const char *units,
-                    const char *axis, int *dim) {
+static int add_axis(int nc, const char *name, size_t size, const char *standard_name,
+                    const char *units, const char *axis, int *dim) {
   int var;
   must(nc_def_dim(nc, name, size, dim), name);
   must(nc_def_var(nc, name, NC_DOUBLE, 1, dim, &var), name);
@@ -96,7 +96,8 @@ static int create(const char *path, const char *title) {
 }
 
 static void add_time(output *out) {
-  int var = add_axis(out->nc, "time", STEPS, "time", "hours since 2020-01-01 00:00:00", "T", &out->time);
+  int var =
+      add_axis(out->nc, "time", STEPS, "time", "hours since 2020-01-01 00:00:00", "T", &out->time);
   put_text(out->nc, var, "calendar", "proleptic_gregorian");
   double hours[STEPS];
   for (int i = 0; i < STEPS; i++) hours[i] = 6.0 * i;
@@ -139,7 +140,7 @@ static void shave(float *values, size_t count) {
 
 typedef struct field {
   int var;
-  int level;       // index along the level dimension, or -1
+  int level;  // index along the level dimension, or -1
   double hpa;
   void (*fill)(const points *at, const struct field *self, float *out);
 } field;
@@ -154,14 +155,17 @@ static void fill_sea(const points *at, const field *self, float *out) {
   weather_sea_temperature(at, NC_FILL_FLOAT, out);
 }
 
-static void fill_wind(const points *at, const field *self, float *out) { weather_wind(at, self->hpa, out); }
+static void fill_wind(const points *at, const field *self, float *out) {
+  weather_wind(at, self->hpa, out);
+}
 
 static void fill_rain(const points *at, const field *self, float *out) {
   (void)self;
   weather_precipitation(at, out);
 }
 
-static void put_steps(const output *out, const field *f, size_t step, size_t count, const float *values) {
+static void put_steps(const output *out, const field *f, size_t step, size_t count,
+                      const float *values) {
   size_t with_level[] = {step, (size_t)(f->level < 0 ? 0 : f->level), 0, 0}, plain[] = {step, 0, 0};
   size_t level_count[] = {count, 1, out->ny, out->nx}, plain_count[] = {count, out->ny, out->nx};
   int status = f->level < 0 ? nc_put_vara_float(out->nc, f->var, plain, plain_count, values)
@@ -176,7 +180,8 @@ static void write_fields(const output *out, points *at, const field *fields, siz
   for (size_t step = 0; step < STEPS; step += CHUNK_STEPS) {
     for (size_t s = 0; s < CHUNK_STEPS; s++) {
       points_set_time(at, 0.25 * (double)(step + s));
-      for (size_t f = 0; f < count; f++) fields[f].fill(at, &fields[f], values + f * block + s * cells);
+      for (size_t f = 0; f < count; f++)
+        fields[f].fill(at, &fields[f], values + f * block + s * cells);
     }
     for (size_t f = 0; f < count; f++) {
       shave(values + f * block, block);
@@ -196,7 +201,8 @@ static void write_weather(const char *path, const relief *map) {
   put_text(out.nc, level_var, "positive", "down");
   int lat_var = add_axis(out.nc, "lat", out.ny, "latitude", "degrees_north", "Y", &out.y);
   int lon_var = add_axis(out.nc, "lon", out.nx, "longitude", "degrees_east", "X", &out.x);
-  int air = add_variable(&out, "air_temperature", -1, "air_temperature", "Air temperature at 2 m", "K");
+  int air =
+      add_variable(&out, "air_temperature", -1, "air_temperature", "Air temperature at 2 m", "K");
   int sea = add_variable(&out, "sea_surface_temperature", -1, "sea_surface_temperature",
                          "Sea surface temperature", "degree_Celsius");
   int wind = add_variable(&out, "wind_speed", level, "wind_speed", "Wind speed", "m s-1");
@@ -208,13 +214,16 @@ static void write_weather(const char *path, const relief *map) {
     lon[i] = 1.25 + 2.5 * (double)(i % out.nx);
     lat[i] = -88.75 + 2.5 * (double)(i / out.nx);
   }
-  for (size_t y = 0; y < out.ny; y++) must(nc_put_var1_double(out.nc, lat_var, &y, &lat[y * out.nx]), "lat");
+  for (size_t y = 0; y < out.ny; y++)
+    must(nc_put_var1_double(out.nc, lat_var, &y, &lat[y * out.nx]), "lat");
   must(nc_put_var_double(out.nc, lon_var, lon), "lon");
   must(nc_put_var_double(out.nc, level_var, LEVELS), "level");
 
   points *at = need(points_new(map, lon, lat, cells, 2.5));
-  field fields[] = {{air, -1, 0, fill_air},           {sea, -1, 0, fill_sea},
-                    {wind, 0, LEVELS[0], fill_wind}, {wind, 1, LEVELS[1], fill_wind},
+  field fields[] = {{air, -1, 0, fill_air},
+                    {sea, -1, 0, fill_sea},
+                    {wind, 0, LEVELS[0], fill_wind},
+                    {wind, 1, LEVELS[1], fill_wind},
                     {wind, 2, LEVELS[2], fill_wind}};
   write_fields(&out, at, fields, sizeof fields / sizeof *fields);
   points_free(at);
@@ -228,15 +237,23 @@ static void write_weather(const char *path, const relief *map) {
 static const double EAST_0 = 4321000, NORTH_0 = 3210000, LON_0 = 10, LAT_0 = 52;
 
 static const char *const LAEA_EUROPE_WKT =
-  "PROJCRS[\"ETRS89-extended / LAEA Europe\",BASEGEOGCRS[\"ETRS89\",DATUM[\"European Terrestrial Reference "
-  "System 1989\",ELLIPSOID[\"GRS 1980\",6378137,298.257222101,LENGTHUNIT[\"metre\",1]]],PRIMEM[\"Greenwich\","
-  "0,ANGLEUNIT[\"degree\",0.0174532925199433]],ID[\"EPSG\",4258]],CONVERSION[\"Europe Equal Area 2001\","
-  "METHOD[\"Lambert Azimuthal Equal Area\",ID[\"EPSG\",9820]],PARAMETER[\"Latitude of natural origin\",52,"
-  "ANGLEUNIT[\"degree\",0.0174532925199433],ID[\"EPSG\",8801]],PARAMETER[\"Longitude of natural origin\",10,"
-  "ANGLEUNIT[\"degree\",0.0174532925199433],ID[\"EPSG\",8802]],PARAMETER[\"False easting\",4321000,"
-  "LENGTHUNIT[\"metre\",1],ID[\"EPSG\",8806]],PARAMETER[\"False northing\",3210000,LENGTHUNIT[\"metre\",1],"
-  "ID[\"EPSG\",8807]]],CS[Cartesian,2],AXIS[\"northing (Y)\",north,ORDER[1],LENGTHUNIT[\"metre\",1]],"
-  "AXIS[\"easting (X)\",east,ORDER[2],LENGTHUNIT[\"metre\",1]],ID[\"EPSG\",3035]]";
+    "PROJCRS[\"ETRS89-extended / LAEA Europe\",BASEGEOGCRS[\"ETRS89\",DATUM[\"European Terrestrial "
+    "Reference "
+    "System 1989\",ELLIPSOID[\"GRS "
+    "1980\",6378137,298.257222101,LENGTHUNIT[\"metre\",1]]],PRIMEM[\"Greenwich\","
+    "0,ANGLEUNIT[\"degree\",0.0174532925199433]],ID[\"EPSG\",4258]],CONVERSION[\"Europe Equal Area "
+    "2001\","
+    "METHOD[\"Lambert Azimuthal Equal Area\",ID[\"EPSG\",9820]],PARAMETER[\"Latitude of natural "
+    "origin\",52,"
+    "ANGLEUNIT[\"degree\",0.0174532925199433],ID[\"EPSG\",8801]],PARAMETER[\"Longitude of natural "
+    "origin\",10,"
+    "ANGLEUNIT[\"degree\",0.0174532925199433],ID[\"EPSG\",8802]],PARAMETER[\"False "
+    "easting\",4321000,"
+    "LENGTHUNIT[\"metre\",1],ID[\"EPSG\",8806]],PARAMETER[\"False "
+    "northing\",3210000,LENGTHUNIT[\"metre\",1],"
+    "ID[\"EPSG\",8807]]],CS[Cartesian,2],AXIS[\"northing "
+    "(Y)\",north,ORDER[1],LENGTHUNIT[\"metre\",1]],"
+    "AXIS[\"easting (X)\",east,ORDER[2],LENGTHUNIT[\"metre\",1]],ID[\"EPSG\",3035]]";
 
 static void add_grid_mapping(int nc) {
   int var;
@@ -270,8 +287,10 @@ static void write_europe(const char *path, const relief *map) {
   int y_var = add_axis(out.nc, "y", out.ny, "projection_y_coordinate", "m", "Y", &out.y);
   int x_var = add_axis(out.nc, "x", out.nx, "projection_x_coordinate", "m", "X", &out.x);
   add_grid_mapping(out.nc);
-  int air = add_variable(&out, "air_temperature", -1, "air_temperature", "Air temperature at 2 m", "K");
-  int rain = add_variable(&out, "precipitation", -1, "lwe_precipitation_rate", "Precipitation", "mm h-1");
+  int air =
+      add_variable(&out, "air_temperature", -1, "air_temperature", "Air temperature at 2 m", "K");
+  int rain =
+      add_variable(&out, "precipitation", -1, "lwe_precipitation_rate", "Precipitation", "mm h-1");
   put_text(out.nc, air, "grid_mapping", "crs");
   put_text(out.nc, rain, "grid_mapping", "crs");
 

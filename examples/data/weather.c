@@ -11,39 +11,44 @@ enum { WAVES = 18, PROFILE = 1024 };
 static const double PI = 3.14159265358979323846;
 
 typedef struct wave {
-  double number;   // crests round the globe
-  double period;   // days for one crest to pass; negative: westward
-  double height;   // degrees of latitude
-  double tilt;     // radians per degree of latitude
-  double centre;   // latitude where it is largest, on both sides of the equator
+  double number;  // crests round the globe
+  double period;  // days for one crest to pass; negative: westward
+  double height;  // degrees of latitude
+  double tilt;    // radians per degree of latitude
+  double centre;  // latitude where it is largest, on both sides of the equator
   double width;
   double phase;
 } wave;
 
 static const wave WAVE[WAVES] = {
-  {1, -21, 3.0, 0.010, 58, 20, 0.3}, {2, 33, 3.4, 0.015, 60, 18, 2.1}, {3, 17, 3.6, 0.022, 52, 16, 4.4},
-  {4, 9.5, 3.6, 0.030, 50, 15, 1.2}, {5, 7.1, 3.4, 0.034, 48, 14, 5.6}, {6, 5.3, 3.0, 0.040, 46, 13, 3.3},
-  {7, 4.6, 2.4, 0.046, 47, 12, 0.9}, {8, 3.7, 1.8, 0.050, 44, 12, 2.7}, {9, 3.3, 1.4, 0.060, 50, 14, 4.9},
-  {11, 2.9, 1.1, 0.072, 43, 14, 1.8}, {13, 2.4, 0.8, 0.080, 52, 16, 0.1}, {16, 2.1, 0.6, 0.095, 45, 18, 3.9},
-  {19, 1.8, 0.45, 0.110, 50, 20, 5.2}, {4, -6.5, 1.3, 0.030, 12, 9, 2.2}, {7, -4.1, 1.2, 0.055, 10, 8, 4.1},
-  {11, -3.4, 0.9, 0.080, 14, 9, 0.7}, {23, 1.6, 0.35, -0.120, 40, 25, 2.9}, {29, 1.3, 0.28, 0.150, 38, 28, 1.1},
+    {1, -21, 3.0, 0.010, 58, 20, 0.3},    {2, 33, 3.4, 0.015, 60, 18, 2.1},
+    {3, 17, 3.6, 0.022, 52, 16, 4.4},     {4, 9.5, 3.6, 0.030, 50, 15, 1.2},
+    {5, 7.1, 3.4, 0.034, 48, 14, 5.6},    {6, 5.3, 3.0, 0.040, 46, 13, 3.3},
+    {7, 4.6, 2.4, 0.046, 47, 12, 0.9},    {8, 3.7, 1.8, 0.050, 44, 12, 2.7},
+    {9, 3.3, 1.4, 0.060, 50, 14, 4.9},    {11, 2.9, 1.1, 0.072, 43, 14, 1.8},
+    {13, 2.4, 0.8, 0.080, 52, 16, 0.1},   {16, 2.1, 0.6, 0.095, 45, 18, 3.9},
+    {19, 1.8, 0.45, 0.110, 50, 20, 5.2},  {4, -6.5, 1.3, 0.030, 12, 9, 2.2},
+    {7, -4.1, 1.2, 0.055, 10, 8, 4.1},    {11, -3.4, 0.9, 0.080, 14, 9, 0.7},
+    {23, 1.6, 0.35, -0.120, 40, 25, 2.9}, {29, 1.3, 0.28, 0.150, 38, 28, 1.1},
 };
 
 struct points {
   size_t count;
   float *lon, *lat;
-  float *height;        // metres, sea at 0
-  float *land;          // share of land around, 0 to 1
-  float *sine, *cosine; // of the waves, WAVES rows of count
-  float *shift;         // degrees by which the waves push the profiles north, now
-  float *curl;          // the same waves a quarter crest on: rising air ahead of a trough
+  float *height;         // metres, sea at 0
+  float *land;           // share of land around, 0 to 1
+  float *sine, *cosine;  // of the waves, WAVES rows of count
+  float *shift;          // degrees by which the waves push the profiles north, now
+  float *curl;           // the same waves a quarter crest on: rising air ahead of a trough
   double day;
-  double season;        // -1 in the middle of the northern winter, 1 in that of the summer
+  double season;  // -1 in the middle of the northern winter, 1 in that of the summer
 };
 
 static double clamp(double value, double low, double high) { return fmin(fmax(value, low), high); }
 
-static double bell(double distance, double width) { return exp(-0.5 * (distance / width) * (distance / width)); }
+static double bell(double distance, double width) {
+  return exp(-0.5 * (distance / width) * (distance / width));
+}
 
 // Bilinear between the relief's cells.
 static double relief_at(const relief *map, double lon, double lat) {
@@ -56,11 +61,13 @@ static double relief_at(const relief *map, double lon, double lat) {
 }
 
 // Height and share of land over a square of this half width, in degrees.
-static void survey(const relief *map, double lon, double lat, double half, float *height, float *land) {
+static void survey(const relief *map, double lon, double lat, double half, float *height,
+                   float *land) {
   enum { SIDE = 5 };
   double sum = 0, dry = 0;
   for (int i = 0; i < SIDE * SIDE; i++) {
-    double dx = (i % SIDE - SIDE / 2) * half / (SIDE / 2), dy = (i / SIDE - SIDE / 2) * half / (SIDE / 2);
+    double dx = (i % SIDE - SIDE / 2) * half / (SIDE / 2),
+           dy = (i / SIDE - SIDE / 2) * half / (SIDE / 2);
     double metres = relief_at(map, lon + dx, clamp(lat + dy, -89.5, 89.5));
     sum += fmax(metres, 0);
     dry += metres > 0;
@@ -84,13 +91,15 @@ static void set_waves(points *at, size_t i, double lon, double lat) {
   for (size_t k = 0; k < WAVES; k++) {
     const wave *w = &WAVE[k];
     double size = w->height * bell(fabs(lat) - w->centre, w->width) * fmin(1, (90 - fabs(lat)) / 15);
-    double angle = w->number * lon * PI / 180 + w->tilt * fabs(lat) + w->phase + (lat < 0 ? 1.7 * w->number : 0);
+    double angle = w->number * lon * PI / 180 + w->tilt * fabs(lat) + w->phase +
+                   (lat < 0 ? 1.7 * w->number : 0);
     at->sine[k * at->count + i] = (float)(size * sin(angle));
     at->cosine[k * at->count + i] = (float)(size * cos(angle));
   }
 }
 
-points *points_new(const relief *map, const double *lon, const double *lat, size_t count, double cell) {
+points *points_new(const relief *map, const double *lon, const double *lat, size_t count,
+                   double cell) {
   points *at = calloc(1, sizeof *at);
   if (!at) return NULL;
   at->count = count;
@@ -109,7 +118,8 @@ points *points_new(const relief *map, const double *lon, const double *lat, size
 
 void points_free(points *at) {
   if (!at) return;
-  float *arrays[] = {at->lon, at->lat, at->height, at->land, at->shift, at->curl, at->sine, at->cosine};
+  float *arrays[] = {at->lon,   at->lat,  at->height, at->land,
+                     at->shift, at->curl, at->sine,   at->cosine};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
   free(at);
 }
@@ -147,7 +157,8 @@ static double air_at_sea_level(double lat, double season) {
 
 void weather_air_temperature(const points *at, float *out) {
   float profile[PROFILE];
-  for (size_t i = 0; i < PROFILE; i++) profile[i] = (float)air_at_sea_level(profile_lat(i), at->season);
+  for (size_t i = 0; i < PROFILE; i++)
+    profile[i] = (float)air_at_sea_level(profile_lat(i), at->season);
   double hour = 24 * (at->day - floor(at->day));
   for (size_t i = 0; i < at->count; i++) {
     double lat = at->lat[i] * PI / 180, land = at->land[i];
@@ -184,7 +195,8 @@ static double zonal_wind(double lat, double season, double aloft) {
 void weather_wind(const points *at, double hpa, float *out) {
   double aloft = 0.35 + (1000 - hpa) / 750;
   float profile[PROFILE];
-  for (size_t i = 0; i < PROFILE; i++) profile[i] = (float)zonal_wind(profile_lat(i), at->season, aloft);
+  for (size_t i = 0; i < PROFILE; i++)
+    profile[i] = (float)zonal_wind(profile_lat(i), at->season, aloft);
   for (size_t i = 0; i < at->count; i++) {
     float east = profile_at(profile, at->lat[i] - 1.3F * at->shift[i]);
     float north = at->curl[i] * (float)(0.9 + 1.2 * aloft);

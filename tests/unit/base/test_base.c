@@ -55,7 +55,8 @@ static void texts_escape_and_round_trip(void **state) {
 static void keys_cannot_climb(void **state) {
   (void)state;
   const char *good[] = {"a/b.tif", "c/0/0", "t=2F/x", "...", "a..b/c"};
-  const char *bad[] = {"", "/a", "a/", "a//b", "..", "a/../b", "./a", "a b", "a\\b", "a/%2e", "a:b"};
+  const char *bad[] = {"",    "/a",  "a/",   "a//b",  "..", "a/../b",
+                       "./a", "a b", "a\\b", "a/%2e", "a:b"};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(ra_key_valid(good[i]));
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(ra_key_valid(bad[i]));
   ra_str str;
@@ -89,8 +90,10 @@ static void sha256_of_abc(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(buffers_count_their_bytes), cmocka_unit_test(texts_escape_and_round_trip),
-      cmocka_unit_test(keys_cannot_climb),         cmocka_unit_test(arenas_respect_their_limit),
+      cmocka_unit_test(buffers_count_their_bytes),
+      cmocka_unit_test(texts_escape_and_round_trip),
+      cmocka_unit_test(keys_cannot_climb),
+      cmocka_unit_test(arenas_respect_their_limit),
       cmocka_unit_test(sha256_of_abc),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
