@@ -1,0 +1,138 @@
+// options.c - the table of settings; see options.h
+#include "app/options.h"
+
+#include <string.h>
+
+const ra_option RA_OPTIONS[] = {
+    {"config", RA_OPTION_TEXT, "rastrum.lua", RA_CMD_HOST, true, false, "FILE",
+     "configuration file; the default may be missing"},
+    {"store", RA_OPTION_TEXT, "file:./rastrum-data", RA_CMD_HOST, false, false, "URL",
+     "where objects are kept: a path or a file: URL"},
+    {"catalog", RA_OPTION_TEXT, NULL, RA_CMD_HOST, false, false, "URL",
+     "the catalog (default sqlite:<store>/catalog.db)"},
+    {"plugins", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "DIR",
+     "a folder of plugins; one named like a built-in replaces it; repeatable"},
+    {"colormaps", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "DIR",
+     "a folder of colour ramps, by file name; repeatable"},
+    {"disable", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "PLUGIN",
+     "a plugin that is not loaded; repeatable"},
+    {"log_level", RA_OPTION_TEXT, "info", RA_CMD_HOST, false, false, "LEVEL",
+     "debug, info, warn or error"},
+    {"log_format", RA_OPTION_TEXT, "auto", RA_CMD_HOST, false, false, "FORMAT",
+     "json, plain, or auto (plain on a terminal)"},
+
+    {"listen", RA_OPTION_TEXT, "127.0.0.1:8080", RA_CMD_SERVE | RA_CMD_CONFIG, false, false,
+     "HOST:PORT", "address of the public port"},
+    {"next_free_port", RA_OPTION_BOOL, "false", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, NULL,
+     "take one of the following ports when that one is taken"},
+    {"workers", RA_OPTION_INT, "1", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
+     "worker processes"},
+    {"threads", RA_OPTION_INT, "0", RA_CMD_HOST, false, false, "N",
+     "compute threads of a process (0: one a core)"},
+    {"admin", RA_OPTION_TEXT, NULL, RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "WHERE",
+     "HOST:PORT that answers /metrics instead of the public port"},
+    {"drain_delay", RA_OPTION_DURATION, "0s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",
+     "after SIGTERM: how long to answer before no more connections are accepted"},
+    {"data", RA_OPTION_BOOL, "true", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, NULL,
+     "answer /data/ (the store's own objects); --no-data turns it off"},
+    {"public_url", RA_OPTION_TEXT, NULL, RA_CMD_REQUEST, false, false, "URL",
+     "what absolute links begin with"},
+    {"allowed_hosts", RA_OPTION_LIST, NULL, RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "HOST",
+     "Host headers that links may be made from (loopback always)"},
+    {"trusted_proxies", RA_OPTION_LIST, NULL, RA_CMD_SERVE | RA_CMD_CONFIG, false, false,
+     "ADDRESS", "whose X-Forwarded-* headers count"},
+    {"cors_origins", RA_OPTION_LIST, "*", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "ORIGIN",
+     "origins that browsers may call from; * for all"},
+    {"attribution", RA_OPTION_TEXT, NULL, RA_CMD_REQUEST, false, false, "TEXT",
+     "shown by maps (TileJSON)"},
+    {"block_cache", RA_OPTION_BYTES, "128M", RA_CMD_REQUEST, false, false, "BYTES",
+     "memory for decoded blocks"},
+    {"header_cache", RA_OPTION_BYTES, "32M", RA_CMD_REQUEST, false, false, "BYTES",
+     "memory for parsed headers"},
+    {"request_bytes", RA_OPTION_BYTES, "128M", RA_CMD_REQUEST, false, false, "BYTES",
+     "what one request may fetch and hold; over it the answer is 413"},
+    {"queue", RA_OPTION_INT, "1024", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
+     "requests that may wait for a compute thread; over it the answer is 503"},
+    {"catalog_staleness", RA_OPTION_DURATION, "5s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false,
+     "TIME", "how old the view of the catalog may be"},
+    {"lua_time", RA_OPTION_DURATION, "100ms", RA_CMD_REQUEST, false, false, "TIME",
+     "Lua time of one request"},
+    {"request_timeout", RA_OPTION_DURATION, "30s", RA_CMD_REQUEST, false, false, "TIME",
+     "wall time of one request"},
+    {"lua_memory", RA_OPTION_BYTES, "256M", RA_CMD_HOST, false, false, "BYTES",
+     "memory of the Lua heap"},
+    {"external_memory", RA_OPTION_BYTES, "1G", RA_CMD_HOST, false, false, "BYTES",
+     "bytes of live buffers over which requests are refused"},
+    {"max_connections", RA_OPTION_INT, "10000", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
+     "open connections; over it the answer is 503"},
+
+    {"collection", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "ID",
+     "the collection (default: the name of the file's folder)"},
+    {"dataset", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "ID",
+     "the dataset's id (default: the file's stem)"},
+    {"variables", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "A,B", "only these variables"},
+    {"datetime", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "T",
+     "the time of a source that has none"},
+    {"zarr_format", RA_OPTION_INT, "3", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "3",
+     "version of the Zarr store"},
+    {"cog_compress", RA_OPTION_TEXT, "zstd", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "NAME",
+     "zstd, or deflate for old readers"},
+    {"memory", RA_OPTION_BYTES, "512M", RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_CONFIG, false,
+     false, "BYTES", "working memory of an ingest"},
+    {"jobs", RA_OPTION_INT, "0", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "N",
+     "threads that encode (0: one a core)"},
+    {"dry_run", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
+     "say what would be done; write nothing"},
+    {"json", RA_OPTION_BOOL, "false", RA_CMD_HOST | RA_CMD_VERSION, true, false, NULL,
+     "machine-readable output"},
+    {"output", RA_OPTION_TEXT, NULL, RA_CMD_TILE | RA_CMD_SERIES | RA_CMD_COLORMAP, true, false,
+     "FILE", "where the result goes (-o; default: standard output)"},
+};
+const size_t RA_OPTION_COUNT = sizeof RA_OPTIONS / sizeof *RA_OPTIONS;
+
+static char fold(char c) { return c == '-' ? '_' : c; }
+
+static bool same(const char *a, const char *b) {
+  while (*a && fold(*a) == fold(*b)) a++, b++;
+  return *a == 0 && *b == 0;
+}
+
+const ra_option *ra_option_find(const char *name) {
+  for (size_t i = 0; i < RA_OPTION_COUNT; i++) {
+    if (same(RA_OPTIONS[i].name, name)) return &RA_OPTIONS[i];
+  }
+  return NULL;
+}
+
+// Levenshtein distance of two short names, one row at a time.
+static unsigned distance(const char *a, const char *b) {
+  unsigned row[64];
+  size_t n = strlen(b);
+  if (n >= 64 || strlen(a) >= 64) return 64;
+  for (unsigned j = 0; j <= n; j++) row[j] = j;
+  for (unsigned i = 1; a[i - 1]; i++) {
+    unsigned diagonal = row[0];
+    row[0] = i;
+    for (unsigned j = 1; j <= n; j++) {
+      unsigned cost = diagonal + (fold(a[i - 1]) != fold(b[j - 1]));
+      diagonal = row[j];
+      if (row[j] + 1 < cost) cost = row[j] + 1;
+      if (row[j - 1] + 1 < cost) cost = row[j - 1] + 1;
+      row[j] = cost;
+    }
+  }
+  return row[n];
+}
+
+const char *ra_option_nearest(const char *name, unsigned commands) {
+  const char *best = NULL;
+  unsigned least = (unsigned)strlen(name) / 2 + 1;
+  for (size_t i = 0; i < RA_OPTION_COUNT; i++) {
+    unsigned d = RA_OPTIONS[i].commands & commands ? distance(name, RA_OPTIONS[i].name) : 64;
+    if (d < least) {
+      least = d;
+      best = RA_OPTIONS[i].name;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,24 @@
+// op_store.c - see op_store.h
+#include "ops/op_store.h"
+
+#include <unistd.h>
+
+#include "net/store.h"
+
+static int open_run(ra_op *op, void *state, ra_err *err) {
+  ra_op_open *object = state;
+  ra_store *store = ra_op_ops(op)->store;
+  if (!store) return ra_fail(err, RA_E_NOTFOUND, object->key, "this process has no store");
+  return ra_store_open_object(store, object->key, &object->fd, &object->size, &object->mtime_ms, err);
+}
+
+static void open_deinit(void *state) {
+  ra_op_open *object = state;
+  if (object->fd >= 0) close(object->fd);
+}
+
+const ra_op_kind RA_OP_OPEN = {.name = "open",
+                               .state_size = sizeof(ra_op_open),
+                               .lane = RA_OP_IO,
+                               .run = open_run,
+                               .deinit = open_deinit};
