@@ -30,14 +30,14 @@ typedef struct ra_date {
 
 int ra_time_from_date(ra_calendar calendar, const ra_date *date, int64_t *ms, ra_err *err);   // an impossible date: RA_E_INVALID
 void ra_time_to_date(ra_calendar calendar, int64_t ms, ra_date *date);
+int ra_time_month_days(ra_calendar calendar, int64_t year, int month);  // month: 1..12
 // "2020-02-30T06:00:00Z" in the calendar's own dates (milliseconds only when there are some); years of 4 digits or more,
 // '-' before negative ones. out has room for 40 bytes.
 void ra_time_format(ra_calendar calendar, int64_t ms, char *out);
 // "20200230T060000Z", for ids and paths.
 void ra_time_label(ra_calendar calendar, int64_t ms, char *out);
 // RFC 3339, also a date alone or without seconds or zone (UTC), 'T' or ' ' between; offsets are applied. Parts that are
-// absent are the earliest; *precision_ms (may be NULL) says how long the named span is (a day, a minute, …; months 0 =
-// see *date_only). RA_E_INVALID with what would be right.
+// absent are the earliest. RA_E_INVALID with what would be right.
 int ra_time_parse(ra_calendar calendar, const char *text, int64_t *ms, ra_err *err);
 // The instant with the same date in the proleptic Gregorian calendar (STAC's); *exact false where that date does not
 // exist there (30 February): then the nearest valid one.
