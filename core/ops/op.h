@@ -43,6 +43,7 @@ ra_ops *ra_op_ops(ra_op *op);
 ra_cancel *ra_op_cancel_flag(ra_op *op);
 ra_timing *ra_op_timing(ra_op *op);
 bool ra_op_started(const ra_op *op);
+void ra_op_set_priority(ra_op *op, unsigned priority);  // of its lane's job: 0 (default) before 1
 // Submits; once only (RA_E_INVALID: "an operation is used once"). `done` is called on the loop, never from within this
 // call; rc is the operation's result and err its cause. The operation keeps itself alive until then. On failure to
 // submit (busy, too big) the code is returned and done is not called.
