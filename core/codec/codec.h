@@ -1,5 +1,6 @@
 // codec.h - bytes to bytes: decompression, filters, checksums. A decoded size is always known before decoding (shape
-// × dtype); a codec that gives another size is an error. No state, any thread.
+// × dtype); a codec that gives another size is an error. Each thread keeps
+// its own contexts; any thread.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -34,7 +35,12 @@ int ra_codec_decode(const ra_codec *chain, size_t count, const uint8_t *src, siz
                     uint8_t *dst, size_t dst_size, ra_err *err);
 int ra_codec_encode(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
                     ra_buf **out, ra_err *err);
+// The most bytes that encoding `size` of them can give, and encoding into that much room of the caller's own.
+size_t ra_codec_bound(const ra_codec *chain, size_t count, size_t size);
+int ra_codec_encode_into(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
+                         uint8_t *dst, size_t cap, size_t *got, ra_err *err);
 
+// CRC-32C (Castagnoli) of data that follow those of `crc`; 0 to begin with.
 uint32_t ra_crc32c(uint32_t crc, const void *data, size_t size);
 // TIFF predictors over rows of `width` pixels of `samples` interleaved samples, in place; native byte order.
 // 2: horizontal differences of integers; 3: floating point (TIFF Technical Note 3).
