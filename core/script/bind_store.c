@@ -1,0 +1,65 @@
+// bind_store.c - rastrum.store.open(key): an object of the store, to be sent as a response's `file`.
+#include "script/bind_store.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "ops/op_store.h"
+
+typedef struct handle {
+  int fd;  // -1: taken
+  uint64_t size;
+  int64_t mtime_ms;
+} handle;
+
+static void close_file(void *payload) {
+  handle *h = payload;
+  if (h->fd >= 0) close(h->fd);
+  h->fd = -1;
+}
+
+bool ra_bind_take_file(lua_State *L, int arg, ra_http_file *out) {
+  handle *h = ra_bind_test(L, arg, "ra.file");
+  if (!h || h->fd < 0) return false;
+  *out = (ra_http_file){.fd = h->fd, .offset = 0, .size = h->size};
+  h->fd = -1;
+  return true;
+}
+
+static int push_file(lua_State *L, ra_op *op) {
+  ra_op_open *object = ra_op_state(op);
+  handle *h = ra_bind_new(L, sizeof *h, "ra.file", close_file);
+  *h = (handle){.fd = object->fd, .size = object->size, .mtime_ms = object->mtime_ms};
+  object->fd = -1;
+  return 1;
+}
+
+// rastrum.store.open(key) -> file | nil, err
+static int l_open(lua_State *L) {
+  size_t size;
+  const char *key = luaL_checklstring(L, 1, &size);
+  ra_err err = {0};
+  ra_op *op;
+  if (size >= sizeof((ra_op_open *)0)->key || strlen(key) != size || !ra_key_valid(key)) {
+    ra_fail(&err, RA_E_NOTFOUND, "", "no such object");
+    return ra_bind_fail(L, &err);
+  }
+  if (ra_op_new(ra_bind_ops(L), &RA_OP_OPEN, &op, &err) < 0) return ra_bind_fail(L, &err);
+  ra_op_open *object = ra_op_state(op);
+  object->fd = -1;
+  memcpy(object->key, key, size + 1);
+  return ra_bind_op(L, op, push_file);
+}
+
+static int l_size(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)((handle *)ra_bind_check(L, 1, "ra.file"))->size);
+  return 1;
+}
+
+static const luaL_Reg METHODS[] = {{"size", l_size}, {NULL, NULL}};
+static const luaL_Reg OPERATIONS[] = {{"open", l_open}, {NULL, NULL}};
+
+static void setup(lua_State *L) { ra_bind_type(L, "ra.file", METHODS); }
+
+const ra_bind_module RA_BIND_STORE = {.name = "store", .operations = OPERATIONS, .setup = setup};
