@@ -15,9 +15,10 @@ typedef enum ra_ramp_kind {
 typedef struct ra_ramp ra_ramp;  // immutable, refcounted
 
 // The JSON of a file in colormaps/ ({"type":"linear","colors":["#440154",…]} with 2..4096 colours spread evenly, or
-// "stops":[[position,"#rrggbb"],…]), or titiler's `colormap` parameter: an object value -> colour (a 256-entry
-// integer one is a table, any other exact matches), or a list of [[min,max],colour]. Colours: "#rgb[a]",
-// "#rrggbb[aa]", [r,g,b] or [r,g,b,a].
+// "stops":[[position,"#rrggbb"],…] with positions 0..1 that do not fall; {"type":"categories","colors":{"1":"#…"}};
+// {"type":"intervals","colors":[[[min,max],"#…"],…]}), or titiler's `colormap` parameter: an object value -> colour
+// (a 256-entry integer one is a table, any other exact matches), or a list of [[min,max],colour]. Colours:
+// "#rgb[a]", "#rrggbb[aa]", [r,g,b] or [r,g,b,a]. RA_E_INVALID names the entry that is wrong.
 int ra_ramp_parse(const char *json, size_t size, ra_ramp **out, ra_err *err);
 int ra_ramp_reversed(const ra_ramp *ramp, ra_ramp **out, ra_err *err);  // linear only
 ra_ramp *ra_ramp_ref(ra_ramp *ramp);
@@ -27,3 +28,10 @@ const uint8_t (*ra_ramp_table(const ra_ramp *ramp))[4];  // 256 entries (linear)
 const char *ra_ramp_digest(const ra_ramp *ramp);         // hex, for ETags
 // One value's colour; false: unmatched (transparent). Linear: position 0..1.
 bool ra_ramp_colour(const ra_ramp *ramp, double value, uint8_t rgba[4]);
+// Entries: 256 (linear), categories by value, intervals in the order given; their colours, and which of them a value
+// has (-1: none; NaN has none). Linear: as above.
+unsigned ra_ramp_count(const ra_ramp *ramp);
+const uint8_t (*ra_ramp_colours(const ra_ramp *ramp))[4];
+int ra_ramp_find(const ra_ramp *ramp, double value);
+// The lowest and highest value of an entry (equal for a category, 0..1 shares for a linear one); for legends.
+void ra_ramp_bounds(const ra_ramp *ramp, unsigned entry, double *low, double *high);
