@@ -1,0 +1,145 @@
+// cmd_ingest.c - `rastrum ingest` and `rastrum inspect`: the workflow plugin does the work; here its arguments are
+// gathered, and its events become JSON lines or words for people.
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/cli.h"
+#include "app/host.h"
+
+// {"sources":[…],"options":{…}}: what the workflows `ingest` and `inspect` take.
+static void arguments(const ra_cli *cli, ra_str *out) {
+  static const char *const texts[] = {"collection", "dataset", "variables", "datetime", "cog_compress", "store", NULL};
+  static const char *const bytes[] = {"memory", NULL};
+  static const char *const ints[] = {"jobs", "zarr_format", NULL};
+  static const char *const bools[] = {"dry_run", "json", NULL};
+  ra_str_add(out, "{\"sources\":[");
+  for (int i = 0; i < cli->word_count; i++) {
+    if (i) ra_str_add_char(out, ',');
+    ra_str_add_json(out, cli->words[i]);
+  }
+  ra_str_add(out, "],\"options\":{\"terminal\":");
+  ra_str_add(out, isatty(STDERR_FILENO) ? "true" : "false");
+  for (int i = 0; texts[i]; i++) {
+    const char *text = ra_config_text(cli->config, texts[i]);
+    if (!text) continue;
+    ra_str_addf(out, ",\"%s\":", texts[i]);
+    ra_str_add_json(out, text);
+  }
+  for (int i = 0; bytes[i]; i++) {
+    ra_str_addf(out, ",\"%s\":%llu", bytes[i], (unsigned long long)ra_config_bytes(cli->config, bytes[i]));
+  }
+  for (int i = 0; ints[i]; i++) {
+    ra_str_addf(out, ",\"%s\":%lld", ints[i], (long long)ra_config_int(cli->config, ints[i]));
+  }
+  for (int i = 0; bools[i]; i++) {
+    ra_str_addf(out, ",\"%s\":%s", bools[i], ra_config_bool(cli->config, bools[i]) ? "true" : "false");
+  }
+  ra_str_add(out, "}}");
+}
+
+typedef struct output {
+  bool json;
+  bool bar;     // a progress line stands on the terminal
+  bool failed;  // some source was refused
+} output;
+
+static void end_bar(output *o) {
+  if (o->bar) fputs("\r\033[K", stderr);
+  o->bar = false;
+}
+
+static void show_progress(output *o, json_t *event) {
+  double done = json_number_value(json_object_get(event, "fraction"));
+  const char *text = json_string_value(json_object_get(event, "text"));
+  enum { WIDTH = 28 };
+  char bar[WIDTH + 1];
+  for (int i = 0; i < WIDTH; i++) bar[i] = i < (int)(done * WIDTH) ? '#' : '.';
+  bar[WIDTH] = 0;
+  fprintf(stderr, "\r\033[K[%s] %3d %%  %s", bar, (int)(done * 100), text ? text : "");
+  o->bar = true;
+}
+
+// An event that the workflow emitted. "progress" and "note" are for people alone; the rest is the contract of --json.
+static void on_event(void *ctx, const char *json) {
+  output *o = ctx;
+  json_t *event = json_loads(json, 0, NULL);
+  const char *kind = json_string_value(json_object_get(event, "event"));
+  const char *text = json_string_value(json_object_get(event, "text"));
+  bool progress = kind && strcmp(kind, "progress") == 0, note = kind && strcmp(kind, "note") == 0;
+  bool error = kind && strcmp(kind, "error") == 0;
+  if (error) o->failed = true;
+  if (progress) {
+    if (isatty(STDERR_FILENO)) show_progress(o, event);
+  } else {
+    end_bar(o);
+    if (error) {
+      const char *where = json_string_value(json_object_get(event, "where"));
+      const char *message = json_string_value(json_object_get(event, "message"));
+      fprintf(stderr, "rastrum: %s%s%s\n", where ? where : "", where && *where ? ": " : "", message ? message : "failed");
+    } else if (text && !o->json) {
+      fprintf(stderr, "%s\n", text);
+    }
+    if (o->json && !note) {
+      printf("%s\n", json);
+      fflush(stdout);
+    }
+  }
+  json_decref(event);
+}
+
+int ra_cmd_ingest(const ra_cli *cli) {
+  ra_host host;
+  ra_err err = {0};
+  bool dry = ra_config_bool(cli->config, "dry_run");
+  if (ra_host_init(&host, cli->config, "ingest", !dry, &err) < 0) return ra_cli_fail(&err);
+  ra_str args;
+  ra_str_init(&args);
+  arguments(cli, &args);
+  output o = {.json = ra_config_bool(cli->config, "json")};
+  int rc = ra_host_run(&host, "ingest", args.ptr, on_event, &o, NULL, &err);
+  end_bar(&o);
+  int code = rc < 0 || o.failed ? RA_EXIT_FAILED : RA_EXIT_DONE;
+  if (rc < 0 && !o.failed) ra_cli_fail(&err);
+  ra_str_deinit(&args);
+  ra_host_deinit(&host);
+  return code;
+}
+
+// The workflow's result: {"json":{…},"text":"…","verdict":"ingest"|"refuse","reason":"…"}.
+static int print_inspection(const ra_cli *cli, const char *result) {
+  json_t *root = json_loads(result, 0, NULL);
+  json_t *report = json_object_get(root, "json");
+  const char *text = json_string_value(json_object_get(root, "text"));
+  const char *verdict = json_string_value(json_object_get(report, "verdict"));
+  bool refused = !verdict || strcmp(verdict, "ingest") != 0;
+  if (ra_config_bool(cli->config, "json")) {
+    char *dump = json_dumps(report, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    if (dump) printf("%s\n", dump);
+    free(dump);
+  } else if (text) {
+    printf("%s\n", text);
+  }
+  const char *reason = json_string_value(json_object_get(root, "reason"));
+  if (refused) fprintf(stderr, "rastrum: %s: %s\n", cli->words[0], reason ? reason : "refused");
+  json_decref(root);
+  return refused ? RA_EXIT_FAILED : RA_EXIT_DONE;
+}
+
+int ra_cmd_inspect(const ra_cli *cli) {
+  ra_host host;
+  ra_err err = {0};
+  if (ra_host_init(&host, cli->config, "ingest", false, &err) < 0) return ra_cli_fail(&err);
+  ra_str args, result;
+  ra_str_init(&args);
+  ra_str_init(&result);
+  arguments(cli, &args);
+  int rc = ra_host_run(&host, "inspect", args.ptr, NULL, NULL, &result, &err);
+  int code = rc < 0 ? ra_cli_fail(&err) : print_inspection(cli, result.ptr);
+  ra_str_deinit(&args);
+  ra_str_deinit(&result);
+  ra_host_deinit(&host);
+  return code;
+}

@@ -1,0 +1,280 @@
+// host.c - see host.h
+#include "app/host.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/store.h"
+
+enum { PATH_SIZE = PATH_MAX + 64, DIRS_MAX = 66 };
+
+// ---- where the Lua library, plugins and ramps are: beside the binary, or under its prefix
+
+static bool beside(const char *exe, const char *form, const char *name, char out[PATH_SIZE]) {
+  snprintf(out, PATH_SIZE, form, exe, name);
+  return access(out, R_OK | X_OK) == 0;
+}
+
+static int find_dir(const char *name, char out[PATH_SIZE], ra_err *err) {
+  char exe[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  if (n <= 0) return ra_fail(err, RA_E_IO, "/proc/self/exe", "the program's own path cannot be read");
+  exe[n] = 0;
+  *strrchr(exe, '/') = 0;
+  if (beside(exe, "%s/%s", name, out) || beside(exe, "%s/../share/rastrum/%s", name, out)) return RA_OK;
+  return ra_fail(err, RA_E_NOTFOUND, name, "the folder is neither beside the program nor in ../share/rastrum; reinstall");
+}
+
+typedef struct dirs {
+  char own[PATH_SIZE];
+  const char *list[DIRS_MAX];
+} dirs;
+
+static int fill_dirs(dirs *d, const char *name, const char *const *more, ra_err *err) {
+  int rc = find_dir(name, d->own, err);
+  if (rc < 0) return rc;
+  unsigned n = 0;
+  d->list[n++] = d->own;
+  for (; *more && n < DIRS_MAX - 1; more++) {
+    if (access(*more, R_OK | X_OK) != 0) return ra_fail(err, RA_E_NOTFOUND, *more, "--%s: no such folder", name);
+    d->list[n++] = *more;
+  }
+  d->list[n] = NULL;
+  return RA_OK;
+}
+
+// ---- settings for Lua
+
+void ra_host_catalog_url(const ra_config *config, ra_str *out) {
+  const char *url = ra_config_text(config, "catalog");
+  if (url) {
+    ra_str_add(out, url);
+    return;
+  }
+  const char *store = ra_config_text(config, "store");
+  if (strncmp(store, "file://", 7) == 0) store += 7;
+  if (strncmp(store, "file:", 5) == 0) store += 5;
+  ra_str_addf(out, "sqlite:%s/catalog.db", store);
+}
+
+static void settings(const ra_config *config, ra_str *out) {
+  ra_str catalog;
+  ra_str_init(&catalog);
+  ra_host_catalog_url(config, &catalog);
+  ra_config_json(config, out);
+  if (out->len) out->len--;  // the closing brace, put back below
+  ra_str_add(out, ",\"catalog_url\":");
+  ra_str_add_json(out, catalog.ptr ? catalog.ptr : "");
+  ra_str_add_char(out, '}');
+  ra_str_deinit(&catalog);
+}
+
+// ---- building
+
+static unsigned threads(const ra_config *config) {
+  int64_t n = ra_config_int(config, "threads");
+  if (n > 0) return n > 256 ? 256 : (unsigned)n;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+}
+
+enum { IO_THREADS = 4 };
+
+static int make_lanes(ra_host *host, const ra_config *config, ra_err *err) {
+  unsigned n = threads(config);
+  ra_lane_pool_size(n + IO_THREADS);
+  ra_lane_mark_loop_thread();
+  const ra_lane_config cpu = {.name = "cpu",
+                              .width = n,
+                              .depth = (unsigned)ra_config_int(config, "queue"),
+                              .bytes = ra_config_bytes(config, "request_bytes") * 4};
+  const ra_lane_config io = {.name = "io", .width = IO_THREADS, .depth = 4096};
+  int rc = ra_lane_new(&host->loop, &cpu, &host->ops.cpu, err);
+  return rc < 0 ? rc : ra_lane_new(&host->loop, &io, &host->ops.io, err);
+}
+
+static int make_store(ra_host *host, const ra_config *config, bool create, ra_err *err) {
+  const char *url = ra_config_text(config, "store");
+  int rc = ra_store_open(url, create, &host->ops.store, err);
+  if (rc == RA_E_NOTFOUND && !create) return RA_OK;  // commands that only need the catalog
+  if (rc < 0) return rc;
+  ra_reader reader = ra_store_reader(host->ops.store);
+  return ra_render_context_new(&reader, ra_config_bytes(config, "header_cache"), ra_config_bytes(config, "block_cache"),
+                               &host->ops.render, err);
+}
+
+static ra_script_limits limits(const ra_config *config) {
+  size_t heap = ra_config_bytes(config, "lua_memory"), external = ra_config_bytes(config, "external_memory");
+  return (ra_script_limits){.request_lua_ms = ra_config_ms(config, "lua_time"),
+                            .request_wall_ms = ra_config_ms(config, "request_timeout"),
+                            .heap_soft = heap / 4 * 3,
+                            .heap_hard = heap,
+                            .external_soft = external / 2,
+                            .external_hard = external};
+}
+
+static int make_script(ra_host *host, const ra_config *config, const char *role, ra_err *err) {
+  dirs *plugins = malloc(sizeof *plugins), *colormaps = malloc(sizeof *colormaps);
+  char library[PATH_SIZE];
+  ra_str json;
+  ra_str_init(&json);
+  int rc = plugins && colormaps ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory to start");
+  if (rc == RA_OK) rc = find_dir("lua", library, err);
+  if (rc == RA_OK) rc = fill_dirs(plugins, "plugins", ra_config_list(config, "plugins"), err);
+  if (rc == RA_OK) rc = fill_dirs(colormaps, "colormaps", ra_config_list(config, "colormaps"), err);
+  if (rc == RA_OK) {
+    settings(config, &json);
+    const ra_script_config script = {.ops = &host->ops,
+                                     .library_dir = library,
+                                     .plugin_dirs = plugins->list,
+                                     .colormap_dirs = colormaps->list,
+                                     .disabled = ra_config_list(config, "disable"),
+                                     .role = role,
+                                     .settings_json = json.ptr,
+                                     .limits = limits(config)};
+    rc = ra_script_new(&script, &host->script, err);
+  }
+  if (rc == RA_OK) rc = ra_script_load(host->script, err);
+  ra_str_deinit(&json);
+  free(plugins);
+  free(colormaps);
+  return rc;
+}
+
+int ra_host_init(ra_host *host, const ra_config *config, const char *role, bool create_store, ra_err *err) {
+  *host = (ra_host){0};
+  if (uv_loop_init(&host->loop) != 0) return ra_fail(err, RA_E_NOMEM, "", "no event loop");
+  host->loop_open = true;
+  host->ops.loop = &host->loop;
+  int rc = make_lanes(host, config, err);
+  if (rc == RA_OK) rc = make_store(host, config, create_store, err);
+  if (rc == RA_OK) rc = make_script(host, config, role, err);
+  if (rc < 0) ra_host_deinit(host);
+  return rc;
+}
+
+static void drained(void *ctx) { *(bool *)ctx = true; }
+
+void ra_host_deinit(ra_host *host) {
+  if (host->script) {
+    bool done = false;
+    ra_script_drain(host->script, 0, drained, &done);
+    while (!done && uv_run(&host->loop, UV_RUN_ONCE)) continue;
+    ra_script_free(host->script);
+  }
+  if (host->loop_open) uv_run(&host->loop, UV_RUN_DEFAULT);
+  if (host->ops.cpu) ra_lane_free(host->ops.cpu);
+  if (host->ops.io) ra_lane_free(host->ops.io);
+  if (host->loop_open) {
+    uv_run(&host->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&host->loop);
+  }
+  ra_render_context_free(host->ops.render);
+  ra_store_free(host->ops.store);
+  *host = (ra_host){0};
+}
+
+// ---- one workflow
+
+typedef struct running {
+  ra_host *host;
+  ra_task *task;
+  uv_signal_t signals[2];
+  bool done;
+  int rc;
+  void (*event)(void *ctx, const char *json);
+  void *event_ctx;
+  ra_str *result;
+  ra_err *err;
+} running;
+
+static void on_signal(uv_signal_t *handle, int number) {
+  (void)number;
+  running *r = handle->data;
+  if (!r->done && r->task) ra_script_cancel(r->task);
+}
+
+static void on_done(void *ctx, int rc, const char *result_json, const ra_err *err) {
+  running *r = ctx;
+  r->done = true;
+  r->rc = rc;
+  r->task = NULL;
+  if (rc < 0 && r->err && err) *r->err = *err;
+  if (rc == RA_OK && r->result) ra_str_add(r->result, result_json ? result_json : "null");
+}
+
+static void listen_signals(running *r) {
+  static const int numbers[] = {SIGINT, SIGTERM};
+  for (int i = 0; i < 2; i++) {
+    uv_signal_init(&r->host->loop, &r->signals[i]);
+    r->signals[i].data = r;
+    uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+    uv_unref((uv_handle_t *)&r->signals[i]);
+  }
+}
+
+static void close_signals(running *r) {
+  for (int i = 0; i < 2; i++) uv_close((uv_handle_t *)&r->signals[i], NULL);
+  uv_run(&r->host->loop, UV_RUN_NOWAIT);
+}
+
+static void on_event(void *ctx, const char *json) {
+  running *r = ctx;
+  if (r->event) r->event(r->event_ctx, json);
+}
+
+int ra_host_run(ra_host *host, const char *workflow, const char *args_json, void (*event)(void *ctx, const char *json),
+                void *ctx, ra_str *result, ra_err *err) {
+  running r = {.host = host, .result = result, .err = err, .event = event, .event_ctx = ctx};
+  const ra_script_run run = {.workflow = workflow, .args_json = args_json, .event = on_event, .done = on_done, .ctx = &r};
+  int rc = ra_script_run_workflow(host->script, &run, &r.task, err);
+  if (rc < 0) return rc;
+  listen_signals(&r);
+  while (!r.done && uv_run(&host->loop, UV_RUN_ONCE)) continue;
+  close_signals(&r);
+  if (!r.done) return ra_fail(err, RA_E_INTERNAL, workflow, "the workflow ended without a result");
+  return r.rc;
+}
+
+// ---- one request
+
+typedef struct asking {
+  bool done;
+  int status;
+  ra_buf *body;
+  ra_err *err;
+} asking;
+
+static int read_file(const ra_script_answer *answer, ra_buf **out, ra_err *err) {
+  int rc = ra_buf_new(answer->size, out, err);
+  for (size_t at = 0; rc == RA_OK && at < answer->size;) {
+    ssize_t n = pread(answer->fd, ra_buf_bytes(*out) + at, answer->size - at, (off_t)(answer->offset + at));
+    if (n <= 0) rc = ra_fail(err, RA_E_IO, "", "the object ended too soon");
+    if (n > 0) at += (size_t)n;
+  }
+  return rc;
+}
+
+static void on_answer(void *ctx, const ra_script_answer *answer) {
+  asking *a = ctx;
+  a->done = true;
+  a->status = answer->status;
+  if (answer->body) {
+    a->body = ra_buf_ref(answer->body);
+  } else if (answer->fd >= 0 && read_file(answer, &a->body, a->err) < 0) {
+    a->status = 500;
+  }
+}
+
+int ra_host_get(ra_host *host, const char *target, ra_buf **body, ra_err *err) {
+  asking a = {.err = err};
+  *body = NULL;
+  if (ra_script_request(host->script, "GET", target, NULL, on_answer, &a, err) < 0) return 0;
+  while (!a.done && uv_run(&host->loop, UV_RUN_ONCE)) continue;
+  *body = a.body;
+  return a.status;
+}
