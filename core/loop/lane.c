@@ -200,10 +200,8 @@ static int refuse(ra_lane *lane, const ra_job *job, ra_err *err) {
     return ra_fail(err, RA_E_TOOBIG, name, "the work would hold %zu bytes where at most %zu are allowed; ask for less",
                    job->bytes, lane->config.bytes);
   }
-  ra_fail(err, RA_E_BUSY, name, "%u jobs are waiting already, which is the most that may; try again later",
-          lane->stats.waiting);
-  if (err) err->retry = true;
-  return RA_E_BUSY;
+  return ra_fail(err, RA_E_BUSY, name, "%u jobs are waiting already, which is the most that may; try again later",
+                 lane->stats.waiting);
 }
 
 int ra_lane_submit(ra_lane *lane, const ra_job *job, ra_err *err) {

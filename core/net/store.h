@@ -24,6 +24,7 @@ int ra_store_put(ra_store *store, const char *key, const void *data, size_t size
 int ra_store_sync(ra_store *store, const char *prefix, ra_err *err);
 // Removes everything below `prefix` (no error when there is nothing), and folders above that became empty.
 int ra_store_remove(ra_store *store, const char *prefix, ra_err *err);
-// Calls `each` for every object below `prefix` ("" for all); stops at a negative return and returns it.
+// Calls `each` for every object below the folder `prefix` ("" for all), or for the object of that name; folder by
+// folder, in the order of names. Stops at a negative return and returns it. Nothing there is no error.
 int ra_store_list(ra_store *store, const char *prefix,
                   int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms), void *ctx, ra_err *err);

@@ -1,0 +1,133 @@
+// store_cache.c - see store_internal.h. The lock is never held across a system call that may wait.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/store_internal.h"
+
+#define MAX_OPEN 256
+#define BUCKETS (sizeof((ra__store_cache *)0)->buckets / sizeof(ra__store_entry *))
+
+void ra__store_cache_init(ra__store_cache *cache) {
+  memset(cache, 0, sizeof *cache);
+  pthread_mutex_init(&cache->lock, NULL);
+}
+
+static void destroy(ra__store_entry *entry) {
+  close(entry->fd);
+  free(entry);
+}
+
+static ra__store_entry **bucket_of(ra__store_cache *cache, const char *key) {
+  unsigned hash = 2166136261u;
+  for (const unsigned char *p = (const unsigned char *)key; *p; p++) hash = (hash ^ *p) * 16777619u;
+  return &cache->buckets[hash % BUCKETS];
+}
+
+static void unlink_order(ra__store_cache *cache, ra__store_entry *entry) {
+  *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
+  *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
+}
+
+static void link_newest(ra__store_cache *cache, ra__store_entry *entry) {
+  entry->newer = NULL;
+  entry->older = cache->newest;
+  *(cache->newest ? &cache->newest->newer : &cache->oldest) = entry;
+  cache->newest = entry;
+}
+
+// Takes an entry out of the table; whoever reads through it keeps it until the release.
+static void drop(ra__store_cache *cache, ra__store_entry *entry) {
+  ra__store_entry **at = bucket_of(cache, entry->key);
+  while (*at != entry) at = &(*at)->chain;
+  *at = entry->chain;
+  unlink_order(cache, entry);
+  cache->count--;
+  entry->dropped = true;
+  if (!entry->refs) destroy(entry);
+}
+
+static ra__store_entry *find(ra__store_cache *cache, const char *key) {
+  ra__store_entry *entry = *bucket_of(cache, key);
+  while (entry && strcmp(entry->key, key) != 0) entry = entry->chain;
+  if (!entry) return NULL;
+  entry->refs++;
+  unlink_order(cache, entry);
+  link_newest(cache, entry);
+  return entry;
+}
+
+static void insert(ra__store_cache *cache, ra__store_entry *entry) {
+  ra__store_entry **bucket = bucket_of(cache, entry->key);
+  entry->chain = *bucket;
+  *bucket = entry;
+  link_newest(cache, entry);
+  if (++cache->count > MAX_OPEN) drop(cache, cache->oldest);
+}
+
+static int open_entry(const ra_store *store, const char *key, ra__store_entry **out, ra_err *err) {
+  int fd = ra__store_open_beneath(store, key, O_RDONLY);
+  if (fd == -ENOENT || fd == -ENOTDIR) return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
+  if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
+  struct stat info;
+  if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
+    close(fd);
+    return ra_fail(err, RA_E_NOTFOUND, key, "is not an object (a regular file)");
+  }
+  size_t len = strlen(key) + 1;
+  ra__store_entry *entry = calloc(1, sizeof *entry + len);
+  if (!entry) {
+    close(fd);
+    return ra_fail(err, RA_E_NOMEM, key, "no memory to open an object");
+  }
+  memcpy(entry->key, key, len);
+  entry->fd = fd;
+  entry->size = (uint64_t)info.st_size;
+  entry->refs = 1;
+  *out = entry;
+  return RA_OK;
+}
+
+int ra__store_cache_get(ra_store *store, const char *key, ra__store_entry **out, ra_err *err) {
+  ra__store_cache *cache = &store->cache;
+  pthread_mutex_lock(&cache->lock);
+  *out = find(cache, key);
+  pthread_mutex_unlock(&cache->lock);
+  if (*out) return RA_OK;
+  ra__store_entry *made = NULL;
+  int rc = ra__store_check_key(key, err);
+  if (rc == RA_OK) rc = open_entry(store, key, &made, err);
+  if (rc < 0) return rc;
+  pthread_mutex_lock(&cache->lock);
+  *out = find(cache, key);
+  if (!*out) insert(cache, *out = made);
+  pthread_mutex_unlock(&cache->lock);
+  if (*out != made) destroy(made);
+  return RA_OK;
+}
+
+void ra__store_cache_release(ra__store_cache *cache, ra__store_entry *entry) {
+  pthread_mutex_lock(&cache->lock);
+  bool last = --entry->refs == 0 && entry->dropped;
+  pthread_mutex_unlock(&cache->lock);
+  if (last) destroy(entry);
+}
+
+void ra__store_cache_drop(ra__store_cache *cache, const char *prefix) {
+  size_t len = strlen(prefix);
+  pthread_mutex_lock(&cache->lock);
+  for (ra__store_entry *entry = cache->newest, *older; entry; entry = older) {
+    older = entry->older;
+    bool below = !len || (strncmp(entry->key, prefix, len) == 0 && (!entry->key[len] || entry->key[len] == '/'));
+    if (below) drop(cache, entry);
+  }
+  pthread_mutex_unlock(&cache->lock);
+}
+
+void ra__store_cache_deinit(ra__store_cache *cache) {
+  ra__store_cache_drop(cache, "");
+  pthread_mutex_destroy(&cache->lock);
+}

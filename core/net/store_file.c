@@ -1,0 +1,209 @@
+// store_file.c - the `file:` store: opening it, reads through the descriptor cache, puts.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "loop/lane.h"
+#include "net/store_internal.h"
+
+// "file:./dir", "file:///dir", "dir" -> the path.
+static int path_of(const char *url, const char **path, ra_err *err) {
+  *path = url;
+  size_t scheme = strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+  if (strncmp(url, "file:", 5) == 0) {
+    *path = url + 5;
+    if (strncmp(*path, "//", 2) == 0) *path += 2;
+    if (strncmp(url, "file://", 7) == 0 && **path != '/') {
+      return ra_fail(err, RA_E_INVALID, url, "names a host; write file:///absolute/path or file:relative/path");
+    }
+  } else if (url[scheme] == ':' && scheme > 1) {
+    return ra_fail(err, RA_E_UNSUPPORTED, url, "is not a store that this version knows; file: is");
+  }
+  return **path ? RA_OK : ra_fail(err, RA_E_INVALID, url, "names no folder");
+}
+
+// A new folder is lost in a crash until the folder that names it is synced.
+static void sync_parent(const char *path) {
+  char *parent = strdup(path);
+  char *slash = parent ? strrchr(parent, '/') : NULL;
+  if (slash) slash[slash == parent ? 1 : 0] = 0;
+  int fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    fsync(fd);
+    close(fd);
+  }
+  free(parent);
+}
+
+// Makes the folder and those above it.
+static int make_folders(const char *path, ra_err *err) {
+  char *text = strdup(path);
+  if (!text) return ra_fail(err, RA_E_NOMEM, path, "no memory to open a store");
+  int rc = RA_OK;
+  for (char *p = text + 1; rc == RA_OK; p++) {
+    bool end = *p == 0;
+    if (*p != '/' && !end) continue;
+    *p = 0;
+    if (mkdir(text, 0777) == 0) {
+      sync_parent(text);
+    } else if (errno != EEXIST) {
+      rc = ra_fail_errno(err, errno, text, "the folder cannot be made");
+    }
+    if (end) break;
+    *p = '/';
+  }
+  free(text);
+  return rc;
+}
+
+static int open_root(ra_store *store, const char *path, ra_err *err) {
+  store->root = realpath(path, NULL);
+  if (!store->root) return ra_fail_errno(err, errno, path, "the store's folder cannot be opened");
+  store->root_fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (store->root_fd < 0) return ra_fail_errno(err, errno, path, "the store's folder cannot be opened");
+  size_t size = strlen(store->root) + sizeof "file://";
+  store->url = malloc(size);
+  if (!store->url) return ra_fail(err, RA_E_NOMEM, path, "no memory to open a store");
+  snprintf(store->url, size, "file://%s", store->root);
+  return RA_OK;
+}
+
+int ra_store_open(const char *url, bool create, ra_store **out, ra_err *err) {
+  const char *path;
+  int rc = path_of(url, &path, err);
+  if (rc == RA_OK && create) rc = make_folders(path, err);
+  if (rc < 0) return rc;
+  ra_store *store = calloc(1, sizeof *store);
+  if (!store) return ra_fail(err, RA_E_NOMEM, url, "no memory to open a store");
+  store->root_fd = -1;
+  ra__store_cache_init(&store->cache);
+  rc = open_root(store, path, err);
+  if (rc < 0) {
+    ra_store_free(store);
+    return rc;
+  }
+  *out = store;
+  return RA_OK;
+}
+
+void ra_store_free(ra_store *store) {
+  if (!store) return;
+  ra__store_cache_deinit(&store->cache);
+  if (store->root_fd >= 0) close(store->root_fd);
+  free(store->root);
+  free(store->url);
+  free(store);
+}
+
+const char *ra_store_url(const ra_store *store) { return store->url; }
+const char *ra_store_root(const ra_store *store) { return store->root; }
+
+static int read_all(const ra__store_entry *entry, uint64_t offset, size_t size, uint8_t *dst, ra_err *err) {
+  for (size_t got = 0; got < size;) {
+    ssize_t n = pread(entry->fd, dst + got, size - got, (off_t)(offset + got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ra_fail_errno(err, errno, entry->key, "cannot be read at byte %llu", (unsigned long long)offset);
+    if (n == 0) return ra_fail(err, RA_E_CORRUPT, entry->key, "became shorter while it was read");
+    got += (size_t)n;
+  }
+  return RA_OK;
+}
+
+static int read_object(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst, ra_err *err) {
+  ra_store *store = ctx;
+  ra_lane_assert_off_loop("reading an object");
+  ra__store_entry *entry = NULL;
+  int rc = ra__store_cache_get(store, key, &entry, err);
+  if (rc < 0) return rc;
+  if (offset > entry->size || size > entry->size - offset) {
+    rc = ra_fail(err, RA_E_CORRUPT, key, "has %llu bytes where %zu at %llu were to be read",
+                 (unsigned long long)entry->size, size, (unsigned long long)offset);
+  } else {
+    rc = read_all(entry, offset, size, dst, err);
+  }
+  ra__store_cache_release(&store->cache, entry);
+  return rc;
+}
+
+static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
+  ra_store *store = ctx;
+  ra_lane_assert_off_loop("asking for an object's size");
+  ra__store_entry *entry = NULL;
+  int rc = ra__store_cache_get(store, key, &entry, err);
+  if (rc < 0) return rc;
+  *out = entry->size;
+  ra__store_cache_release(&store->cache, entry);
+  return RA_OK;
+}
+
+ra_reader ra_store_reader(ra_store *store) { return (ra_reader){read_object, object_size, store}; }
+
+int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size, int64_t *mtime_ms, ra_err *err) {
+  ra_lane_assert_off_loop("opening an object");
+  int rc = ra__store_check_key(key, err);
+  if (rc < 0) return rc;
+  int got = ra__store_open_beneath(store, key, O_RDONLY);
+  if (got == -ENOENT || got == -ENOTDIR) return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
+  if (got < 0) return ra_fail_errno(err, -got, key, "cannot be opened");
+  struct stat info;
+  if (fstat(got, &info) < 0 || !S_ISREG(info.st_mode)) {
+    close(got);
+    return ra_fail(err, RA_E_NOTFOUND, key, "is not an object (a regular file)");
+  }
+  *fd = got;
+  *size = (uint64_t)info.st_size;
+  *mtime_ms = (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
+  return RA_OK;
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size) {
+  ra_fault_point("write");
+  while (size) {
+    ssize_t n = write(fd, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -errno;
+    data += n;
+    size -= (size_t)n;
+  }
+  return 0;
+}
+
+// Writes and renames inside an open folder; a negative errno on failure, with nothing left behind.
+static int put_in(int dir, const char *name, const void *data, size_t size) {
+  static atomic_uint counter;
+  char temporary[64];
+  snprintf(temporary, sizeof temporary, RA__STORE_TEMPORARY "%d-%u", (int)getpid(), atomic_fetch_add(&counter, 1));
+  int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd < 0) return -errno;
+  int rc = write_all(fd, data, size);
+  if (close(fd) < 0 && rc == 0) rc = -errno;
+  ra_fault_point("rename");
+  if (rc == 0 && renameat(dir, temporary, dir, name) < 0) rc = -errno;
+  if (rc < 0) unlinkat(dir, temporary, 0);
+  return rc;
+}
+
+int ra_store_put(ra_store *store, const char *key, const void *data, size_t size, ra_err *err) {
+  ra_lane_assert_off_loop("putting an object");
+  int rc = ra__store_check_key(key, err);
+  if (rc < 0) return rc;
+  // A removal that runs meanwhile may take a folder away just after it was made.
+  for (int tries = 0; tries < 8; tries++) {
+    const char *name;
+    rc = ra__store_open_parent(store, key, true, &name);
+    if (rc == -ENOENT) continue;
+    if (rc < 0) break;
+    int dir = rc;
+    rc = put_in(dir, name, data, size);
+    close(dir);
+    if (rc != -ENOENT) break;
+  }
+  ra__store_cache_drop(&store->cache, key);
+  return rc < 0 ? ra_fail_errno(err, -rc, key, "cannot be written") : RA_OK;
+}

@@ -1,0 +1,92 @@
+// store_path.c - opening below the root: by openat2 with RESOLVE_BENEATH, or part by part following no link
+// where the kernel (or a container's filter) does not have it.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "net/store_internal.h"
+
+#define MAX_KEY 2048
+#define MAX_PART 255
+
+int ra__store_check_key(const char *key, ra_err *err) {
+  if (!ra_key_valid(key)) {
+    return ra_fail(err, RA_E_INVALID, key,
+                   "is no key of an object: parts of [A-Za-z0-9._=-] separated by '/', none empty, \".\" or \"..\"");
+  }
+  if (strlen(key) > MAX_KEY) return ra_fail(err, RA_E_INVALID, key, "is longer than %d bytes", MAX_KEY);
+  for (const char *part = key; part; part = strchr(part, '/')) {
+    if (*part == '/') part++;
+    if (strcspn(part, "/") > MAX_PART) {
+      return ra_fail(err, RA_E_INVALID, key, "has a part longer than %d bytes", MAX_PART);
+    }
+    if (strncmp(part, RA__STORE_TEMPORARY, strlen(RA__STORE_TEMPORARY)) == 0) {
+      return ra_fail(err, RA_E_INVALID, key, "has a part that begins with \"" RA__STORE_TEMPORARY "\"");
+    }
+  }
+  return RA_OK;
+}
+
+// Walks to the folder of the last part. *name is that part.
+static int walk_to_parent(int root, const char *path, bool make, const char **name) {
+  int dir = fcntl(root, F_DUPFD_CLOEXEC, 0);
+  if (dir < 0) return -errno;
+  const char *slash;
+  while ((slash = strchr(path, '/'))) {
+    char part[MAX_PART + 1];
+    size_t len = (size_t)(slash - path);
+    if (len > MAX_PART) {
+      close(dir);
+      return -ENAMETOOLONG;
+    }
+    memcpy(part, path, len);
+    part[len] = 0;
+    int next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0 && errno == ENOENT && make && (mkdirat(dir, part, 0777) == 0 || errno == EEXIST)) {
+      next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    int saved = errno;
+    close(dir);
+    if (next < 0) return -saved;
+    dir = next;
+    path = slash + 1;
+  }
+  *name = path;
+  return dir;
+}
+
+int ra__store_open_parent(const ra_store *store, const char *key, bool make, const char **name) {
+  return walk_to_parent(store->root_fd, key, make, name);
+}
+
+static int open_by_parts(int root, const char *path, int flags) {
+  const char *name;
+  int dir = walk_to_parent(root, path, false, &name);
+  if (dir < 0) return dir;
+  int fd = openat(dir, name, flags | O_NOFOLLOW);
+  int saved = errno;
+  close(dir);
+  return fd < 0 ? -saved : fd;
+}
+
+int ra__store_open_beneath(const ra_store *store, const char *path, int flags) {
+  static atomic_bool missing;
+  flags |= O_CLOEXEC | O_NONBLOCK;  // a pipe put there by someone else must not hold us
+  if (!atomic_load_explicit(&missing, memory_order_relaxed)) {
+    struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    for (int tries = 0; tries < 8; tries++) {
+      long fd = syscall(SYS_openat2, store->root_fd, path, &how, sizeof how);
+      if (fd >= 0) return (int)fd;
+      if (errno != EAGAIN) break;  // a rename happened meanwhile
+    }
+    if (errno != ENOSYS && errno != EPERM) return -errno;
+    if (errno == ENOSYS) atomic_store(&missing, true);
+  }
+  return open_by_parts(store->root_fd, path, flags);
+}

@@ -1,0 +1,231 @@
+// store_walk.c - what goes over whole folders of a file store: listing, syncing, removing. Links are neither
+// followed nor counted as objects.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/str.h"
+#include "loop/lane.h"
+#include "net/store_internal.h"
+
+#define MAX_DEPTH 64
+
+typedef struct names {
+  char **list;
+  size_t count, cap;
+} names;
+
+static void names_free(names *n) {
+  for (size_t i = 0; i < n->count; i++) free(n->list[i]);
+  free(n->list);
+}
+
+static bool names_add(names *n, const char *name) {
+  if (n->count == n->cap) {
+    size_t cap = n->cap ? n->cap * 2 : 32;
+    char **list = realloc(n->list, cap * sizeof *list);
+    if (!list) return false;
+    n->list = list;
+    n->cap = cap;
+  }
+  char *copy = strdup(name);
+  if (!copy) return false;
+  n->list[n->count++] = copy;
+  return true;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+// The names in a folder, sorted. The descriptor stays the caller's.
+static int names_read(int dir, names *out) {
+  int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+  if (!stream) {
+    int saved = errno;
+    if (copy >= 0) close(copy);
+    return -saved;
+  }
+  int rc = 0;
+  struct dirent *entry;
+  while (rc == 0 && (errno = 0, entry = readdir(stream))) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    if (!names_add(out, entry->d_name)) rc = -ENOMEM;
+  }
+  if (rc == 0 && errno) rc = -errno;
+  closedir(stream);
+  if (out->count) qsort(out->list, out->count, sizeof *out->list, by_name);
+  return rc;
+}
+
+// What a walk does at each step; a negative return stops it.
+typedef struct visitor {
+  int (*object)(struct visitor *v, int dir, const char *name, const struct stat *info);
+  int (*leave)(struct visitor *v, int parent, const char *name, int dir);   // a folder, after what is in it
+  ra_str key;                                                               // of what is visited
+  int stopped;                                                              // by the caller of ra_store_list
+  void *ctx;
+  int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms);
+} visitor;
+
+static int visit(visitor *v, int dir, const char *name, int depth);
+
+static int visit_folder(visitor *v, int parent, const char *name, int depth) {
+  if (depth > MAX_DEPTH) return -ELOOP;
+  int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (dir < 0) return errno == ENOENT ? 0 : -errno;
+  names all = {0};
+  int rc = names_read(dir, &all);
+  size_t len = v->key.len;
+  for (size_t i = 0; i < all.count && rc == 0; i++) {
+    if (len) ra_str_add_char(&v->key, '/');
+    ra_str_add(&v->key, all.list[i]);
+    rc = v->key.failed ? -ENOMEM : visit(v, dir, all.list[i], depth + 1);
+    if (v->key.ptr) v->key.ptr[v->key.len = len] = 0;
+  }
+  names_free(&all);
+  if (rc == 0) rc = v->leave(v, parent, name, dir);
+  close(dir);
+  return rc;
+}
+
+static int visit(visitor *v, int dir, const char *name, int depth) {
+  struct stat info;
+  if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT ? 0 : -errno;
+  return S_ISDIR(info.st_mode) ? visit_folder(v, dir, name, depth) : v->object(v, dir, name, &info);
+}
+
+// Visits all below `prefix`, or below the root.
+static int walk(const ra_store *store, const char *prefix, visitor *v) {
+  ra_str_init(&v->key);
+  if (!*prefix) return visit_folder(v, store->root_fd, ".", 0);
+  const char *name;
+  int dir = ra__store_open_parent(store, prefix, false, &name);
+  if (dir == -ENOENT || dir == -ENOTDIR) return 0;
+  if (dir < 0) return dir;
+  ra_str_add(&v->key, prefix);
+  int rc = v->key.failed ? -ENOMEM : visit(v, dir, name, 0);
+  close(dir);
+  return rc;
+}
+
+static int start(const ra_store *store, const char *prefix, visitor *v, const char *what, ra_err *err) {
+  ra_lane_assert_off_loop(what);
+  int rc = *prefix ? ra__store_check_key(prefix, err) : RA_OK;
+  if (rc < 0) return rc;
+  rc = walk(store, prefix, v);
+  ra_str_deinit(&v->key);
+  if (v->stopped) return v->stopped;
+  return rc < 0 ? ra_fail_errno(err, -rc, *prefix ? prefix : store->root, "%s failed", what) : RA_OK;
+}
+
+static bool is_temporary(const char *name) {
+  return strncmp(name, RA__STORE_TEMPORARY, strlen(RA__STORE_TEMPORARY)) == 0;
+}
+
+static int list_object(visitor *v, int dir, const char *name, const struct stat *info) {
+  (void)dir;
+  if (!S_ISREG(info->st_mode) || is_temporary(name)) return 0;
+  int64_t mtime = (int64_t)info->st_mtim.tv_sec * 1000 + info->st_mtim.tv_nsec / 1000000;
+  int rc = v->each(v->ctx, v->key.ptr, (uint64_t)info->st_size, mtime);
+  if (rc < 0) v->stopped = rc;
+  return rc < 0 ? -ECANCELED : 0;
+}
+
+static int list_leave(visitor *v, int parent, const char *name, int dir) {
+  (void)v, (void)parent, (void)name, (void)dir;
+  return 0;
+}
+
+int ra_store_list(ra_store *store, const char *prefix,
+                  int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms), void *ctx, ra_err *err) {
+  visitor v = {.object = list_object, .leave = list_leave, .ctx = ctx, .each = each};
+  return start(store, prefix, &v, "listing", err);
+}
+
+static int sync_object(visitor *v, int dir, const char *name, const struct stat *info) {
+  (void)v;
+  if (!S_ISREG(info->st_mode)) return 0;
+  int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? 0 : -errno;
+  int rc = fdatasync(fd) < 0 ? -errno : 0;
+  close(fd);
+  return rc;
+}
+
+static int sync_leave(visitor *v, int parent, const char *name, int dir) {
+  (void)v, (void)parent, (void)name;
+  return fsync(dir) < 0 ? -errno : 0;
+}
+
+static int sync_folder(const ra_store *store, const char *path) {
+  int dir = *path ? ra__store_open_beneath(store, path, O_RDONLY | O_DIRECTORY) : store->root_fd;
+  if (dir == -ENOENT) return 0;
+  if (dir < 0) return dir;
+  int rc = fsync(dir) < 0 ? -errno : 0;
+  if (dir != store->root_fd) close(dir);
+  return rc;
+}
+
+// The folders above, nearest first, up to the root.
+static int sync_above(const ra_store *store, const char *prefix) {
+  char *path = strdup(prefix);
+  if (!path) return -ENOMEM;
+  int rc = 0;
+  while (rc == 0 && *path) {
+    char *slash = strrchr(path, '/');
+    *(slash ? slash : path) = 0;
+    rc = sync_folder(store, path);
+  }
+  free(path);
+  return rc;
+}
+
+int ra_store_sync(ra_store *store, const char *prefix, ra_err *err) {
+  visitor v = {.object = sync_object, .leave = sync_leave};
+  ra_fault_point("sync");
+  int rc = start(store, prefix, &v, "syncing", err);
+  if (rc < 0) return rc;
+  rc = sync_above(store, prefix);
+  return rc < 0 ? ra_fail_errno(err, -rc, prefix, "syncing failed") : RA_OK;
+}
+
+static int remove_object(visitor *v, int dir, const char *name, const struct stat *info) {
+  (void)v, (void)info;
+  ra_fault_point("remove");
+  return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int remove_leave(visitor *v, int parent, const char *name, int dir) {
+  (void)v, (void)dir;
+  if (strcmp(name, ".") == 0) return 0;  // the root stays
+  bool kept = unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY;
+  return kept ? -errno : 0;
+}
+
+static void remove_empty_above(const ra_store *store, const char *prefix) {
+  char *path = strdup(prefix);
+  char *slash;
+  while (path && (slash = strrchr(path, '/'))) {
+    *slash = 0;
+    const char *name;
+    int dir = ra__store_open_parent(store, path, false, &name);
+    if (dir < 0) break;
+    bool stop = unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT;
+    close(dir);
+    if (stop) break;
+  }
+  free(path);
+}
+
+int ra_store_remove(ra_store *store, const char *prefix, ra_err *err) {
+  visitor v = {.object = remove_object, .leave = remove_leave};
+  int rc = start(store, prefix, &v, "removing", err);
+  ra__store_cache_drop(&store->cache, prefix);
+  if (rc == RA_OK) remove_empty_above(store, prefix);
+  return rc;
+}
