@@ -1,6 +1,6 @@
 // dataset.h - one published dataset: the catalog row's body, parsed once into tables that planning, tiles, series and
-// STAC items read. Immutable, refcounted, any thread. The JSON form is described at ra_dataset_parse in dataset.c and
-// written by ingest/.
+// STAC items read. Immutable, refcounted, any thread. The JSON form is described in dataset_parse.c and written by
+// ingest/.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,14 +17,14 @@ typedef struct ra_dataset ra_dataset;
 
 typedef struct ra_dataset_grid {
   const char *id;
-  const char *x_dim, *y_dim;            // dimension names in the source
-  ra_grid grid;                         // of the map layout (COG): north-up, rotated to -180..180 where global
+  const char *x_dim, *y_dim;  // dimension names in the source
+  ra_grid grid;  // of the map layout (COG): north-up, rotated to -180..180 where global
   ra_crs *crs;
   int64_t native_width, native_height;  // of the Zarr
   bool x_reversed, y_reversed;          // the Zarr's cells run against the COG's
-  int64_t roll;                         // Zarr column (after x_reversed) that stands in COG column 0
+  int64_t roll;  // Zarr column (after x_reversed) that stands in COG column 0
   double bbox[4];
-  const char *geometry;                 // GeoJSON text
+  const char *geometry;  // GeoJSON text
 } ra_dataset_grid;
 
 typedef struct ra_dataset_axis {  // a time axis
@@ -32,6 +32,7 @@ typedef struct ra_dataset_axis {  // a time axis
   ra_calendar calendar;
   size_t count;
   const int64_t *ms;  // instants in the axis's own calendar (base/caltime.h); RA_TIME_NONE: missing
+  const uint32_t *ordinals;  // 1, 2, 3 … among the steps of one label; NULL: no time repeats
 } ra_dataset_axis;
 
 typedef struct ra_dataset_extra {  // an extra dimension: level, member, …
@@ -64,8 +65,21 @@ typedef struct ra_dataset_variable {
   unsigned bands;                         // of a COG: product of the extra sizes
   double minimum, maximum, mean, stddev;  // of decoded values; NaN when unknown
   double p2, p98;
-  uint64_t valid_count;
+  uint64_t valid_count, total_count;
+  const char *cell_methods;           // "" when absent
+  const char *dims[RA_DATASET_DIMS];  // names, as in the source
+  const char *const *band_names;      // of a COG's bands; NULL: none
+  unsigned flag_count;
+  const double *flag_values;  // stored numbers
+  const char *const *flag_meanings;
 } ra_dataset_variable;
+
+// What the dataset says of itself, for people.
+typedef struct ra_dataset_about {
+  const char *created;  // RFC 3339
+  const char *source_name, *source_format;
+  const char *title, *summary, *institution, *license;  // global attributes; "" when absent
+} ra_dataset_about;
 
 int ra_dataset_parse(const char *json, size_t size, ra_dataset **out, ra_err *err);
 ra_dataset *ra_dataset_ref(ra_dataset *dataset);
@@ -76,13 +90,18 @@ const char *ra_dataset_collection(const ra_dataset *dataset);
 const char *ra_dataset_id(const ra_dataset *dataset);
 const char *ra_dataset_version(const ra_dataset *dataset);
 const char *ra_dataset_body(const ra_dataset *dataset, size_t *size);  // the JSON it was made from
+const ra_dataset_about *ra_dataset_get_about(const ra_dataset *dataset);
+// Of all grids: west, south, east, north; west > east across 180. false: no grid.
+bool ra_dataset_bbox(const ra_dataset *dataset, double bbox[4]);
+void ra_bbox_join(double bbox[4], const double other[4]);  // widens bbox to hold both
 size_t ra_dataset_grid_count(const ra_dataset *dataset);
 const ra_dataset_grid *ra_dataset_get_grid(const ra_dataset *dataset, size_t i);
 size_t ra_dataset_axis_count(const ra_dataset *dataset);
 const ra_dataset_axis *ra_dataset_get_axis(const ra_dataset *dataset, size_t i);
 size_t ra_dataset_variable_count(const ra_dataset *dataset);
 const ra_dataset_variable *ra_dataset_get_variable(const ra_dataset *dataset, size_t i);
-const ra_dataset_variable *ra_dataset_find_variable(const ra_dataset *dataset, const char *name);  // NULL
+const ra_dataset_variable *ra_dataset_find_variable(const ra_dataset *dataset,
+                                                    const char *name);  // NULL
 
 // Items: the distinct times of all axes, in ISO time order (steps that share a time in one axis are items of their
 // own); one item when there is no time at all.
@@ -90,11 +109,14 @@ typedef struct ra_dataset_item {
   int64_t iso_ms;               // the nearest valid ISO instant; RA_TIME_NONE: no time
   int64_t true_ms;              // in the axis's own calendar
   const ra_dataset_axis *axis;  // the first axis that has it; NULL: no time
+  int axis_index;               // -1 without time
   size_t step;                  // its index there
   unsigned ordinal;             // 1; 2, 3 … for repeated times
 } ra_dataset_item;
 size_t ra_dataset_item_count(const ra_dataset *dataset);
 const ra_dataset_item *ra_dataset_get_item(const ra_dataset *dataset, size_t i);
+// The step of axis number `axis` that stands at the item's time; false: that axis lacks it.
+bool ra_dataset_item_step(const ra_dataset *dataset, size_t i, int axis, size_t *step);
 // The first item with iso_ms >= ms.
 size_t ra_dataset_item_lower(const ra_dataset *dataset, int64_t ms);
 // "<dataset>_<yyyymmddThhmmssZ>" in the data's own calendar, "_2" for the second of a repeated time; the dataset's id
@@ -102,7 +124,8 @@ size_t ra_dataset_item_lower(const ra_dataset *dataset, int64_t ms);
 void ra_dataset_item_id(const ra_dataset *dataset, size_t i, ra_str *out);
 bool ra_dataset_find_item(const ra_dataset *dataset, const char *item_id, size_t *i);
 
-// The step's label in paths: "20200101T060000Z", "…_2" when repeated, "static" without time.
+// The step's label in paths: "20200101T060000Z", "…_2" when repeated, "notime" where the time is missing, "static"
+// when axis is NULL.
 void ra_dataset_step_label(const ra_dataset_axis *axis, size_t step, ra_str *out);
 // Store keys. "<collection>/<dataset>/<version>/<variable>/<label>.tif"
 void ra_dataset_cog_key(const ra_dataset *dataset, const ra_dataset_variable *variable, size_t step,
