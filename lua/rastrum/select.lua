@@ -1,0 +1,111 @@
+-- What a request means within a collection: which variable, which member of its extra dimensions, which band of the COG.
+-- Shared by tiles, series and points, so that the same words mean the same everywhere (contracts.md §11).
+local M = {}
+
+---The variable called `name`, or the collection's first mappable one.
+---@param snapshot rastrum.Snapshot
+---@param name string|nil
+---@return table|nil variable  one of snapshot.variables
+---@return table|nil err
+function M.variable(snapshot, name)
+  if name then
+    local variable = snapshot.variables[name]
+    if variable then return variable end
+    return nil, {
+      code = "not_found",
+      where = "variable",
+      message = ("collection '%s' has no variable '%s'; it has %s"):format(
+        snapshot.id, name, table.concat(M.names(snapshot), ", ")),
+    }
+  end
+  for _, each in ipairs(M.names(snapshot)) do
+    if snapshot.variables[each].mappable then return snapshot.variables[each] end
+  end
+  return nil, {
+    code = "not_found", where = "variable",
+    message = ("collection '%s' has no variable on a map grid"):format(snapshot.id),
+  }
+end
+
+---Names of a collection's variables in their order, mappable ones first.
+function M.names(snapshot)
+  local names = {}
+  for _, mappable in ipairs { true, false } do
+    for _, name in ipairs(snapshot.variable_names) do
+      if (snapshot.variables[name].mappable or false) == mappable then names[#names + 1] = name end
+    end
+  end
+  return names
+end
+
+local function bad(where, message, ...)
+  return nil, { code = "invalid", where = where, message = message:format(...) }
+end
+
+-- The extra dimensions of a variable that a request may choose from.
+local function choosable(variable)
+  local list = {}
+  for _, extra in ipairs(variable.extra) do
+    if extra.size > 1 then list[#list + 1] = extra.name end
+  end
+  return list
+end
+
+-- {dim = value text} from `level` and `sel`.
+local function wishes(variable, level, sel)
+  local wanted = {}
+  for _, text in ipairs(sel or {}) do
+    local dim, value = text:match("^([^=]+)=(.+)$")
+    if not dim then return bad("sel", "sel is '%s'; it takes dimension=value", text) end
+    wanted[dim] = value
+  end
+  if level ~= nil then
+    local dims = choosable(variable)
+    if #dims == 0 then
+      dims[1] = variable.extra[1] and variable.extra[1].name
+    end
+    if #dims ~= 1 then
+      return bad("level", "variable '%s' has %s; choose with sel=dimension=value", variable.name,
+        #dims == 0 and "no levels" or "the dimensions " .. table.concat(dims, ", "))
+    end
+    wanted[dims[1]] = level
+  end
+  return wanted
+end
+
+---Zero-based indexes of a dataset's variable, one an extra dimension; index 0 where nothing was asked.
+---@param dataset userdata
+---@param variable table  of this dataset
+---@return number[]|nil indexes
+---@return table err_or_chosen  {dim = value or index as text} of what was chosen
+function M.extras(dataset, variable, level, sel)
+  local wanted, err = wishes(variable, level, sel)
+  if not wanted then return nil, err end
+  local indexes, chosen = {}, {}
+  for i, extra in ipairs(variable.extra) do
+    local index = 0
+    local value = wanted[extra.name]
+    if value ~= nil then
+      index, err = dataset:extra_index(variable.name, extra.name, tostring(value))
+      if not index then return nil, err end
+      wanted[extra.name] = nil
+    end
+    indexes[i] = index
+    chosen[extra.name] = extra.values and extra.values[index + 1] or index
+  end
+  local unknown = next(wanted)
+  if unknown then
+    return bad("sel", "variable '%s' has no dimension '%s'%s", variable.name, unknown,
+      #variable.extra > 0 and "; it has " .. table.concat(choosable(variable), ", ") or "")
+  end
+  return indexes, chosen
+end
+
+---The zero-based COG band of those indexes: C order of the extra dimensions.
+function M.band(variable, indexes)
+  local band = 0
+  for i, extra in ipairs(variable.extra) do band = band * extra.size + indexes[i] end
+  return band
+end
+
+return M

@@ -1,0 +1,314 @@
+-- Map tiles, TileJSON and the list of times. Lua chooses what is drawn; the pixels are made in the core.
+local catalog = require "rastrum.catalog"
+local colormaps = require "rastrum.colormaps"
+local http = require "rastrum.http"
+local select = require "rastrum.select"
+
+local M = { name = "tiles", api = 1, description = "map tiles, TileJSON and the list of times" }
+
+local MAX_ZOOM = 24
+local TYPES = { png = "image/png", npy = "application/x-npy" }
+
+local function bad(where, message, ...)
+  return { code = "invalid", where = where, message = message:format(...) }
+end
+
+-- "low,high" to two numbers.
+local function parse_rescale(text)
+  local low, high = text:match("^%s*([^,%s]+)%s*,%s*([^,%s]+)%s*$")
+  low, high = tonumber(low), tonumber(high)
+  if not (low and high and low < high and high - low < math.huge) then
+    return nil, bad("rescale", "rescale is '%s'; it takes low,high with low < high", text)
+  end
+  return { low, high }
+end
+
+local function stretch_of(snapshot, variable, p)
+  if p.rescale then return parse_rescale(p.rescale) end
+  local own = snapshot.stretch[variable.name]
+  local low, high = own and own[1] or variable.min, own and own[2] or variable.max
+  if not (low and high) then return { 0, 1 } end
+  if low == high then return { low - 0.5, high + 0.5 } end
+  return { low, high }
+end
+
+-- A variable with a sign on both sides of zero reads best on a diverging ramp? No: one default for all, named in the answer.
+local function ramp_of(p)
+  if p.colormap then
+    if p.colormap_name then return nil, bad("colormap", "give colormap or colormap_name, not both") end
+    local ramp, err = rastrum.ramp.parse(p.colormap)
+    if not ramp then return nil, bad("colormap", "colormap: %s", err.message) end
+    return ramp
+  end
+  return colormaps.get(p.colormap_name or M.default_ramp)
+end
+
+-- Everything that a tile of this request draws from: {variable, sources, bands, versions}.
+local function plan(snapshot, p)
+  local variable, err = select.variable(snapshot, p.variable)
+  if not variable then return nil, err end
+  if not variable.mappable then
+    return nil, bad("variable", "variable '%s' is not on a map grid; ask /api/timeseries", variable.name)
+  end
+  local sources
+  sources, err = catalog.sources(snapshot, { variable = variable.name, datetime = p.datetime, item = p.item })
+  if not sources then return nil, err end
+  local bands, versions = nil, {}
+  for i, source in ipairs(sources) do
+    local own = source.dataset:variable(source.variable)
+    local indexes, chosen = select.extras(source.dataset, own, p.level, p.sel)
+    if not indexes then return nil, chosen end
+    bands = bands or { select.band(own, indexes) }
+    versions[i] = source.dataset:version() .. ":" .. source.step
+  end
+  return { variable = variable, sources = sources, bands = bands or { 0 }, versions = table.concat(versions, ",") }
+end
+
+-- Bands by number instead of by level.
+local function apply_bidx(p, drawn)
+  if not p.bidx then return true end
+  local most = drawn.sources[1] and drawn.sources[1].dataset:variable(drawn.variable.name).bands or 1
+  drawn.bands = {}
+  for i, band in ipairs(p.bidx) do
+    if band > most then return nil, bad("bidx", "bidx is %d; variable '%s' has %d bands", band, drawn.variable.name, most) end
+    drawn.bands[i] = band - 1
+  end
+  return true
+end
+
+-- "12@2x" to 12, 2.
+local function parse_row(text)
+  local row, scale = text:match("^(%d+)@([1-4])x$")
+  return tonumber(row or text:match("^%d+$")), tonumber(scale or 1)
+end
+
+local function nodata_of(p)
+  if not p.nodata then return nil end
+  if p.nodata:lower() == "nan" then return nil end
+  local value = tonumber(p.nodata)
+  if not value then return nil, bad("nodata", "nodata is '%s'; it takes a number or nan", p.nodata) end
+  return value
+end
+
+-- The immutable answer belongs to one version of the step: with another `v` the client is sent to the present one.
+local function version_tag(snapshot, drawn)
+  return rastrum.hash(drawn.versions, tostring(snapshot.stretch_generation or 0)):sub(1, 12)
+end
+
+local function redirect(req)
+  local query = {}
+  for pair in req.query:gmatch("[^&]+") do
+    if not pair:match("^v=") then query[#query + 1] = pair end
+  end
+  local target = req.path .. (#query > 0 and "?" .. table.concat(query, "&") or "")
+  return { status = 307, headers = { Location = target, ["Cache-Control"] = "no-store" } }
+end
+
+local function check_address(p)
+  local row, scale = parse_row(p.y)
+  if not row then return nil, bad("y", "y is '%s'; it takes a row such as 3 or 3@2x", p.y) end
+  local last = 2 ^ p.z - 1
+  if p.x > last or row > last then
+    return nil, bad(p.x > last and "x" or "y", "tile %d/%d/%d does not exist; at zoom %d x and y go to %d", p.z, p.x, row,
+      p.z, last)
+  end
+  local size = p.tilesize * scale
+  if size > 1024 then return nil, bad("tilesize", "a tile of %d pixels is too large; the most is 1024", size) end
+  return row, size
+end
+
+---@param req rastrum.Request
+local function tile(req)
+  local p = req.params
+  local row, size = check_address(p)
+  if not row then return rastrum.fail(size) end
+  local snapshot, err = catalog.resolve(p.collection)
+  if not snapshot then return rastrum.fail(err) end
+  local drawn
+  drawn, err = plan(snapshot, p)
+  if not drawn then return rastrum.fail(err) end
+  local good
+  good, err = apply_bidx(p, drawn)
+  if not good then return rastrum.fail(err) end
+  local v = p.v and version_tag(snapshot, drawn)
+  if p.v and p.v ~= v then return redirect(req) end
+  local rescale, ramp, nodata
+  rescale, err = stretch_of(snapshot, drawn.variable, p)
+  if not rescale then return rastrum.fail(err) end
+  nodata, err = nodata_of(p)
+  if err then return rastrum.fail(err) end
+  if p.format == "png" then
+    ramp, err = ramp_of(p)
+    if not ramp then return rastrum.fail(err) end
+    if #drawn.bands ~= 1 then return rastrum.fail(bad("bidx", "a png takes one band, %d were asked for", #drawn.bands)) end
+  end
+  local etag = http.etag(req, drawn.versions, rescale[1], rescale[2], ramp and ramp:digest() or "")
+  local headers = { ETag = etag, ["Cache-Control"] = v and http.IMMUTABLE or http.SHORT }
+  local unchanged = http.not_modified(req, etag, headers)
+  if unchanged then return unchanged end
+  local body
+  body, err = rastrum.tile {
+    sources = drawn.sources, bands = drawn.bands, z = p.z, x = p.x, y = row, size = size, resampling = p.resampling,
+    unscale = p.unscale, nodata = nodata, rescale = rescale, ramp = ramp, format = p.format,
+    return_mask = p.return_mask,
+  }
+  if not body then return rastrum.fail(err) end
+  return { status = 200, type = TYPES[p.format], headers = headers, body = body }
+end
+
+-- Parameters that a tile URL carries on from the TileJSON's own.
+local CARRIED = { "variable", "level", "sel", "item", "rescale", "colormap_name", "colormap", "resampling", "nodata",
+  "unscale", "return_mask", "bidx", "tilesize" }
+
+local function escape(text)
+  return (tostring(text):gsub("[^%w%-%._~,:]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function carried_query(p, given)
+  local list = {}
+  for _, name in ipairs(CARRIED) do
+    local value = given[name] and p[name]
+    for _, each in ipairs(type(value) == "table" and value or { value }) do
+      list[#list + 1] = name .. "=" .. escape(each)
+    end
+  end
+  return list
+end
+
+-- The zoom at which a pixel is no larger than a cell, at the grid's finer side.
+local function native_zoom(variable)
+  local degrees = variable.cell_degrees
+  if not (degrees and degrees > 0) then return 6 end
+  return math.max(0, math.min(MAX_ZOOM, math.ceil(math.log(360 / 256 / degrees) / math.log(2) - 1e-6)))
+end
+
+-- TileJSON bounds don't wrap: an extent over 180 degrees widens to the whole way round.
+local function bounds_of(bbox)
+  if bbox[1] > bbox[3] then return { -180, bbox[2], 180, bbox[4] } end
+  return { bbox[1], bbox[2], bbox[3], bbox[4] }
+end
+
+local function described(snapshot)
+  local list = rastrum.json.array {}
+  for _, name in ipairs(select.names(snapshot)) do
+    local variable = snapshot.variables[name]
+    if variable.mappable then
+      local extras = rastrum.json.array {}
+      for i, extra in ipairs(variable.extra) do
+        extras[i] = { name = extra.name, size = extra.size, units = extra.units,
+          values = extra.values and rastrum.json.array(extra.values) or nil }
+      end
+      list[#list + 1] = { name = name, long_name = variable.long_name, units = variable.units, extra = extras }
+    end
+  end
+  return list
+end
+
+---@param req rastrum.Request
+local function tilejson(req)
+  local p = req.params
+  local snapshot, err = catalog.resolve(p.collection)
+  if not snapshot then return rastrum.fail(err) end
+  local drawn
+  drawn, err = plan(snapshot, p)
+  if not drawn then return rastrum.fail(err) end
+  local rescale
+  rescale, err = stretch_of(snapshot, drawn.variable, p)
+  if not rescale then return rastrum.fail(err) end
+  local query = carried_query(p, req.given)
+  if drawn.time then query[#query + 1] = "datetime=" .. escape(drawn.time) end
+  if p.datetime and not drawn.time then query[#query + 1] = "datetime=" .. escape(p.datetime) end
+  if not p.datetime and #drawn.sources == 0 then query[#query + 1] = nil end
+  query[#query + 1] = "v=" .. version_tag(snapshot, drawn)
+  local bounds = bounds_of(drawn.variable.bbox)
+  local zoom = native_zoom(drawn.variable)
+  local template = ("%s/tiles/%s/{z}/{x}/{y}.%s?%s"):format(req.base_url, escape(p.collection), p.tile_format,
+    table.concat(query, "&"))
+  return http.json(req, {
+    tilejson = "3.0.0",
+    name = snapshot.title or snapshot.id,
+    description = drawn.variable.long_name ~= "" and drawn.variable.long_name or drawn.variable.name,
+    attribution = rastrum.config.attribution,
+    version = "1.0.0",
+    scheme = "xyz",
+    tiles = rastrum.json.array { template },
+    bounds = rastrum.json.array(bounds),
+    center = rastrum.json.array { (bounds[1] + bounds[3]) / 2, (bounds[2] + bounds[4]) / 2, math.min(zoom, 2) },
+    minzoom = 0,
+    maxzoom = math.max(zoom, 2),
+    variable = drawn.variable.name,
+    units = drawn.variable.units,
+    rescale = rastrum.json.array(rescale),
+    colormap_name = p.colormap_name or M.default_ramp,
+    variables = described(snapshot),
+  })
+end
+
+---@param req rastrum.Request
+local function times(req)
+  local p = req.params
+  local snapshot, err = catalog.resolve(p.collection)
+  if not snapshot then return rastrum.fail(err) end
+  local variable
+  variable, err = select.variable(snapshot, p.variable)
+  if not variable then return rastrum.fail(err) end
+  local body
+  body, err = catalog.times(snapshot, variable.name)
+  if not body then return rastrum.fail(err) end
+  return http.json(req, body)
+end
+
+local CHOICE = {
+  { name = "collection", type = "string", description = "a collection's id, or a named search" },
+  { name = "variable", type = "string", description = "a variable of the collection (default: its first on a map grid)" },
+  { name = "datetime", type = "string",
+    description = "a time of the data, or nearest::T, ffill::T, bfill::T (default: the latest)" },
+  { name = "level", type = "string", description = "a coordinate value of the only extra dimension" },
+  { name = "sel", type = "string", repeatable = true, description = "dimension=value of an extra dimension" },
+  { name = "item", type = "string", description = "a STAC item's id, instead of datetime" },
+}
+
+local LOOK = {
+  { name = "rescale", type = "string", description = "low,high: the values at the ramp's ends (default: the collection's)" },
+  { name = "colormap_name", type = "string", description = "a colour ramp; name_r is reversed" },
+  { name = "colormap", type = "string", description = "a colour ramp as JSON: value to colour, or intervals" },
+  { name = "resampling", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
+    description = "how pixels are taken from cells" },
+  { name = "nodata", type = "string", description = "a stored number that is not drawn, or nan" },
+  { name = "unscale", type = "boolean", default = true, description = "values rather than stored numbers" },
+  { name = "return_mask", type = "boolean", default = true, description = "transparent where there is no data" },
+  { name = "bidx", type = "integer", min = 1, max = 256, repeatable = true, description = "bands by number, instead of level" },
+  { name = "tilesize", type = "integer", min = 64, max = 1024, default = 256, description = "pixels a side" },
+}
+
+local ADDRESS = {
+  { name = "z", type = "integer", min = 0, max = MAX_ZOOM, description = "zoom" },
+  { name = "x", type = "integer", min = 0, max = 2 ^ MAX_ZOOM - 1, description = "column" },
+  { name = "y", type = "string", description = "row, with @1x to @4x for sharper tiles" },
+  { name = "format", type = "string", enum = { "png", "npy" }, description = "png, or npy (values and a mask)" },
+  { name = "v", type = "string", description = "version of the step, from TileJSON: makes the answer immutable" },
+}
+
+local function join(...)
+  local out = {}
+  for _, list in ipairs { ... } do
+    for _, each in ipairs(list) do out[#out + 1] = each end
+  end
+  return out
+end
+
+M.default_ramp = "viridis"
+
+M.routes = {
+  { "GET", "/tiles/{collection}/{z:int}/{x:int}/{y}.{format}", tile, summary = "A map tile",
+    params = join(CHOICE, ADDRESS, LOOK) },
+  { "GET", "/tiles/{collection}/WebMercatorQuad/{z:int}/{x:int}/{y}.{format}", tile,
+    summary = "A map tile of the named tile matrix set", params = join(CHOICE, ADDRESS, LOOK) },
+  { "GET", "/tiles/{collection}/tilejson.json", tilejson, summary = "TileJSON 3.0 of what the parameters choose",
+    params = join(CHOICE, LOOK, {
+      { name = "tile_format", type = "string", enum = { "png", "npy" }, default = "png", description = "format of the tiles" } }) },
+  { "GET", "/tiles/{collection}/times", times, summary = "The times of a variable, each with its version",
+    params = { CHOICE[1], CHOICE[2], CHOICE[4], CHOICE[5] } },
+}
+
+return M
