@@ -1,0 +1,352 @@
+// cf_grid.c - from a pair of 1-D axes to a grid: coordinate system, affine, and how the map layout is turned: north-up,
+// longitudes in -180..180, a global grid rotated by whole columns (data.md §1).
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "source/cf_private.h"
+
+typedef struct pair {
+  int x, y;  // places in the variable's dims
+  const ra__cf_dim *x_dim, *y_dim;
+  bool degrees;  // plain longitude and latitude
+} pair;
+
+static bool find_pair(const ra_cf_variable *variable, const ra__cf_dim *dims, ra__cf_class x,
+                      ra__cf_class y, pair *out) {
+  int found_x = -1, found_y = -1;
+  for (int d = 0; d < (int)variable->source->ndim; d++) {
+    if (dims[d].class == x) found_x = d;
+    if (dims[d].class == y) found_y = d;
+  }
+  if (found_x < 0 || found_y < 0) return false;
+  *out = (pair){found_x, found_y, &dims[found_x], &dims[found_y], x == RA__CF_LON};
+  return true;
+}
+
+// `grid_mapping = "crs"`, or "crsA: x y crsB: lat lon": the mapping that names the axis, else the first.
+static ra_source_var *named_mapping(const ra_cf *cf, const ra_source_var *var, const char *x_name) {
+  const char *text = ra_source_var_text(var, "grid_mapping");
+  ra_source_var *first = NULL, *current = NULL;
+  for (const char *p = text; p && *p;) {
+    p += strspn(p, " \t\r\n");
+    size_t n = strcspn(p, " \t\r\n");
+    char word[256];
+    if (n > 0 && n < sizeof word) {
+      memcpy(word, p, n);
+      word[n] = 0;
+      bool mapping = word[n - 1] == ':';
+      if (mapping) word[n - 1] = 0;
+      if (mapping || !current) {
+        current = ra_source_find(cf->source, var->group, word);
+        if (!first) first = current;
+      } else if (!strcmp(word, x_name)) {
+        return current;
+      }
+    }
+    p += n;
+  }
+  return first;
+}
+
+static bool shares_dims(const ra_source_var *var, unsigned x_dim, unsigned y_dim) {
+  bool x = false, y = false;
+  for (unsigned d = 0; d < var->ndim; d++) {
+    x |= var->dims[d] == x_dim;
+    y |= var->dims[d] == y_dim;
+  }
+  return x && y;
+}
+
+// A variable without the attribute lies in the same system as another one on the same axes; else in the file's only one.
+static ra_source_var *mapping_of(const ra_cf *cf, const ra_cf_variable *variable, const pair *axes) {
+  ra_source_var *mapping = named_mapping(cf, variable->source, axes->x_dim->var->base);
+  if (mapping || axes->degrees) return mapping;
+  const ra_source_var *var = variable->source;
+  ra_source_var *only = NULL;
+  unsigned count = 0;
+  for (size_t i = 0; i < cf->count; i++) {
+    ra_source_var *other = cf->variables[i].source;
+    if (shares_dims(other, var->dims[axes->x], var->dims[axes->y])) {
+      mapping = named_mapping(cf, other, axes->x_dim->var->base);
+      if (mapping) return mapping;
+    }
+    if (ra_source_var_text(other, "grid_mapping_name")) {
+      only = other;
+      count++;
+    }
+  }
+  return count == 1 ? only : NULL;
+}
+
+typedef struct mapping_text {
+  ra_cf *cf;
+  const ra_source_var *var;
+} mapping_text;
+
+static const char *numbers_text(ra_arena *arena, const ra_source_attr *attr) {
+  ra_str text;
+  ra_str_init(&text);
+  for (size_t i = 0; i < attr->count; i++)
+    ra_str_addf(&text, i ? " %.17g" : "%.17g", attr->numbers[i]);
+  const char *copy = text.failed ? NULL : ra_arena_strdup(arena, text.ptr ? text.ptr : "");
+  ra_str_deinit(&text);
+  return copy;
+}
+
+static const char *get_mapping_attribute(void *ctx, const char *name) {
+  mapping_text *m = ctx;
+  const ra_source_attr *attr = ra_source_var_attr(m->var, name);
+  if (!attr || attr->count == 0) return NULL;
+  return attr->texts ? attr->texts[0] : numbers_text(&m->cf->arena, attr);
+}
+
+static const char *units_of(const ra_source_var *var) {
+  const char *units = ra_source_var_text(var, "units");
+  return units ? units : "";
+}
+
+static int mapping_crs(ra_cf *cf, const ra_source_var *mapping, const pair *axes, ra_crs **crs,
+                       double *scale, ra_err *err) {
+  mapping_text text = {cf, mapping};
+  ra_cf_mapping cf_mapping = {get_mapping_attribute, &text, mapping->name,
+                              units_of(axes->x_dim->var), units_of(axes->y_dim->var)};
+  return ra_crs_from_cf(&cf_mapping, crs, scale, err);
+}
+
+static bool is_radians(const ra_source_var *var) {
+  return !strncasecmp(units_of(var), "radian", 6);
+}
+
+// Longitude and latitude: the mapping tells the ellipsoid; one that is missing or unusable leaves WGS 84.
+static int degrees_crs(ra_cf *cf, const ra_source_var *mapping, const pair *axes, ra_crs **crs,
+                       double *scale, ra_err *err) {
+  *crs = NULL;
+  if (mapping) {
+    const char *name = ra_source_var_text(mapping, "grid_mapping_name");
+    ra_err why;
+    bool usable = !name || !strcmp(name, "latitude_longitude");
+    if (usable && mapping_crs(cf, mapping, axes, crs, scale, &why) >= 0 &&
+        !ra_crs_is_geographic(*crs)) {
+      ra_crs_unref(*crs);
+      *crs = NULL;
+    }
+    if (usable && !*crs) {
+      ra__cf_find(cf, "grid-mapping-ignored", "warning", mapping->name,
+                  "the grid mapping does not describe longitudes and latitudes; WGS 84 is taken");
+    }
+  }
+  *scale = is_radians(axes->x_dim->var) ? 180 / M_PI : 1;
+  return *crs ? RA_OK : ra_crs_new("EPSG:4326", crs, err);
+}
+
+// Cell size of an axis of one cell: from its bounds; 0 when unknown.
+static double single_cell(ra_cf *cf, const ra_source_var *axis, double scale) {
+  const char *name = ra_source_var_text(axis, "bounds");
+  ra_source_var *bounds = name ? ra_source_find(cf->source, axis->group, name) : NULL;
+  if (!bounds || bounds->kind != RA_SOURCE_NUMBERS || ra_source_var_cells(bounds) != 2) return 0;
+  const double *values;
+  size_t count;
+  ra_err ignored;
+  if (ra__cf_values(cf, bounds, &values, &count, &ignored) < 0) return 0;
+  double size = fabs(values[1] - values[0]) * scale;
+  return isfinite(size) ? size : 0;
+}
+
+typedef struct axis_line {
+  ra__cf_line line;
+  size_t count;
+  bool assumed;  // one cell of unknown size
+} axis_line;
+
+// False with a reason when the axis is not an even one.
+static bool read_axis(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var, bool longitude,
+                      double scale, axis_line *out, int *rc, ra_err *err) {
+  const double *values;
+  *out = (axis_line){0};
+  *rc = ra__cf_values(cf, var, &values, &out->count, err);
+  if (*rc < 0) return false;
+  double *centres = ra_arena_calloc(&cf->arena, out->count + 1, sizeof *centres);
+  if (!centres) {
+    *rc = ra_fail(err, RA_E_NOMEM, var->name, "out of memory");
+    return false;
+  }
+  for (size_t i = 0; i < out->count; i++) centres[i] = values[i] * scale;
+  double noise = var->dtype == RA_DTYPE_F64 ? 0x1p-52 : 0x1p-24;
+  ra__cf_line_fit(centres, out->count, longitude, noise, &out->line);
+  if (!out->line.finite) {
+    ra__cf_reason(cf, variable, RA_E_INVALID, "its axis '%s' has missing values", var->name);
+  } else if (!out->line.even) {
+    ra__cf_reason(
+        cf, variable, RA_E_UNSUPPORTED,
+        "its axis '%s' is not even (Gaussian or stretched); uneven axes are not covered yet",
+        var->name);
+  } else if (out->count == 1) {
+    out->line.step = single_cell(cf, var, scale);
+    out->assumed = out->line.step == 0;
+  }
+  return out->line.finite && out->line.even;
+}
+
+// Turns the line so that it runs upward; the source's cells run against it when it did not.
+static bool turn(axis_line *axis) {
+  bool reversed = axis->line.step < 0;
+  if (reversed) {
+    axis->line.first += axis->line.step * (double)(axis->count - 1);
+    axis->line.step = -axis->line.step;
+  }
+  return reversed;
+}
+
+// Longitudes: the first centre comes into [-180, 180) by whole turns, a global grid's by whole columns too.
+static int64_t rotate(axis_line *x) {
+  double slack = 1e-6 * x->line.step;
+  x->line.first -= 360 * floor((x->line.first + 180 + slack) / 360);
+  if (!x->line.wraps) return 0;
+  int64_t roll = (int64_t)ceil((180 - slack - x->line.first) / x->line.step);
+  if (roll >= (int64_t)x->count) return 0;
+  x->line.first += (double)roll * x->line.step - 360;
+  return roll;
+}
+
+static void affine(const axis_line *x, const axis_line *y, ra_grid *grid) {
+  *grid = (ra_grid){.width = (int64_t)x->count, .height = (int64_t)y->count, .wraps = x->line.wraps};
+  grid->gt[0] = x->line.first - x->line.step / 2;
+  grid->gt[1] = x->line.step;
+  grid->gt[3] = y->line.first + y->line.step * ((double)y->count - 0.5);
+  grid->gt[5] = -y->line.step;
+}
+
+static void place(ra_cf_grid *grid, axis_line *x, axis_line *y, bool degrees) {
+  grid->x_reversed = turn(x);
+  grid->y_reversed = !turn(y);
+  if (degrees) grid->roll = rotate(x);
+  axis_line point_x = *x, point_y = *y;
+  double unit = degrees ? 1 : 1000;
+  if (x->assumed) x->line.step = y->assumed ? unit : y->line.step;
+  if (y->assumed) y->line.step = x->line.step;
+  if (x->assumed) point_x.line.step = 1e-3 * unit;
+  if (y->assumed) point_y.line.step = 1e-3 * unit;
+  if (y->count == 1) grid->y_reversed = false;
+  affine(x, y, &grid->grid);
+  affine(&point_x, &point_y, &grid->extent);
+}
+
+static ra_cf_grid *same_grid(ra_cf *cf, const ra_cf_grid *like) {
+  for (ra_cf_grid *g = cf->grids; g; g = g->next) {
+    if (g->x_dim == like->x_dim && g->y_dim == like->y_dim && g->x == like->x && g->y == like->y &&
+        ra_crs_equal(g->crs, like->crs)) {
+      return g;
+    }
+  }
+  return NULL;
+}
+
+static int add_grid(ra_cf *cf, const ra_cf_grid *like, ra_cf_grid **out, ra_err *err) {
+  ra_cf_grid *grid = ra_arena_calloc(&cf->arena, 1, sizeof *grid), **end = &cf->grids;
+  if (!grid) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
+  *grid = *like;
+  unsigned n = 0;
+  for (; *end; end = &(*end)->next) n++;
+  snprintf(grid->id, sizeof grid->id, "g%u", n);
+  *end = grid;
+  *out = grid;
+  return RA_OK;
+}
+
+// Takes crs.
+static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
+                     const ra_source_var *mapping, ra_crs *crs, double scale, ra_err *err) {
+  const ra_source_var *var = variable->source;
+  ra_cf_grid like = {.x_dim = var->dims[axes->x],
+                     .y_dim = var->dims[axes->y],
+                     .x = axes->x_dim->var,
+                     .y = axes->y_dim->var,
+                     .mapping = mapping,
+                     .crs = crs};
+  ra_cf_grid *grid = same_grid(cf, &like);
+  axis_line x, y;
+  int rc = RA_OK;
+  if (!grid) {
+    bool usable = read_axis(cf, variable, axes->x_dim->var, axes->degrees, scale, &x, &rc, err) &&
+                  read_axis(cf, variable, axes->y_dim->var, false, scale, &y, &rc, err);
+    if (usable && axes->degrees &&
+        fabs(y.line.first + y.line.step * (double)(y.count - 1) / 2) > 90.5) {
+      ra__cf_reason(cf, variable, RA_E_INVALID, "its latitudes '%s' lie outside -90..90",
+                    axes->y_dim->var->name);
+      usable = false;
+    }
+    if (usable) {
+      like.native_width = (int64_t)x.count;
+      like.native_height = (int64_t)y.count;
+      place(&like, &x, &y, axes->degrees);
+      rc = add_grid(cf, &like, &grid, err);
+      if (rc >= 0) crs = NULL;
+    }
+  }
+  ra_crs_unref(crs);
+  variable->grid = grid;
+  variable->mappable = grid != NULL;
+  return rc;
+}
+
+static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, const pair *axes,
+                     ra_err *err) {
+  ra_source_var *mapping = mapping_of(cf, variable, axes);
+  if (!mapping) {
+    ra__cf_explain(cf, variable, dims);
+    return RA_OK;
+  }
+  const char *name = ra_source_var_text(mapping, "grid_mapping_name");
+  if (name && (!strcmp(name, "geostationary") || !strcmp(name, "vertical_perspective"))) {
+    ra__cf_reason(cf, variable, RA_E_UNSUPPORTED, "it lies on a %s grid; these are not covered yet",
+                  name);
+    return RA_OK;
+  }
+  ra_crs *crs = NULL;
+  double scale = 1;
+  ra_err why;
+  if (mapping_crs(cf, mapping, axes, &crs, &scale, &why) < 0) {
+    ra__cf_reason(cf, variable, why.code, "its grid mapping '%s' cannot be used: %s", mapping->name,
+                  why.message);
+    return why.code == RA_E_NOMEM ? ra_fail(err, RA_E_NOMEM, mapping->name, "out of memory") : RA_OK;
+  }
+  if (ra_crs_is_rotated_pole(crs) || ra_crs_is_geographic(crs)) {
+    ra__cf_reason(
+        cf, variable, RA_E_UNSUPPORTED,
+        ra_crs_is_geographic(crs)
+            ? "its projection axes are described by grid mapping '%s', which is no projection"
+            : "it lies on a rotated pole grid (grid mapping '%s'); these are not covered yet",
+        mapping->name);
+    ra_crs_unref(crs);
+    return RA_OK;
+  }
+  return make_grid(cf, variable, axes, mapping, crs, scale, err);
+}
+
+static int geographic(ra_cf *cf, ra_cf_variable *variable, const pair *axes, ra_err *err) {
+  ra_source_var *mapping = mapping_of(cf, variable, axes);
+  ra_crs *crs;
+  double scale;
+  int rc = degrees_crs(cf, mapping, axes, &crs, &scale, err);
+  return rc < 0 ? rc : make_grid(cf, variable, axes, mapping, crs, scale, err);
+}
+
+int ra__cf_grid(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err) {
+  pair axes;
+  int rc;
+  if (find_pair(variable, dims, RA__CF_LON, RA__CF_LAT, &axes)) {
+    rc = geographic(cf, variable, &axes, err);
+  } else if (find_pair(variable, dims, RA__CF_PROJ_X, RA__CF_PROJ_Y, &axes)) {
+    rc = projected(cf, variable, dims, &axes, err);
+  } else {
+    ra__cf_explain(cf, variable, dims);
+    return RA_OK;
+  }
+  if (variable->mappable) {
+    variable->x_dim = axes.x;
+    variable->y_dim = axes.y;
+  }
+  return rc;
+}

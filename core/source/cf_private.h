@@ -1,0 +1,60 @@
+// cf_private.h - what the files cf_*.c share.
+#pragma once
+#include "source/cf.h"
+
+typedef enum ra__cf_class {
+  RA__CF_NONE,
+  RA__CF_LON,
+  RA__CF_LAT,
+  RA__CF_PROJ_X,
+  RA__CF_PROJ_Y,
+  RA__CF_ROTATED_X,
+  RA__CF_ROTATED_Y,
+  RA__CF_TIME,
+  RA__CF_VERTICAL,
+  RA__CF_X,  // an X axis of unknown kind
+  RA__CF_Y
+} ra__cf_class;
+
+// What a coordinate variable measures, by standard_name, units, axis, positive and, as a last resort, its name.
+ra__cf_class ra__cf_classify(const ra_source_var *var);
+bool ra__cf_is_length(const char *units);
+
+// Decoded values of a small variable, in the arena: scale and offset applied, fill values NaN.
+int ra__cf_values(ra_cf *cf, ra_source_var *var, const double **values, size_t *count, ra_err *err);
+
+// Packing, fill and nodata of a variable.
+void ra__cf_packing(ra_cf_variable *variable);
+
+typedef struct ra__cf_line {
+  double first, step;  // centre of the first cell; signed
+  bool even;
+  bool wraps;
+  bool finite;  // no missing value
+} ra__cf_line;
+// The affine that n centres lie on. longitude: degrees, unwrapped first (in place) and tested for a whole turn.
+// noise: relative error of the stored numbers (2^-24 for float32).
+void ra__cf_line_fit(double *centres, size_t n, bool longitude, double noise, ra__cf_line *out);
+
+// The coordinate variable of each dimension of a data variable.
+typedef struct ra__cf_dim {
+  ra__cf_class class;
+  ra_source_var *var;  // NULL: none
+} ra__cf_dim;
+void ra__cf_dims(const ra_cf *cf, const ra_cf_variable *variable, ra__cf_dim *dims);
+
+// Sets grid, x_dim, y_dim, mappable, or reason. Only RA_E_NOMEM and read failures are returned.
+int ra__cf_grid(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err);
+// Sets time and time_dim.
+int ra__cf_time(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err);
+// A time given by the user, for variables without one.
+int ra__cf_given_time(ra_cf *cf, const char *datetime, ra_err *err);
+// The words for why a variable lies on no grid at all.
+void ra__cf_explain(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims);
+
+// Does a blank-separated list hold the word? (`coordinates`)
+bool ra__cf_list_has(const char *list, const char *word);
+void ra__cf_reason(ra_cf *cf, ra_cf_variable *variable, int code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void ra__cf_find(ra_cf *cf, const char *code, const char *severity, const char *where,
+                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));

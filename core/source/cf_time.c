@@ -1,0 +1,157 @@
+// cf_time.c - time axes: a dimension's coordinate, an auxiliary coordinate along it, a scalar, or none (CF 1.11 §4.4).
+// A leading dimension that is no CF time is an ordinary extra dimension.
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "source/cf_private.h"
+
+static bool says(const ra_source_var *var, const char *attribute, const char *text) {
+  const char *value = ra_source_var_text(var, attribute);
+  return value && !strcmp(value, text);
+}
+
+static bool is_reference(const ra_source_var *var) {
+  return says(var, "standard_name", "forecast_reference_time") || !strcasecmp(var->base, "reftime");
+}
+
+// Several dimensions may have times (a forecast's reference and valid time): the valid time is the axis.
+static int choose_dim(const ra_cf_variable *variable, const ra__cf_dim *dims) {
+  int best = -1, best_rank = 0;
+  for (int d = 0; d < (int)variable->source->ndim; d++) {
+    if (dims[d].class != RA__CF_TIME) continue;
+    int rank = is_reference(dims[d].var) ? 1 : says(dims[d].var, "standard_name", "time") ? 3 : 2;
+    if (rank > best_rank) {
+      best = d;
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+static bool is_scalar(const ra_source_var *var) {
+  return var->kind == RA_SOURCE_NUMBERS && ra_source_var_cells(var) == 1;
+}
+
+static bool called_time(const ra_source_var *var) {
+  return says(var, "standard_name", "time") || !strcasecmp(var->base, "time") ||
+         !strcasecmp(var->base, "t");
+}
+
+static ra_source_var *scalar_time(const ra_cf *cf, const ra_source_var *var) {
+  const char *coordinates = ra_source_var_text(var, "coordinates");
+  ra_source_var *named = NULL;
+  for (size_t i = 0; i < cf->count; i++) {
+    ra_source_var *other = cf->variables[i].source;
+    if (!is_scalar(other) || ra__cf_classify(other) != RA__CF_TIME || is_reference(other)) continue;
+    bool listed = coordinates && ra__cf_list_has(coordinates, other->base);
+    if (listed && called_time(other)) return other;
+    if (listed || (other->ndim == 0 && called_time(other) && !strcmp(other->group, var->group)))
+      named = other;
+  }
+  return named;
+}
+
+static ra_cf_time *known(ra_cf *cf, const ra_source_var *var) {
+  for (ra_cf_time *t = cf->times; t; t = t->next) {
+    if (t->var == var) return t;
+  }
+  return NULL;
+}
+
+static ra_cf_time *append(ra_cf *cf) {
+  ra_cf_time *time = ra_arena_calloc(&cf->arena, 1, sizeof *time), **end = &cf->times;
+  if (!time) return NULL;
+  unsigned n = 0;
+  for (; *end; end = &(*end)->next) n++;
+  snprintf(time->id, sizeof time->id, "t%u", n);
+  *end = time;
+  return time;
+}
+
+// False with a reason when the axis cannot be understood.
+static bool understand(ra_cf *cf, ra_cf_variable *variable, const ra_source_var *var,
+                       ra_calendar *calendar, ra_time_units *units) {
+  const char *name = ra_source_var_text(var, "calendar");
+  if (!ra_calendar_parse(name, calendar)) {
+    ra__cf_reason(cf, variable, RA_E_INVALID,
+                  "the calendar '%s' of its time axis '%s' is none of CF's", name, var->name);
+    return false;
+  }
+  ra_err why;
+  if (ra_time_units_parse(ra_source_var_text(var, "units"), *calendar, units, &why) < 0) {
+    ra__cf_reason(cf, variable, RA_E_INVALID, "the units of its time axis '%s' cannot be used: %s",
+                  var->name, why.message);
+    return false;
+  }
+  return true;
+}
+
+static int make_time(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var,
+                     const ra_cf_time **out, ra_err *err) {
+  ra_calendar calendar;
+  ra_time_units units;
+  const double *values;
+  size_t count;
+  *out = known(cf, var);
+  if (*out || !understand(cf, variable, var, &calendar, &units)) return RA_OK;
+  int rc = ra__cf_values(cf, var, &values, &count, err);
+  if (rc < 0) return rc;
+  int64_t *ms = ra_arena_calloc(&cf->arena, count + 1, sizeof *ms);
+  ra_cf_time *time = append(cf);
+  if (!ms || !time) return ra_fail(err, RA_E_NOMEM, var->name, "out of memory");
+  size_t missing = 0;
+  for (size_t i = 0; i < count; i++) {
+    ms[i] = ra_time_decode(&units, calendar, values[i]);
+    missing += ms[i] == RA_TIME_NONE;
+  }
+  time->var = var;
+  time->name = var->name;
+  time->calendar = calendar;
+  time->count = count;
+  time->ms = ms;
+  if (missing) {
+    ra__cf_find(cf, "missing-times", "warning", var->name,
+                "%zu of %zu times are missing: their steps are kept in the Zarr store only",
+                missing, count);
+  }
+  *out = time;
+  return RA_OK;
+}
+
+int ra__cf_time(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err) {
+  int dim = choose_dim(variable, dims);
+  ra_source_var *var = dim >= 0 ? dims[dim].var : scalar_time(cf, variable->source);
+  if (!var) return RA_OK;
+  int rc = make_time(cf, variable, var, &variable->time, err);
+  if (rc < 0) return rc;
+  if (!variable->time) {
+    variable->mappable = false;
+  } else if (dim >= 0) {
+    variable->time_dim = dim;
+  } else if (variable->time->ms[0] == RA_TIME_NONE) {
+    variable->time = NULL;
+  }
+  return RA_OK;
+}
+
+int ra__cf_given_time(ra_cf *cf, const char *datetime, ra_err *err) {
+  ra_cf_time *time = NULL;
+  for (size_t i = 0; i < cf->count; i++) {
+    ra_cf_variable *variable = &cf->variables[i];
+    if (!variable->mappable || variable->time) continue;
+    if (!time) {
+      int64_t *ms = ra_arena_calloc(&cf->arena, 1, sizeof *ms);
+      time = append(cf);
+      if (!ms || !time) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
+      int rc = ra_time_parse(RA_CALENDAR_STANDARD, datetime, ms, err);
+      if (rc < 0) return ra_err_prefix(err, "--datetime '%s'", datetime);
+      time->name = "time";
+      time->calendar = RA_CALENDAR_STANDARD;
+      time->count = 1;
+      time->ms = ms;
+    }
+    variable->time = time;
+  }
+  return RA_OK;
+}

@@ -1,0 +1,203 @@
+// source.c - opening, lookup and reading; see source.h
+#include "source/source.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netcdf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "source/source_private.h"
+
+enum { KEPT_MAX = 64 << 20 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void ra__source_lock(void) { pthread_mutex_lock(&lock); }
+void ra__source_unlock(void) { pthread_mutex_unlock(&lock); }
+
+int ra__source_fail(const ra_source *source, int status, const char *what, ra_err *err) {
+  int code = status == NC_ENOMEM ? RA_E_NOMEM : status > 0 ? RA_E_IO : RA_E_CORRUPT;
+  return ra_fail(err, code, source->name, "%s cannot be read: %s", what, nc_strerror(status));
+}
+
+static int set_path(ra_source *source, const char *path, ra_err *err) {
+  if (strstr(path, "://") || strstr(path, "#mode=")) {
+    return ra_fail(err, RA_E_UNSUPPORTED, path,
+                   "is an address; a path of a local file is what this version ingests");
+  }
+  char *real = realpath(path, NULL);
+  if (!real) return ra_fail_errno(err, errno, path, "cannot be found");
+  source->path = ra_arena_strdup(&source->arena, real);
+  free(real);
+  if (!source->path) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
+  // netcdf-c reads a path with these as an address with options of its own.
+  if (strstr(source->path, "://") || strchr(source->path, '#')) {
+    return ra_fail(err, RA_E_UNSUPPORTED, path,
+                   "has '#' or '://' in its path; rename the file or folder");
+  }
+  source->name = strrchr(source->path, '/') + 1;
+  return RA_OK;
+}
+
+static int open_locked(ra_source *source, ra_err *err) {
+  if (source->hdf5) {
+    int rc = ra__source_scan(source, err);
+    if (rc < 0) return rc;
+  }
+  int status = nc_open(source->path, NC_NOWRITE, &source->ncid);
+  if (status) {
+    source->ncid = -1;
+    return ra_fail(err, RA_E_CORRUPT, source->name, "cannot be opened as NetCDF: %s",
+                   nc_strerror(status));
+  }
+  return ra__source_inquire(source, err);
+}
+
+int ra_source_open(const char *path, ra_source **out, ra_err *err) {
+  *out = NULL;
+  ra_source *source = calloc(1, sizeof *source);
+  if (!source) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
+  source->ncid = -1;
+  ra_arena_init(&source->arena, (size_t)256 << 20);
+  int rc = set_path(source, path, err);
+  if (rc >= 0) rc = ra__source_magic(source, err);
+  if (rc >= 0) {
+    ra__source_lock();
+    setenv("NCRCENV_IGNORE", "1", 1);  // a .ncrc or .dodsrc of the working folder is no part of the file
+    rc = open_locked(source, err);
+    ra__source_unlock();
+  }
+  if (rc < 0) {
+    ra_source_free(source);
+    return rc;
+  }
+  *out = source;
+  return RA_OK;
+}
+
+void ra_source_free(ra_source *source) {
+  if (!source) return;
+  for (unsigned i = 0; i < source->var_count; i++) ra_buf_unref(source->vars[i]->cells);
+  if (source->ncid >= 0) {
+    ra__source_lock();
+    nc_close(source->ncid);
+    ra__source_unlock();
+  }
+  ra_arena_deinit(&source->arena);
+  free(source);
+}
+
+const char *ra_source_path(const ra_source *source) { return source->path; }
+const char *ra_source_name(const ra_source *source) { return source->name; }
+const char *ra_source_format(const ra_source *source) { return source->format; }
+uint64_t ra_source_bytes(const ra_source *source) { return source->bytes; }
+size_t ra_source_dim_count(const ra_source *source) { return source->dim_count; }
+const ra_source_dim *ra_source_get_dim(const ra_source *source, size_t i) {
+  return &source->dims[i];
+}
+size_t ra_source_var_count(const ra_source *source) { return source->var_count; }
+ra_source_var *ra_source_get_var(const ra_source *source, size_t i) { return source->vars[i]; }
+size_t ra_source_attr_count(const ra_source *source) { return source->attr_count; }
+const ra_source_attr *ra_source_attrs(const ra_source *source) { return source->attrs; }
+uint64_t ra_source_chunks_read(const ra_source *source) { return source->chunks_read; }
+
+static ra_source_var *find_exact(const ra_source *source, const char *group, size_t group_len,
+                                 const char *name) {
+  for (unsigned i = 0; i < source->var_count; i++) {
+    ra_source_var *var = source->vars[i];
+    if (strlen(var->group) == group_len && !strncmp(var->group, group, group_len) &&
+        !strcmp(var->base, name)) {
+      return var;
+    }
+  }
+  return NULL;
+}
+
+ra_source_var *ra_source_find(const ra_source *source, const char *group, const char *name) {
+  size_t len = strlen(group);
+  for (;;) {
+    ra_source_var *var = find_exact(source, group, len, name);
+    if (var || len == 0) return var;
+    while (len > 0 && group[--len] != '/') {
+    }
+  }
+}
+
+uint64_t ra_source_var_cells(const ra_source_var *var) {
+  uint64_t cells = 1;
+  for (unsigned d = 0; d < var->ndim; d++) {
+    if (__builtin_mul_overflow(cells, var->shape[d], &cells)) return UINT64_MAX;
+  }
+  return cells;
+}
+
+size_t ra_source_var_bytes(const ra_source_var *var) {
+  size_t bytes;
+  return ra_size_mul(ra_source_var_cells(var), ra_dtype_size(var->dtype), &bytes) ? bytes : SIZE_MAX;
+}
+
+static uint64_t chunks_touched(const ra_source_var *var, const uint64_t *start,
+                               const uint64_t *count) {
+  uint64_t chunks = 1;
+  if (!var->chunked) return 1;
+  for (unsigned d = 0; d < var->ndim; d++) {
+    if (count[d] == 0) return 0;
+    chunks *= (start[d] + count[d] - 1) / var->chunk[d] - start[d] / var->chunk[d] + 1;
+  }
+  return chunks;
+}
+
+int ra_source_read(ra_source *source, const ra_source_var *var, const uint64_t *start,
+                   const uint64_t *count, void *dst, ra_err *err) {
+  if (var->kind != RA_SOURCE_NUMBERS) {
+    return ra_fail(err, RA_E_UNSUPPORTED, source->name, "variable '%s' holds no numbers", var->name);
+  }
+  if (var->filter) {
+    return ra_fail(err, RA_E_UNSUPPORTED, source->name,
+                   "variable '%s' is compressed with %s, for which there is no decoder; rewrite it "
+                   "with deflate",
+                   var->name, var->filter);
+  }
+  size_t first[RA_SOURCE_DIMS], edge[RA_SOURCE_DIMS];
+  for (unsigned d = 0; d < var->ndim; d++) {
+    first[d] = start[d];
+    edge[d] = count[d];
+    if (count[d] > var->shape[d] || start[d] > var->shape[d] - count[d]) {
+      return ra_fail(err, RA_E_INTERNAL, source->name, "window outside variable '%s'", var->name);
+    }
+  }
+  ra__source_lock();
+  int status = nc_get_vara(var->ncid, var->varid, first, edge, dst);
+  ra__source_unlock();
+  source->chunks_read += chunks_touched(var, start, count);
+  if (status) {
+    ra_fail(err, RA_E_CORRUPT, source->name, "values of variable '%s' cannot be read: %s",
+            var->name, nc_strerror(status));
+    return RA_E_CORRUPT;
+  }
+  return RA_OK;
+}
+
+int ra_source_cells(ra_source *source, ra_source_var *var, const void **cells, ra_err *err) {
+  if (!var->cells) {
+    size_t bytes = ra_source_var_bytes(var);
+    if (bytes > KEPT_MAX) {
+      return ra_fail(err, RA_E_TOOBIG, source->name,
+                     "variable '%s' is too big for a coordinate (64 MiB)", var->name);
+    }
+    static const uint64_t origin[RA_SOURCE_DIMS] = {0};
+    ra_buf *buf;
+    int rc = ra_buf_new(bytes ? bytes : 1, &buf, err);
+    if (rc < 0) return rc;
+    rc = ra_source_read(source, var, origin, var->shape, ra_buf_bytes(buf), err);
+    if (rc < 0) {
+      ra_buf_unref(buf);
+      return rc;
+    }
+    var->cells = buf;
+  }
+  *cells = ra_buf_data(var->cells);
+  return RA_OK;
+}

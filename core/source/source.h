@@ -1,0 +1,95 @@
+// source.h - a NetCDF file as a plain model: dimensions, variables, attributes, and windows of stored cells. Opening
+// checks what the file is, and through HDF5 that it leads nowhere else, before netcdf-c sees it (safety.md). All texts
+// and tables belong to the source's arena. netcdf-c and HDF5 are not thread-safe: calls take one lock for the process,
+// so any thread may read, one at a time. Ingest process only.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "raster/dtype.h"
+
+enum { RA_SOURCE_DIMS = 16 };  // more dimensions than this and a variable is left out
+
+typedef struct ra_source_attr {
+  const char *name;
+  size_t count;              // numbers, or texts
+  ra_dtype dtype;            // of numbers
+  const double *numbers;     // NULL for text; 64-bit integers beyond 2^53 round
+  const int64_t *integers;   // exact, for integer types (uint64 wraps); else NULL
+  const char *const *texts;  // NULL for numbers
+} ra_source_attr;
+
+typedef struct ra_source_dim {
+  const char *name;  // "lat", "group/lat"
+  const char *base;  // "lat"
+  uint64_t size;
+  bool unlimited;
+} ra_source_dim;
+
+typedef enum ra_source_kind {
+  RA_SOURCE_NUMBERS,
+  RA_SOURCE_CHARS,
+  RA_SOURCE_STRINGS,
+  RA_SOURCE_OTHER  // compound, enum, opaque, variable length
+} ra_source_kind;
+
+typedef struct ra_source_var {
+  const char *name;   // "t2m", "group/t2m"
+  const char *base;   // "t2m"
+  const char *group;  // "", "group"
+  ra_source_kind kind;
+  ra_dtype dtype;    // unsigned where _Unsigned says so
+  bool as_unsigned;  // stored as signed, said to be unsigned
+  unsigned ndim;
+  unsigned dims[RA_SOURCE_DIMS];  // indexes into the source's dims
+  uint64_t shape[RA_SOURCE_DIMS];
+  uint64_t chunk[RA_SOURCE_DIMS];  // of the file; the shape itself when not chunked
+  bool chunked;
+  const char *filter;  // a filter that cannot be decoded here ("zstd (HDF5 filter 32015)"), or NULL
+  size_t attr_count;
+  const ra_source_attr *attrs;
+  int ncid, varid;
+  ra_buf *cells;  // kept by ra_source_cells
+} ra_source_var;
+
+typedef struct ra_source ra_source;
+
+// path must be a regular file. RA_E_UNSUPPORTED or RA_E_CORRUPT with the reason when it is not a file that we read.
+int ra_source_open(const char *path, ra_source **out, ra_err *err);
+void ra_source_free(ra_source *source);
+
+const char *ra_source_path(const ra_source *source);  // absolute
+const char *ra_source_name(const ra_source *source);  // last part of the path
+const char *ra_source_format(
+    const ra_source *source);  // "classic", "64-bit-offset", "cdf5", "netcdf4", "netcdf4-classic"
+uint64_t ra_source_bytes(const ra_source *source);
+size_t ra_source_dim_count(const ra_source *source);
+const ra_source_dim *ra_source_get_dim(const ra_source *source, size_t i);
+size_t ra_source_var_count(const ra_source *source);
+ra_source_var *ra_source_get_var(const ra_source *source, size_t i);
+// Global attributes of the root group.
+size_t ra_source_attr_count(const ra_source *source);
+const ra_source_attr *ra_source_attrs(const ra_source *source);
+
+// The variable that `name` means inside `group`: there, then in each group above. NULL: none.
+ra_source_var *ra_source_find(const ra_source *source, const char *group, const char *name);
+const ra_source_attr *ra_source_attr_find(const ra_source_attr *attrs, size_t count,
+                                          const char *name);
+const ra_source_attr *ra_source_var_attr(const ra_source_var *var, const char *name);
+// The first text of an attribute; NULL when it is absent or a number.
+const char *ra_source_var_text(const ra_source_var *var, const char *name);
+// The first number (or a text that is one); false when there is none.
+bool ra_source_var_number(const ra_source_var *var, const char *name, double *out);
+uint64_t ra_source_var_cells(const ra_source_var *var);  // 0 when one dimension is empty; saturates
+size_t ra_source_var_bytes(const ra_source_var *var);    // SIZE_MAX when it does not fit
+
+// Reads [start, start + count) as stored cells of var->dtype, C order, native byte order.
+int ra_source_read(ra_source *source, const ra_source_var *var, const uint64_t *start,
+                   const uint64_t *count, void *dst, ra_err *err);
+// All cells of a small variable, read once and kept by the source (at most 64 MiB).
+int ra_source_cells(ra_source *source, ra_source_var *var, const void **cells, ra_err *err);
+// How many source chunks reads have decoded so far (a contiguous variable counts one a read).
+uint64_t ra_source_chunks_read(const ra_source *source);
