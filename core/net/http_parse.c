@@ -62,6 +62,10 @@ static int on_value(llhttp_t *llhttp, const char *at, size_t n) {
 static int on_value_complete(llhttp_t *llhttp) {
   ra__http_parser *p = self(llhttp);
   if (p->head_done) return 0;
+  if (!p->field_len) {
+    ra__http_refuse(p, 400, "a header field has no name");
+    return HPE_USER;
+  }
   if (p->request.header_count == RA__HTTP_MAX_HEADERS) {
     ra__http_refuse(p, 431, "the request has more than %d header fields", RA__HTTP_MAX_HEADERS);
     return HPE_USER;
@@ -72,7 +76,7 @@ static int on_value_complete(llhttp_t *llhttp) {
   size_t i = p->request.header_count++;
   p->headers[i] = (ra_http_header){p->field, p->value_len ? p->value : NULL};
   p->header_lens[i] = p->value_len;
-  // What follows a name is ':', so it can be ended once llhttp has passed it: its length is kept till then.
+  // llhttp has passed the name and the ':' after it; values are ended later, since it still reads their CRLF.
   for (size_t k = 0; k < p->field_len; k++) {
     if (p->field[k] >= 'A' && p->field[k] <= 'Z') p->field[k] = (char)(p->field[k] | 0x20);
   }
@@ -189,6 +193,18 @@ static int check_head_size(ra__http_parser *p) {
                          p->limits.headers);
 }
 
+// "GET /path HTTP/1.1": two spaces and no tab, where llhttp would take more.
+static int check_request_line(ra__http_parser *p) {
+  int spaces = 0;
+  for (size_t i = 0; i < p->head_len; i++) {
+    if (p->head[i] == ' ') spaces++;
+    if (p->head[i] == '\t') spaces += 3;
+  }
+  p->request_line = p->head_len;
+  if (spaces == 2) return 0;
+  return ra__http_refuse(p, 400, "the first line must be a method, a target and HTTP/1.1 with one space between");
+}
+
 // A complete line, CRLF included. Returns 1 at the head's end, 0 to go on, -1 after a refusal.
 static int check_line(ra__http_parser *p) {
   char *line = p->head + p->line_start;
@@ -207,9 +223,8 @@ static int check_line(ra__http_parser *p) {
   if (p->request_line && (*line == ' ' || *line == '\t')) {
     return ra__http_refuse(p, 400, "a header line begins with a space; folded lines are not accepted");
   }
-  if (!p->request_line) p->request_line = p->head_len;
   p->line_start = p->head_len;
-  return 0;
+  return p->request_line ? 0 : check_request_line(p);
 }
 
 static void explain(ra__http_parser *p, llhttp_errno_t rc) {

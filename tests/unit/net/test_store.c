@@ -110,7 +110,8 @@ static void nothing_leads_out(void **state) {
   in_root(store, "pipe", path, sizeof path);
   assert_int_equal(mkfifo(path, 0600), 0);
   assert_int_equal(get(store, "link", 0, 6, out), RA_E_DENIED);
-  assert_int_equal(get(store, "up/secret", 0, 6, out), RA_E_DENIED);
+  int rc = get(store, "up/secret", 0, 6, out);  // without openat2 the link is no folder
+  assert_true(rc == RA_E_DENIED || rc == RA_E_NOTFOUND);
   assert_int_equal(get(store, "pipe", 0, 1, out), RA_E_NOTFOUND);
   ra_err err;
   assert_true(ra_store_put(store, "up/evil", "x", 1, &err) < 0);
