@@ -21,11 +21,11 @@ typedef struct ra_zarr_spec {
   uint64_t shard[RA_ZARR_DIMS];  // multiples of chunk; without sharding equal to chunk
   bool sharded;
   const char *dimension_names[RA_ZARR_DIMS];
-  bool has_fill;           // fill_value is `fill` (floats; NaN is fine) or fill_int (integers, exact); else 0
+  bool has_fill;  // fill_value is `fill` (floats; NaN is fine) or fill_int (integers, exact); else 0
   double fill;
   int64_t fill_int;
   const char *attributes;  // the inside of a JSON object ("\"units\":\"K\",…") or ""
-  int level;               // zstd level of inner chunks; 0: 1
+  int level;               // blosc level (lz4 on shuffled bytes) of inner chunks; 0: 5
 } ra_zarr_spec;
 
 // Time-shaped chunks (data.md §1): up to 4,096 steps long, square in cells, about 96 KiB raw; shard ≤ 64 MiB raw.
@@ -38,6 +38,9 @@ int ra_zarr_array_json(const ra_zarr_spec *spec, ra_str *out, ra_err *err);
 // texts[i] is the zarr.json of paths[i] (subgroups included).
 int ra_zarr_group_json(const char *attributes, const char *const *paths, const char *const *texts,
                        size_t count, ra_str *out, ra_err *err);
+
+// `"_FillValue":…` of an array's attributes in the form that xarray reads in Zarr v3 (base64 for floats).
+void ra_zarr_fill_attribute(const ra_zarr_spec *spec, ra_str *out);
 
 // Number of shards (or chunks) along each dimension; their product in *count.
 int ra_zarr_shard_grid(const ra_zarr_spec *spec, uint64_t grid[RA_ZARR_DIMS], uint64_t *count,
