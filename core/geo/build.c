@@ -90,10 +90,22 @@ static const char DEGREES[] =
     "\"coordinate_system\":{\"subtype\":\"ellipsoidal\",\"axis\":["
     "{\"name\":\"Longitude\",\"abbreviation\":\"lon\",\"direction\":\"east\",\"unit\":\"degree\"},"
     "{\"name\":\"Latitude\",\"abbreviation\":\"lat\",\"direction\":\"north\",\"unit\":\"degree\"}]}";
-static const char METRES[] =
-    "\"coordinate_system\":{\"subtype\":\"Cartesian\",\"axis\":["
-    "{\"name\":\"Easting\",\"abbreviation\":\"E\",\"direction\":\"east\",\"unit\":\"metre\"},"
-    "{\"name\":\"Northing\",\"abbreviation\":\"N\",\"direction\":\"north\",\"unit\":\"metre\"}]}";
+static void add_cartesian(ra_str *out, double unit) {
+  static const char *const AXES[2][3] = {{"Easting", "E", "east"}, {"Northing", "N", "north"}};
+  ra_str_add(out, "\"coordinate_system\":{\"subtype\":\"Cartesian\",\"axis\":[");
+  for (int i = 0; i < 2; i++) {
+    ra_str_addf(out, "%s{\"name\":\"%s\",\"abbreviation\":\"%s\",\"direction\":\"%s\",\"unit\":",
+                i ? "," : "", AXES[i][0], AXES[i][1], AXES[i][2]);
+    if (unit == 1) {
+      ra_str_add(out, "\"metre\"}");
+    } else {
+      ra_str_add(out, "{\"type\":\"LinearUnit\",\"name\":\"unknown\",\"conversion_factor\":");
+      ra_str_add_double(out, unit);
+      ra_str_add(out, "}}");
+    }
+  }
+  ra_str_add(out, "]}");
+}
 
 static void add_known(PJ_CONTEXT *ctx, ra_str *out, int epsg) {
   char code[16];
@@ -136,7 +148,7 @@ static void add_params(ra_str *out, const ra__method *method, const double *valu
 }
 
 static void add_derived(PJ_CONTEXT *ctx, ra_str *out, const char *name, const ra__datum *datum,
-                        const ra__method *method, const double *values) {
+                        const ra__method *method, const double *values, double unit) {
   bool rotated = method->cf && !strcmp(method->cf, "rotated_latitude_longitude");
   ra_str_addf(out, "{\"type\":\"%s\",\"name\":", rotated ? "DerivedGeographicCRS" : "ProjectedCRS");
   ra_str_add_json(out, name);
@@ -150,7 +162,11 @@ static void add_derived(PJ_CONTEXT *ctx, ra_str *out, const char *name, const ra
   ra_str_add(out, "},\"parameters\":[");
   add_params(out, method, values);
   ra_str_add(out, "]},");
-  ra_str_add(out, rotated ? DEGREES : METRES);
+  if (rotated) {
+    ra_str_add(out, DEGREES);
+  } else {
+    add_cartesian(out, unit);
+  }
   ra_str_add(out, "}");
 }
 
@@ -186,7 +202,8 @@ static void add_towgs84(PJ_CONTEXT *ctx, ra_str *out, const double towgs84[7]) {
 }
 
 int ra__crs_build(const char *name, const ra__datum *datum, const ra__method *method,
-                  const double *values, const char *where, ra_crs **out, ra_err *err) {
+                  const double *values, double unit, const char *where, ra_crs **out,
+                  ra_err *err) {
   *out = NULL;
   PJ_CONTEXT *ctx = ra__proj_context();
   if (!ctx) return ra_fail(err, RA_E_NOMEM, where, "no memory for PROJ");
@@ -194,7 +211,7 @@ int ra__crs_build(const char *name, const ra__datum *datum, const ra__method *me
   ra_str_init(&json);
   if (datum->has_towgs84) ra_str_add(&json, "{\"type\":\"BoundCRS\",\"source_crs\":");
   if (method) {
-    add_derived(ctx, &json, name, datum, method, values);
+    add_derived(ctx, &json, name, datum, method, values, unit);
   } else {
     add_geographic(ctx, &json, name, datum);
   }

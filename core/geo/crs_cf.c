@@ -210,7 +210,7 @@ static int from_attributes(const ra_cf_mapping *mapping, ra_crs **out, ra_err *e
   read_datum(mapping, &kept, &datum);
   if (!strcmp(name, "latitude_longitude")) {
     const char *title = keep(mapping, "geographic_crs_name", kept.crs, sizeof kept.crs);
-    return ra__crs_build(title ? title : "unknown", &datum, NULL, NULL, mapping->name, out, err);
+    return ra__crs_build(title ? title : "unknown", &datum, NULL, NULL, 1, mapping->name, out, err);
   }
   const ra__method *method = choose_method(mapping, name);
   if (!method) {
@@ -220,7 +220,7 @@ static int from_attributes(const ra_cf_mapping *mapping, ra_crs **out, ra_err *e
   int rc = read_values(mapping, method, values, err);
   if (rc < 0) return rc;
   const char *title = keep(mapping, "projected_crs_name", kept.crs, sizeof kept.crs);
-  return ra__crs_build(title ? title : "unknown", &datum, method, values, mapping->name, out, err);
+  return ra__crs_build(title ? title : "unknown", &datum, method, values, 1, mapping->name, out, err);
 }
 
 static double radian_scale(const char *units) {

@@ -67,6 +67,7 @@ typedef struct ra__datum {
   double towgs84[7];
 } ra__datum;
 
-// A geographic CRS (method NULL), a projected one, or that of a rotated pole.
+// A geographic CRS (method NULL), a projected one with axes in `unit` metres, or that of a rotated pole. Values are in
+// degrees and metres.
 int ra__crs_build(const char *name, const ra__datum *datum, const ra__method *method,
-                  const double *values, const char *where, ra_crs **out, ra_err *err);
+                  const double *values, double unit, const char *where, ra_crs **out, ra_err *err);

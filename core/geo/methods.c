@@ -81,10 +81,10 @@ const ra__method RA__METHODS[] = {
       FALSE_NORTHING}},
     {"Lambert Azimuthal Equal Area (Spherical)", 1027, NULL, 10,
      {LAT_ORIGIN("", 3089), LON_ORIGIN("", 3088), FALSE_EASTING, FALSE_NORTHING}},
-    {"Azimuthal Equidistant", 1125, "azimuthal_equidistant", 12,
+    {"Modified Azimuthal Equidistant", 9832, "azimuthal_equidistant", 12,  // PROJ's word before 9.2
      {LAT_ORIGIN(PROJECTION_LAT, 3089), LON_ORIGIN(PROJECTION_LON, 3088), FALSE_EASTING,
       FALSE_NORTHING}},
-    {"Modified Azimuthal Equidistant", 9832, NULL, 12,
+    {"Azimuthal Equidistant", 1125, NULL, 12,
      {LAT_ORIGIN("", 3089), LON_ORIGIN("", 3088), FALSE_EASTING, FALSE_NORTHING}},
     {"Orthographic", 9840, "orthographic", 21,
      {LAT_ORIGIN(PROJECTION_LAT, 3089), LON_ORIGIN(PROJECTION_LON, 3088), FALSE_EASTING,

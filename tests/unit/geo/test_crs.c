@@ -79,7 +79,7 @@ static void move(const char *from, const char *to, double x, double y, double wx
   ra_err err = {0};
   assert_int_equal(ra_transform_get(src, dst, &transform, &err), RA_OK);
   assert_int_equal(ra_transform_points(transform, 1, &x, &y), 0);
-  if (fabs(x - wx) > tolerance || fabs(y - wy) > tolerance) {
+  if (!(fabs(x - wx) <= tolerance && fabs(y - wy) <= tolerance)) {
     fail_msg("%s to %s: %.10g %.10g, want %.10g %.10g", from, to, x, y, wx, wy);
   }
   ra_crs_unref(src);
@@ -141,7 +141,7 @@ static void mapping(const char *text, const char *units, double lon, double lat,
   assert_true(fabs(scale - want_scale) < 1e-12 * want_scale);
   assert_int_equal(ra_transform_get(degrees, crs, &transform, &err), RA_OK);
   ra_transform_points(transform, 1, &lon, &lat);
-  if (fabs(lon - px) > 1e-3 || fabs(lat - py) > 1e-3) {
+  if (!(fabs(lon - px) <= 1e-3 && fabs(lat - py) <= 1e-3)) {
     fail_msg("%s: %.9g %.9g, want %.9g %.9g", text, lon, lat, px, py);
   }
   ra_crs_unref(crs);
