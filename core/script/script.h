@@ -17,7 +17,7 @@ typedef struct ra_script_limits {  // 0: the default in brackets
   uint64_t request_lua_ms;         // Lua time of one request                                [100]
   uint64_t request_wall_ms;        // wall time of one request                               [30,000]
   uint64_t load_lua_ms;            // Lua time for reading one plugin, and for its setup     [2,000]
-  size_t task_heap;                // Lua heap growth charged to one task                    [64 MiB]
+  size_t task_heap;                // Lua heap growth charged to one task                    [heap_hard / 4]
   size_t heap_soft, heap_hard;     // of the VM: full collection; the greediest task dropped [192 MiB, 256 MiB]
   size_t external_soft, external_hard;  // bytes behind userdata: full collection; requests refused [512 MiB, 1 GiB]
   unsigned tasks;                  // live tasks                                             [20,000]

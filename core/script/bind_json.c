@@ -1,0 +1,290 @@
+// bind_json.c - rastrum.json: jansson reads, a small writer writes. Lists are tagged (rastrum.json.array), so that an empty
+// one stays a list; null is rastrum.json.null; rastrum.json.raw splices text that is JSON already, as does a ra.buf.
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "script/host.h"
+
+enum { DEPTH = 64, TEXT_MOST = 64 << 20 };
+
+// ---- reading
+
+static int push_value(lua_State *L, const json_t *value, int depth, ra_err *err);
+
+static int push_list(lua_State *L, const json_t *value, int depth, ra_err *err) {
+  size_t n = json_array_size(value);
+  lua_createtable(L, n < 1 << 20 ? (int)n : 0, 0);
+  luaL_getmetatable(L, "ra.array");
+  lua_setmetatable(L, -2);
+  for (size_t i = 0; i < n; i++) {
+    int rc = push_value(L, json_array_get(value, i), depth, err);
+    if (rc < 0) return rc;
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return RA_OK;
+}
+
+static int push_object(lua_State *L, const json_t *value, int depth, ra_err *err) {
+  lua_createtable(L, 0, (int)json_object_size(value));
+  const char *key;
+  json_t *member;
+  json_object_foreach((json_t *)value, key, member) {
+    int rc = push_value(L, member, depth, err);
+    if (rc < 0) return rc;
+    lua_setfield(L, -2, key);
+  }
+  return RA_OK;
+}
+
+static int push_value(lua_State *L, const json_t *value, int depth, ra_err *err) {
+  if (depth == 0 || !lua_checkstack(L, 6)) {
+    return ra_fail(err, RA_E_INVALID, "", "JSON nested deeper than allowed (at most %d levels)", DEPTH);
+  }
+  switch (json_typeof(value)) {
+    case JSON_OBJECT: return push_object(L, value, depth - 1, err);
+    case JSON_ARRAY: return push_list(L, value, depth - 1, err);
+    case JSON_STRING: lua_pushlstring(L, json_string_value(value), json_string_length(value)); break;
+    case JSON_INTEGER: lua_pushnumber(L, (lua_Number)json_integer_value(value)); break;
+    case JSON_REAL: lua_pushnumber(L, json_real_value(value)); break;
+    case JSON_TRUE: lua_pushboolean(L, 1); break;
+    case JSON_FALSE: lua_pushboolean(L, 0); break;
+    case JSON_NULL: lua_pushlightuserdata(L, NULL); break;
+  }
+  return RA_OK;
+}
+
+typedef struct decoding {
+  json_t *root;
+  int depth, rc;
+  ra_err *err;
+} decoding;
+
+static int l_push_root(lua_State *L) {
+  decoding *d = lua_touserdata(L, 1);
+  d->rc = push_value(L, d->root, d->depth, d->err);
+  return d->rc < 0 ? 0 : 1;
+}
+
+// Under protection, since running out of Lua memory must not leak the parsed tree.
+static int push_json(lua_State *L, const char *text, size_t size, int depth, ra_err *err) {
+  if (size > TEXT_MOST) return ra_fail(err, RA_E_TOOBIG, "", "a JSON text of more than 64 MiB");
+  json_error_t fault;
+  decoding d = {.depth = depth, .err = err};
+  d.root = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &fault);
+  if (!d.root) {
+    return ra_fail(err, RA_E_INVALID, "", "not JSON: %s (line %d, column %d)", fault.text, fault.line, fault.column);
+  }
+  lua_pushcfunction(L, l_push_root);
+  lua_pushlightuserdata(L, &d);
+  bool failed = lua_pcall(L, 1, LUA_MULTRET, 0) != 0;
+  json_decref(d.root);
+  if (failed) {
+    lua_pop(L, 1);
+    return ra_fail(err, RA_E_NOMEM, "", "no memory for a JSON text of %zu bytes", size);
+  }
+  return d.rc;
+}
+
+int ra_bind_push_json(lua_State *L, const char *text, size_t size, ra_err *err) {
+  return push_json(L, text, size, DEPTH, err);
+}
+
+// ---- writing
+
+static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err);
+
+static bool tagged(lua_State *L, const char *type) {
+  if (!lua_getmetatable(L, -1)) return false;
+  luaL_getmetatable(L, type);
+  bool same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+static int write_list(lua_State *L, size_t n, int depth, ra_str *out, ra_err *err) {
+  ra_str_add_char(out, '[');
+  for (size_t i = 1; i <= n; i++) {
+    if (i > 1) ra_str_add_char(out, ',');
+    lua_rawgeti(L, -1, (int)i);
+    int rc = write_value(L, depth, out, err);
+    lua_pop(L, 1);
+    if (rc < 0) return rc;
+  }
+  ra_str_add_char(out, ']');
+  return RA_OK;
+}
+
+static int write_object(lua_State *L, int depth, ra_str *out, ra_err *err) {
+  bool first = true;
+  ra_str_add_char(out, '{');
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    int type = lua_type(L, -2);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER) {
+      lua_pop(L, 2);
+      return ra_fail(err, RA_E_INVALID, "", "a JSON object cannot have a %s as key", lua_typename(L, type));
+    }
+    if (!first) ra_str_add_char(out, ',');
+    first = false;
+    size_t size;
+    lua_pushvalue(L, -2);  // a copy: lua_tolstring would turn a number key into text under lua_next
+    const char *key = lua_tolstring(L, -1, &size);
+    ra_str_add_json_bytes(out, key, size);
+    lua_pop(L, 1);
+    ra_str_add_char(out, ':');
+    int rc = write_value(L, depth, out, err);
+    if (rc < 0) {
+      lua_pop(L, 2);
+      return rc;
+    }
+  }
+  ra_str_add_char(out, '}');
+  return RA_OK;
+}
+
+static int write_table(lua_State *L, int depth, ra_str *out, ra_err *err) {
+  if (depth == 0 || !lua_checkstack(L, 8)) {
+    return ra_fail(err, RA_E_INVALID, "", "a table nested deeper than %d levels, or inside itself", DEPTH);
+  }
+  if (tagged(L, "ra.raw")) {
+    lua_rawgeti(L, -1, 1);
+    int rc = write_value(L, -1, out, err);
+    lua_pop(L, 1);
+    return rc;
+  }
+  size_t n = lua_objlen(L, -1);
+  return n || tagged(L, "ra.array") ? write_list(L, n, depth - 1, out, err) : write_object(L, depth - 1, out, err);
+}
+
+static int write_userdata(lua_State *L, ra_str *out, ra_err *err) {
+  if (lua_touserdata(L, -1) == NULL) {
+    ra_str_add(out, "null");
+    return RA_OK;
+  }
+  if (!ra_bind_test(L, -1, "ra.buf")) {
+    return ra_fail(err, RA_E_INVALID, "", "a handle that is no open buffer cannot be written as JSON");
+  }
+  ra_buf *buf = ra_bind_check_buf(L, -1);
+  ra_str_add_bytes(out, ra_buf_data(buf), ra_buf_size(buf));
+  return RA_OK;
+}
+
+// The value at the top. depth -1: a text that is JSON already.
+static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err) {
+  size_t size;
+  const char *text;
+  switch (lua_type(L, -1)) {
+    case LUA_TSTRING:
+      text = lua_tolstring(L, -1, &size);
+      if (depth < 0) {
+        ra_str_add_bytes(out, text, size);
+      } else {
+        ra_str_add_json_bytes(out, text, size);
+      }
+      return RA_OK;
+    case LUA_TNUMBER: ra_str_add_double(out, lua_tonumber(L, -1)); return RA_OK;
+    case LUA_TBOOLEAN: ra_str_add(out, lua_toboolean(L, -1) ? "true" : "false"); return RA_OK;
+    case LUA_TNIL: ra_str_add(out, "null"); return RA_OK;
+    case LUA_TTABLE: return write_table(L, depth, out, err);
+    case LUA_TUSERDATA:
+    case LUA_TLIGHTUSERDATA: return write_userdata(L, out, err);
+    default: return ra_fail(err, RA_E_INVALID, "", "a %s cannot be written as JSON", luaL_typename(L, -1));
+  }
+}
+
+int ra_bind_to_json(lua_State *L, int index, ra_str *out, ra_err *err) {
+  lua_pushvalue(L, index);
+  int rc = write_value(L, DEPTH, out, err);
+  lua_pop(L, 1);
+  if (rc == RA_OK && out->failed) rc = ra_fail(err, RA_E_NOMEM, "", "no memory for a JSON text");
+  return rc;
+}
+
+// ---- Lua functions
+
+typedef struct text {  // so that a raise while writing frees the text
+  ra_str str;
+} text;
+
+static void close_text(void *payload) { ra_str_deinit(&((text *)payload)->str); }
+
+// rastrum.json.encode(value) -> text. Raises for what JSON cannot say.
+static int l_encode(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  text *t = ra_bind_new(L, sizeof *t, "ra.text", close_text);
+  ra_err err = {0};
+  if (ra_bind_to_json(L, 1, &t->str, &err) < 0) return luaL_error(L, "json.encode: %s", err.message);
+  lua_pushlstring(L, t->str.ptr ? t->str.ptr : "", t->str.len);
+  close_text(t);
+  return 1;
+}
+
+// rastrum.json.buffer(value) -> ra.buf with the text, for bodies that need not be Lua strings
+static int l_buffer(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  text *t = ra_bind_new(L, sizeof *t, "ra.text", close_text);
+  ra_err err = {0};
+  ra_buf *buf;
+  if (ra_bind_to_json(L, 1, &t->str, &err) < 0) return luaL_error(L, "json.buffer: %s", err.message);
+  if (ra_str_take(&t->str, &buf, &err) < 0) return ra_bind_fail(L, &err);
+  ra_bind_push_buf(L, buf);
+  return 1;
+}
+
+// rastrum.json.decode(text or ra.buf, depth) -> value | nil, err
+static int l_decode(lua_State *L) {
+  size_t size;
+  const char *bytes = ra_bind_check_bytes(L, 1, &size);
+  lua_Integer depth = luaL_optinteger(L, 2, DEPTH);
+  ra_err err = {0};
+  luaL_argcheck(L, depth >= 1 && depth <= DEPTH, 2, "1 to 64 expected");
+  return push_json(L, bytes, size, (int)depth, &err) < 0 ? ra_bind_fail(L, &err) : 1;
+}
+
+static int l_array(lua_State *L) {
+  if (lua_gettop(L) == 0) lua_newtable(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  if (lua_getmetatable(L, 1)) return luaL_error(L, "json.array: the table has a metatable already");
+  luaL_getmetatable(L, "ra.array");
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+static int l_is_array(lua_State *L) {
+  lua_settop(L, 1);
+  lua_pushboolean(L, lua_istable(L, 1) && (tagged(L, "ra.array") || lua_objlen(L, 1) > 0));
+  return 1;
+}
+
+static int l_raw(lua_State *L) {
+  size_t size;
+  ra_bind_check_bytes(L, 1, &size);
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  luaL_getmetatable(L, "ra.raw");
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+static const luaL_Reg FUNCTIONS[] = {{"encode", l_encode}, {"buffer", l_buffer}, {"decode", l_decode},
+                                     {"array", l_array},   {"raw", l_raw},       {"is_array", l_is_array},
+                                     {NULL, NULL}};
+
+static void tag_type(lua_State *L, const char *name) {
+  luaL_newmetatable(L, name);
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}
+
+static void setup(lua_State *L) {
+  tag_type(L, "ra.array");
+  tag_type(L, "ra.raw");
+  ra_bind_type(L, "ra.text", NULL);
+}
+
+const ra_bind_module RA_BIND_JSON = {.name = "json", .functions = FUNCTIONS, .setup = setup};

@@ -1,0 +1,9 @@
+// modules.c - the list of Lua modules made in C; each bind_<noun>.c is named here once.
+#include "script/bind.h"
+
+extern const ra_bind_module RA_BIND_CORE, RA_BIND_TASK, RA_BIND_JSON, RA_BIND_LOG, RA_BIND_SHARED,
+    RA_BIND_TIME, RA_BIND_METRICS, RA_BIND_RENDER, RA_BIND_RAMP, RA_BIND_STORE;
+
+const ra_bind_module *const RA_BIND_MODULES[] = {
+    &RA_BIND_CORE,   &RA_BIND_TASK, &RA_BIND_JSON,  &RA_BIND_LOG, &RA_BIND_SHARED, &RA_BIND_TIME, &RA_BIND_METRICS,
+    &RA_BIND_RENDER, &RA_BIND_RAMP, &RA_BIND_STORE, NULL};

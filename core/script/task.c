@@ -1,0 +1,416 @@
+// task.c - tasks: their life, the run queue, and ra_task_step, the one place where coroutines are resumed. An operation
+// is submitted here, after the coroutine has yielded it.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "script/host.h"
+
+#define TURN_NS 1000000u  // Lua time of one turn of the loop, over which the rest waits for the next
+
+int ra__task_new(ra_script *script, ra_phase phase, const char *plugin, ra_task **out, ra_err *err) {
+  if (script->task_count >= script->limits.tasks) {
+    ra_fail(err, RA_E_BUSY, plugin, "%u tasks are live, which is the most that may", script->task_count);
+    if (err) err->retry = true;
+    return RA_E_BUSY;
+  }
+  ra_task *task = calloc(1, sizeof *task);
+  if (!task) return ra_fail(err, RA_E_NOMEM, plugin, "no memory for a task");
+  task->script = script;
+  task->phase = phase;
+  task->plugin = plugin ? plugin : "";
+  task->state = RA_TASK_WAITING;
+  ra_task *running = script->running;
+  script->running = NULL;  // no caps here: an error on the main state would have nobody to catch it
+  task->co = lua_newthread(script->L);
+  task->ref = luaL_ref(script->L, LUA_REGISTRYINDEX);
+  script->running = running;
+  task->next = script->tasks;
+  if (task->next) task->next->prev = task;
+  script->tasks = task;
+  script->task_count++;
+  *out = task;
+  return RA_OK;
+}
+
+static void unlink_task(ra_task *task) {
+  ra_script *script = task->script;
+  if (task->next) task->next->prev = task->prev;
+  if (task->prev) {
+    task->prev->next = task->next;
+  } else {
+    script->tasks = task->next;
+  }
+  script->task_count--;
+}
+
+static void unqueue(ra_task *task) {
+  ra_script *script = task->script;
+  for (ra_task **at = &script->queue_head; *at; at = &(*at)->queue_next) {
+    if (*at != task) continue;
+    *at = task->queue_next;
+    if (script->queue_tail == &task->queue_next) script->queue_tail = at;
+    return;
+  }
+}
+
+static void enqueue(ra_task *task) {
+  ra_script *script = task->script;
+  task->state = RA_TASK_READY;
+  task->queue_next = NULL;
+  *script->queue_tail = task;
+  script->queue_tail = &task->queue_next;
+}
+
+static void report_drained(ra_script *script) {
+  if (!script->drained || script->task_count || script->dead_count) return;
+  void (*drained)(void *ctx) = script->drained;
+  script->drained = NULL;
+  if (script->grace) ra_timer_stop(script->grace);
+  drained(script->drained_ctx);
+}
+
+// The end of a task, whichever way. Its operation, if one is in flight, is told that nobody waits, and keeps the struct.
+static void end(ra_task *task, int rc, const ra_err *err) {
+  ra_script *script = task->script;
+  if (task->state == RA_TASK_READY) unqueue(task);
+  bool in_flight = task->state == RA_TASK_WAITING && task->op;
+  task->state = RA_TASK_DEAD;
+  unlink_task(task);
+  if (in_flight) {
+    script->dead_count++;
+    ra_op_cancel(task->op);
+  } else {
+    ra_op_unref(task->op);
+  }
+  if (task->finish) task->finish(task, rc, err);
+  ra__scope_close(task);
+  luaL_unref(script->L, LUA_REGISTRYINDEX, task->ref);
+  if (!in_flight) free(task);
+  report_drained(script);
+}
+
+static void count_drop(ra_task *task, int code) {
+  task->script->drops++;
+  ra_str labels;
+  ra_str_init(&labels);
+  ra_str_addf(&labels, "reason=\"%s\",plugin=\"", ra_err_name(code));
+  ra_metric_escape(&labels, task->plugin);
+  ra_str_add_char(&labels, '"');
+  ra_metric_add(ra_metric_get(RA_METRIC_COUNTER, "rastrum_lua_dropped_total",
+                              "Tasks that were ended from outside, by reason.", NULL, 0),
+                labels.ptr, 1);
+  ra_str_deinit(&labels);
+}
+
+static void drop(ra_task *task, const ra_err *err) {
+  count_drop(task, err->code);
+  if (task->state != RA_TASK_RUNNING) {
+    end(task, err->code, err);
+  } else {  // from inside its own slice: as soon as the slice is over
+    task->cancelled = true;
+    task->op_err = *err;
+  }
+}
+
+void ra__task_drop(ra_task *task, int code, const char *fmt, ...) {
+  char text[sizeof((ra_err *)0)->message];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  ra_err err = {0};
+  ra_fail(&err, code, task->plugin, "%s", text);
+  drop(task, &err);
+}
+
+void ra_script_cancel(ra_task *task) {
+  ra__task_drop(task, RA_E_CANCELLED, "nobody waits for the result any more");
+}
+
+typedef struct pushing {
+  ra_task *task;
+  int count;
+} pushing;
+
+static int push_results(lua_State *L) {
+  pushing *p = lua_touserdata(L, 1);
+  ra_task *task = p->task;
+  lua_settop(L, 0);
+  if (task->op_rc < 0) {
+    p->count = ra_bind_fail(L, &task->op_err);
+  } else {
+    p->count = task->push ? task->push(L, task->op) : 0;
+  }
+  return p->count;
+}
+
+// Moves the results of the finished operation (or its error) to the coroutine as what the yield returns.
+static int take_results(ra_task *task, ra_err *err) {
+  ra_script *script = task->script;
+  lua_State *L = script->L;
+  int top = lua_gettop(L);
+  pushing p = {.task = task};
+  script->acting = task;
+  int rc = ra__protect(script, push_results, &p, LUA_MULTRET);
+  script->acting = NULL;
+  ra_op_unref(task->op);
+  task->op = NULL;
+  if (rc < 0) return ra__take_error(L, task->plugin, err);
+  task->args = lua_gettop(L) - top;
+  lua_xmove(L, task->co, task->args);
+  return RA_OK;
+}
+
+static void on_op_done(void *ctx, ra_op *op, int rc, const ra_err *err) {
+  ra_task *task = ctx;
+  ra_script *script = task->script;
+  if (task->state == RA_TASK_DEAD) {
+    ra_op_unref(op);
+    script->dead_count--;
+    free(task);
+    report_drained(script);
+    return;
+  }
+  ra_timing_add(&task->timing, ra_op_timing(op));
+  task->op_rc = rc;
+  if (rc < 0 && err) task->op_err = *err;
+  ra__task_wake(task);
+}
+
+static void submit(ra_task *task) {
+  task->state = RA_TASK_WAITING;
+  ra_op_set_priority(task->op, task->phase == RA_PHASE_JOB ? 1 : 0);
+  task->op_err = (ra_err){0};
+  task->op_rc = ra_op_submit(task->op, on_op_done, task, &task->op_err);
+  if (task->op_rc < 0) enqueue(task);
+}
+
+// After a slice: is the task over a limit? Fills err and returns a code if so.
+static int check_limits(ra_task *task, ra_err *err) {
+  ra_script *script = task->script;
+  if (task->cancelled) {
+    *err = task->op_err;
+    return err->code;
+  }
+  if (task->lua_limit_ns && task->lua_ns > task->lua_limit_ns) return ra__budget_error(task, err);
+  if (task->heap <= (ptrdiff_t)script->limits.task_heap) return RA_OK;
+  script->running = task;  // what the collection frees is credited to it
+  ra__collect(script);
+  script->running = NULL;
+  if (task->heap <= (ptrdiff_t)script->limits.task_heap) return RA_OK;
+  return ra_fail(err, RA_E_NOMEM, task->plugin,
+                 "plugin '%s' held %td bytes of the Lua heap in one task, more than its %zu; lua_memory raises this",
+                 task->plugin, task->heap, script->limits.task_heap);
+}
+
+static void drop_greediest(ra_script *script) {
+  ra_task *greediest = script->tasks;
+  for (ra_task *task = script->tasks; task; task = task->next) {
+    if (task->heap > greediest->heap) greediest = task;
+  }
+  if (!greediest) return;
+  ra__task_drop(greediest, RA_E_NOMEM,
+                "the Lua heap is full (%zu bytes) and plugin '%s' held most of it; lua_memory raises this limit",
+                script->limits.heap_hard, greediest->plugin);
+}
+
+// The caps of the VM: at the soft one a full collection, not more often than ten times a second; at the hard one somebody
+// has to go.
+static void relieve(ra_script *script) {
+  bool pressure = script->pressure;
+  script->pressure = false;
+  if (script->heap <= script->limits.heap_soft && !pressure) return;
+  if (!pressure && ra_clock_ns() - script->collected_ns < 100000000u) return;
+  ra__collect(script);
+  if (pressure && script->heap > script->limits.heap_soft) drop_greediest(script);
+}
+
+static void fail_task(ra_task *task) {
+  ra_err err = {0};
+  lua_State *co = task->co;
+  if (lua_isstring(co, -1) && task->phase != RA_PHASE_LOAD) {
+    luaL_traceback(co, co, lua_tostring(co, -1), 0);
+    ra_str fields;
+    ra_str_init(&fields);
+    ra_str_add(&fields, "\"plugin\":");
+    ra_str_add_json(&fields, task->plugin);
+    ra_str_add(&fields, ",\"error\":");
+    ra_str_add_json(&fields, lua_tostring(co, -1));
+    ra_log_fields(RA_LOG_ERROR, "a plugin failed", fields.ptr);
+    ra_str_deinit(&fields);
+    lua_pop(co, 1);
+  }
+  ra__take_error(co, task->plugin, &err);
+  end(task, err.code, &err);
+}
+
+// What to do after the coroutine came back with `status`.
+static void after_slice(ra_task *task, int status) {
+  ra_script *script = task->script;
+  bool preempted = script->preempted;
+  script->preempted = false;
+  ra_err err = {0};
+  if (status != LUA_YIELD && status != 0) {
+    fail_task(task);
+  } else if (status == 0) {
+    end(task, RA_OK, NULL);
+  } else if (check_limits(task, &err) < 0) {
+    if (!preempted && task->op) {  // yielded, but not submitted
+      ra_op_unref(task->op);
+      task->op = NULL;
+    }
+    task->state = RA_TASK_WAITING;
+    if (!task->cancelled) count_drop(task, err.code);
+    end(task, err.code, &err);
+  } else if (preempted) {
+    enqueue(task);
+  } else {
+    submit(task);
+  }
+  relieve(script);
+}
+
+// The only caller of lua_resume.
+static void ra_task_step(ra_task *task) {
+  ra_script *script = task->script;
+  ra_err err = {0};
+  if (task->op && take_results(task, &err) < 0) {
+    end(task, err.code, &err);
+    return;
+  }
+  task->state = RA_TASK_RUNNING;
+  ra__slice_begin(script, task);
+  int args = task->args;
+  task->args = 0;
+  int status = lua_resume(task->co, args);
+  ra__slice_end(script, task);
+  after_slice(task, status);
+}
+
+static ra_task *dequeue(ra_script *script) {
+  ra_task *task = script->queue_head;
+  script->queue_head = task->queue_next;
+  if (!script->queue_head) script->queue_tail = &script->queue_head;
+  task->state = RA_TASK_WAITING;
+  return task;
+}
+
+void ra__pump(ra_script *script) {
+  if (script->pumping) return;
+  script->pumping = true;
+  while (script->queue_head && script->turn_ns < TURN_NS) ra_task_step(dequeue(script));
+  script->pumping = false;
+  if (script->queue_head || script->turn_ns >= TURN_NS) {
+    ra_idle_start(script->pump);
+  } else {
+    ra_idle_stop(script->pump);
+  }
+}
+
+void ra__task_wake(ra_task *task) {
+  ra_script *script = task->script;
+  enqueue(task);
+  if (script->running || script->pumping) {  // started by Lua code: after its slice
+    if (!script->pumping) ra_idle_start(script->pump);
+  } else {
+    ra__pump(script);
+  }
+}
+
+static void set_limits(ra_task *task) {
+  const ra_script_limits *limits = &task->script->limits;
+  if (task->phase == RA_PHASE_REQUEST) {
+    task->lua_limit_ns = limits->request_lua_ms * 1000000u;
+    task->deadline_ns = ra_clock_ns() + limits->request_wall_ms * 1000000u;
+  } else if (task->phase != RA_PHASE_JOB) {
+    task->lua_limit_ns = limits->load_lua_ms * 1000000u;
+  }
+}
+
+void ra__task_start(ra_task *task, int args) {
+  task->args = args;
+  set_limits(task);
+  ra__task_wake(task);
+}
+
+void ra__task_start_later(ra_task *task, int args) {
+  task->args = args;
+  set_limits(task);
+  enqueue(task);
+  if (!task->script->pumping) ra_idle_start(task->script->pump);
+}
+
+typedef struct waiting {
+  void (*finish)(ra_task *task, int rc, const ra_err *err);
+  void *ctx;
+  bool done;
+} waiting;
+
+static void on_end(ra_task *task, int rc, const ra_err *err) {
+  waiting *w = task->ctx;
+  task->ctx = w->ctx;
+  if (w->finish) w->finish(task, rc, err);
+  w->done = true;
+}
+
+void ra__task_run(ra_task *task, int args) {
+  waiting w = {.finish = task->finish, .ctx = task->ctx};
+  task->finish = on_end;
+  task->ctx = &w;
+  task->args = args;
+  set_limits(task);
+  task->state = RA_TASK_READY;
+  ra_script *script = task->script;
+  while (!w.done) {
+    if (task->state == RA_TASK_READY) {
+      unqueue(task);
+      ra_task_step(task);
+    }
+  }
+  script->turn_ns = 0;
+}
+
+ra_task *ra__task_check(lua_State *L, unsigned phases, const char *what) {
+  ra_script *script = ra__script(L);
+  ra_task *task = script->running;
+  if (!task) luaL_error(L, "%s: outside any task", what);
+  ra_bind_phase(L, phases, what);
+  if (task->co != L) luaL_error(L, "%s: call from the handler's own coroutine", what);
+  if (!lua_isyieldable(L)) {
+    luaL_error(L, "%s: cannot wait inside a callback of table.sort or string.gsub", what);
+  }
+  return task;
+}
+
+static void on_grace(void *ctx) {
+  ra_script *script = ctx;
+  while (script->tasks) ra__task_drop(script->tasks, RA_E_BUSY, "the server is shutting down; try again");
+}
+
+void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void *ctx), void *ctx) {
+  script->draining = true;
+  script->drained = drained;
+  script->drained_ctx = ctx;
+  for (ra_task *task = script->tasks, *next; task; task = next) {
+    next = task->next;
+    if (task->phase != RA_PHASE_JOB || task->cancelled) continue;
+    ra__task_drop(task, RA_E_CANCELLED, "the host ends");
+    next = script->tasks;
+  }
+  ra_err err = {0};
+  if (script->task_count || script->dead_count) {
+    if (!script->grace && ra_timer_new(script->config.ops->loop, false, on_grace, script, &script->grace, &err) < 0) {
+      on_grace(script);
+    } else {
+      ra_timer_start(script->grace, grace_ms, 0);
+    }
+  }
+  report_drained(script);
+}
+
+void ra_script_set_draining(ra_script *script) { script->draining = true; }

@@ -1,0 +1,221 @@
+// vm.c - the VM: its allocator with caps and charges, its life, its numbers. See script.h and host.h.
+#include <luajit.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "script/host.h"
+
+// Growth is charged to the running task and capped only inside its slice: outside, an error has nobody to catch it.
+static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
+  ra_script *script = ud;
+  if (size == 0) {
+    free(ptr);
+    script->heap -= ptr ? old : 0;
+    if (script->running) script->running->heap -= (ptrdiff_t)(ptr ? old : 0);
+    return NULL;
+  }
+  size_t before = ptr ? old : 0;
+  ra_task *task = script->running;
+  if (task && size > before) {
+    size_t growth = size - before;
+    size_t charged = task->heap > 0 ? (size_t)task->heap : 0;
+    if (growth + charged > 2 * script->limits.task_heap) return NULL;
+    if (script->heap + growth > script->limits.heap_hard) {
+      script->pressure = true;
+      return NULL;
+    }
+  }
+  void *grown = realloc(ptr, size);
+  if (!grown) return NULL;
+  script->heap += size - before;
+  if (task) task->heap += (ptrdiff_t)size - (ptrdiff_t)before;
+  return grown;
+}
+
+ra_script *ra__script(lua_State *L) {
+  void *ud = NULL;
+  lua_getallocf(L, &ud);
+  return ud;
+}
+
+static int panic(lua_State *L) {
+  const char *text = lua_tostring(L, -1);
+  ra_log(RA_LOG_ERROR, "the Lua host cannot go on: %s", text ? text : "error without a text");
+  abort();
+}
+
+static void fill_limits(ra_script_limits *l) {
+  const size_t mib = (size_t)1 << 20;
+  if (!l->request_lua_ms) l->request_lua_ms = 100;
+  if (!l->request_wall_ms) l->request_wall_ms = 30000;
+  if (!l->load_lua_ms) l->load_lua_ms = 2000;
+  if (!l->heap_hard) l->heap_hard = 256 * mib;
+  if (!l->task_heap) l->task_heap = l->heap_hard / 4;
+  if (!l->heap_soft) l->heap_soft = l->heap_hard / 4 * 3;
+  if (!l->external_hard) l->external_hard = 1024 * mib;
+  if (!l->external_soft) l->external_soft = l->external_hard / 2;
+  if (!l->tasks) l->tasks = 20000;
+}
+
+static char *copy_text(const char *text) { return text ? strdup(text) : NULL; }
+
+static const char **copy_list(const char *const *list) {
+  size_t n = 0;
+  while (list && list[n]) n++;
+  const char **copy = calloc(n + 1, sizeof *copy);
+  for (size_t i = 0; copy && i < n; i++) copy[i] = strdup(list[i]);
+  return copy;
+}
+
+static void free_list(const char *const *list) {
+  for (size_t i = 0; list && list[i]; i++) free((char *)list[i]);
+  free((void *)list);
+}
+
+static void copy_config(ra_script *script, const ra_script_config *config) {
+  script->config = *config;
+  script->config.library_dir = copy_text(config->library_dir);
+  script->config.plugin_dirs = copy_list(config->plugin_dirs);
+  script->config.colormap_dirs = copy_list(config->colormap_dirs);
+  script->config.disabled = copy_list(config->disabled);
+  script->config.data_dir = copy_text(config->data_dir);
+  script->config.role = copy_text(config->role ? config->role : "serve");
+  script->config.settings_json = copy_text(config->settings_json ? config->settings_json : "{}");
+  script->limits = config->limits;
+  fill_limits(&script->limits);
+}
+
+static void free_config(ra_script_config *config) {
+  free((char *)config->library_dir);
+  free_list(config->plugin_dirs);
+  free_list(config->colormap_dirs);
+  free_list(config->disabled);
+  free((char *)config->data_dir);
+  free((char *)config->role);
+  free((char *)config->settings_json);
+}
+
+static void on_pump(void *ctx) {
+  ra_script *script = ctx;
+  script->turn_ns = 0;
+  ra__pump(script);
+}
+
+// Wall time is looked at ten times a second; every task with a deadline is on the list.
+static void on_tick(void *ctx) {
+  ra_script *script = ctx;
+  uint64_t now = ra_clock_ns();
+  for (ra_task *task = script->tasks, *next; task; task = next) {
+    next = task->next;
+    if (!task->deadline_ns || now < task->deadline_ns) continue;
+    ra__task_drop(task, RA_E_TIMEOUT,
+                  "plugin '%s' did not answer within %llu ms; request_timeout raises this limit", task->plugin,
+                  (unsigned long long)script->limits.request_wall_ms);
+    next = script->tasks;  // dropping may have ended others: begin anew
+  }
+}
+
+static int make_timers(ra_script *script, ra_err *err) {
+  uv_loop_t *loop = script->config.ops->loop;
+  int rc = ra_idle_new(loop, on_pump, script, &script->pump, err);
+  if (rc == RA_OK) rc = ra_timer_new(loop, true, on_tick, script, &script->ticker, err);
+  if (rc == RA_OK) ra_timer_start(script->ticker, 100, 100);
+  return rc;
+}
+
+int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) {
+  ra_script *script = calloc(1, sizeof *script);
+  if (!script) return ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
+  copy_config(script, config);
+  script->queue_tail = &script->queue_head;
+  script->L = lua_newstate(allocate, script);
+  int rc = script->L ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
+  if (rc == RA_OK) {
+    lua_atpanic(script->L, panic);
+    // Compiled loops cannot be stopped by a hook; glue gains nothing from the compiler.
+    luaJIT_setmode(script->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    rc = make_timers(script, err);
+  }
+  if (rc == RA_OK) rc = ra__env_build(script, err);
+  if (rc < 0) {
+    ra_script_free(script);
+    return rc;
+  }
+  *out = script;
+  return RA_OK;
+}
+
+void ra_script_free(ra_script *script) {
+  if (!script) return;
+  while (script->tasks) ra__task_drop(script->tasks, RA_E_CANCELLED, "the host ends");
+  ra_idle_free(script->pump);
+  ra_timer_free(script->ticker);
+  ra_timer_free(script->grace);
+  if (script->L) lua_close(script->L);
+  free_config(&script->config);
+  free(script);
+}
+
+void ra__collect(ra_script *script) {
+  lua_gc(script->L, LUA_GCCOLLECT, 0);
+  script->collected_ns = ra_clock_ns();
+}
+
+void ra_script_collect(ra_script *script) {
+  ra__collect(script);
+  ra__collect(script);  // what finalizers let go of
+}
+
+static int intern(lua_State *L) {
+  const char *name = lua_touserdata(L, 1);
+  lua_getfield(L, LUA_REGISTRYINDEX, "ra.names");
+  lua_pushstring(L, name);
+  lua_pushvalue(L, -1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -4);
+  return 1;
+}
+
+const char *ra__intern(ra_script *script, const char *name) {
+  if (!name || !*name || ra__protect(script, intern, (void *)name, 1) < 0) {
+    if (name && *name) lua_pop(script->L, 1);
+    return "";
+  }
+  const char *text = lua_tostring(script->L, -1);
+  lua_pop(script->L, 1);
+  return text;
+}
+
+int ra__protect(ra_script *script, lua_CFunction fn, void *arg, int results) {
+  lua_State *L = script->L;
+  lua_pushcfunction(L, fn);
+  lua_pushlightuserdata(L, arg);
+  return lua_pcall(L, 1, results, 0) == 0 ? RA_OK : RA_E_INTERNAL;
+}
+
+ra_script_stats ra_script_get_stats(const ra_script *script) {
+  return (ra_script_stats){.heap_bytes = script->heap,
+                           .external_bytes = script->external,
+                           .handles = script->handles,
+                           .tasks = script->task_count,
+                           .slices = script->slices,
+                           .preempted = script->preemptions,
+                           .dropped = script->drops};
+}
+
+static void gauge(const char *name, const char *help, double value) {
+  ra_metric_set(ra_metric_get(RA_METRIC_GAUGE, name, help, NULL, 0), NULL, value);
+}
+
+void ra_script_show_gauges(const ra_script *script) {
+  gauge("rastrum_lua_heap_bytes", "Lua heap.", (double)script->heap);
+  gauge("rastrum_lua_tasks", "Live tasks.", script->task_count);
+  gauge("rastrum_lua_handles", "Userdata that hold C memory.", (double)script->handles);
+  gauge("rastrum_lua_external_bytes", "Bytes behind userdata.", (double)script->external);
+  gauge("rastrum_external_bytes", "Bytes of all live buffers.", (double)ra_buf_live_bytes());
+  gauge("rastrum_external_buffers", "Live buffers.", (double)ra_buf_live_count());
+}
