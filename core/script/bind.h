@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "ops/op.h"
 
 // When a function may be called. Operations wait, so they need REQUEST or JOB.
