@@ -202,7 +202,21 @@ def model(folder):
     return Source("model", path, GEOGRAPHIC, lon, lat, values, times, calendar="360_day", units={"tas": "K"})
 
 
-MAKERS = (globe, packed, alps, europe, zone, model)
+def fine(folder):
+    """Global a quarter of a degree on -180..180, so that there are overviews; int16, two instants of one day."""
+    path, out = _file(folder, "fine")
+    lon, lat = np.arange(-179.875, 180, 0.25), np.arange(-89.875, 90, 0.25)
+    times = _time(out, [6.0, 18.0], "hours since 2023-07-01", "standard")
+    _lonlat(out, lon, lat)
+    depth = np.round(waves((2, lat.size, lon.size), 8, -6000, 6000))
+    depth[:, 100:140, 1000:1100] = np.nan
+    values = {"depth": _variable(out, "depth", "i2", ("time", "lat", "lon"), depth, fill=np.int16(-32768), units="m",
+                                 long_name="depth")}
+    out.close()
+    return Source("fine", path, GEOGRAPHIC, lon, lat, values, times, calendar="standard", units={"depth": "m"})
+
+
+MAKERS = (globe, packed, alps, europe, zone, model, fine)
 
 
 def make_all(folder):
