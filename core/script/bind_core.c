@@ -1,4 +1,4 @@
-// bind_core.c - rastrum.* itself and the small modules: hash, emit, rastrum.log, rastrum.shared, rastrum.time,
+// bind_core.c - rastrum.* itself and the small modules: hash, rastrum.log, rastrum.shared, rastrum.time,
 // rastrum.metrics.
 #include <jansson.h>
 #include <math.h>
@@ -59,7 +59,14 @@ static int l_phase(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg CORE[] = {{"hash", l_hash}, {"plugin", l_plugin}, {"phase", l_phase}, {NULL, NULL}};
+// rastrum.etag_matches(if_none_match, etag)
+static int l_etag_matches(lua_State *L) {
+  lua_pushboolean(L, ra_http_etag_matches(luaL_checkstring(L, 1), luaL_checkstring(L, 2)));
+  return 1;
+}
+
+static const luaL_Reg CORE[] = {
+    {"hash", l_hash}, {"plugin", l_plugin}, {"phase", l_phase}, {"etag_matches", l_etag_matches}, {NULL, NULL}};
 const ra_bind_module RA_BIND_CORE = {.name = "", .functions = CORE};
 
 // ---- rastrum.log.info(message, fields)

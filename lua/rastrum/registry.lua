@@ -1,0 +1,63 @@
+-- What plugins declared, by kind and name. Filled while plugins are read (rastrum/plugin.lua), read by everyone after.
+local M = {}
+
+local kinds = { searches = {}, ramps = {}, workflows = {}, catalog_drivers = {} }
+
+---@param kind string
+---@param name string
+---@param value any
+---@param plugin string
+---@return string|nil owner  the plugin that has the name already
+function M.add(kind, name, value, plugin)
+  local old = kinds[kind][name]
+  if old then return old.plugin end
+  kinds[kind][name] = { value = value, plugin = plugin }
+end
+
+---Forgets everything that a plugin declared.
+function M.remove(plugin)
+  for _, entries in pairs(kinds) do
+    for name, entry in pairs(entries) do
+      if entry.plugin == plugin then entries[name] = nil end
+    end
+  end
+end
+
+local function names(kind)
+  local list = {}
+  for name in pairs(kinds[kind]) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+local function get(kind, name)
+  local entry = kinds[kind][name]
+  if entry then return entry.value, entry.plugin end
+  return nil
+end
+
+---A named STAC search: {collections=, datetime=, …} as its plugin wrote it.
+function M.search(name) return get("searches", name) end
+
+---@return string[]
+function M.searches() return names("searches") end
+
+---A ramp declared in a plugin: the table that a file in colormaps/ would hold.
+function M.ramp(name) return get("ramps", name) end
+
+---@return string[]
+function M.ramps() return names("ramps") end
+
+---{description=, steps={{name, fn}, …}}
+function M.workflow(name) return get("workflows", name) end
+
+---@return string[]
+function M.workflows() return names("workflows") end
+
+---The driver of catalog URLs "<scheme>:…".
+function M.catalog_driver(scheme) return get("catalog_drivers", scheme) end
+
+---@return string[]
+function M.catalog_drivers() return names("catalog_drivers") end
+
+return M
