@@ -77,7 +77,8 @@ ra_metric *ra_metric_get(ra_metric_type type, const char *name, const char *help
 
 static unsigned hash_labels(const char *labels) {
   unsigned hash = 2166136261u;
-  for (const unsigned char *p = (const unsigned char *)labels; *p; p++) hash = (hash ^ *p) * 16777619u;
+  for (const unsigned char *p = (const unsigned char *)labels; *p; p++)
+    hash = (hash ^ *p) * 16777619u;
   return hash;
 }
 

@@ -29,7 +29,9 @@ void ra_idle_start(ra_idle *idle) { uv_idle_start(&idle->handle, on_idle); }
 
 void ra_idle_stop(ra_idle *idle) { uv_idle_stop(&idle->handle); }
 
-bool ra_idle_active(const ra_idle *idle) { return uv_is_active((const uv_handle_t *)&idle->handle); }
+bool ra_idle_active(const ra_idle *idle) {
+  return uv_is_active((const uv_handle_t *)&idle->handle);
+}
 
 static void on_closed(uv_handle_t *handle) { free(handle->data); }
 

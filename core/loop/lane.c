@@ -32,7 +32,7 @@ struct ra_lane {
   uv_loop_t *loop;
   ra_lane_config config;
   queue waiting[PRIORITIES];
-  queue dropped;             // swept; their `done` is due
+  queue dropped;  // swept; their `done` is due
   uv_idle_t dropper;
   ra_lane_stats stats;
   char label[64], done_label[96], refused_label[96], cancelled_label[96];
@@ -44,8 +44,10 @@ static const double wait_buckets[] = {.0001, .00025, .0005, .001, .0025, .005, .
 static ra_metric *metric_running, *metric_waiting, *metric_bytes, *metric_jobs, *metric_wait;
 
 static void make_metrics(void) {
-  metric_running = ra_metric_get(RA_METRIC_GAUGE, "rastrum_lane_running", "Jobs running in a lane.", NULL, 0);
-  metric_waiting = ra_metric_get(RA_METRIC_GAUGE, "rastrum_lane_waiting", "Jobs waiting in a lane.", NULL, 0);
+  metric_running =
+      ra_metric_get(RA_METRIC_GAUGE, "rastrum_lane_running", "Jobs running in a lane.", NULL, 0);
+  metric_waiting =
+      ra_metric_get(RA_METRIC_GAUGE, "rastrum_lane_waiting", "Jobs waiting in a lane.", NULL, 0);
   metric_bytes = ra_metric_get(RA_METRIC_GAUGE, "rastrum_lane_bytes",
                                "Bytes that the running jobs of a lane may hold.", NULL, 0);
   metric_jobs = ra_metric_get(RA_METRIC_COUNTER, "rastrum_lane_jobs_total",
@@ -87,7 +89,8 @@ void ra_lane_pool_size(unsigned threads) {
 }
 
 int ra_lane_new(uv_loop_t *loop, const ra_lane_config *config, ra_lane **out, ra_err *err) {
-  if (!config->width) return ra_fail(err, RA_E_INVALID, config->name, "a lane's width must be at least 1");
+  if (!config->width)
+    return ra_fail(err, RA_E_INVALID, config->name, "a lane's width must be at least 1");
   ra_lane *lane = calloc(1, sizeof *lane);
   if (!lane) return ra_fail(err, RA_E_NOMEM, config->name, "no memory for a lane");
   lane->loop = loop;
@@ -99,7 +102,8 @@ int ra_lane_new(uv_loop_t *loop, const ra_lane_config *config, ra_lane **out, ra
   snprintf(lane->label, sizeof lane->label, "lane=\"%.40s\"", config->name);
   snprintf(lane->done_label, sizeof lane->done_label, "%s,outcome=\"done\"", lane->label);
   snprintf(lane->refused_label, sizeof lane->refused_label, "%s,outcome=\"refused\"", lane->label);
-  snprintf(lane->cancelled_label, sizeof lane->cancelled_label, "%s,outcome=\"cancelled\"", lane->label);
+  snprintf(lane->cancelled_label, sizeof lane->cancelled_label, "%s,outcome=\"cancelled\"",
+           lane->label);
   make_metrics();
   show_gauges(lane);
   *out = lane;
@@ -190,17 +194,20 @@ static void pump(ra_lane *lane) {
 static int refuse(ra_lane *lane, const ra_job *job, ra_err *err) {
   const char *name = lane->config.name;
   bool too_big = lane->config.bytes && job->bytes > lane->config.bytes;
-  if (!too_big && (lane->stats.waiting < lane->config.depth ||
-                   (!lane->stats.waiting && lane->stats.running < lane->config.width && fits(lane, job)))) {
+  if (!too_big &&
+      (lane->stats.waiting < lane->config.depth ||
+       (!lane->stats.waiting && lane->stats.running < lane->config.width && fits(lane, job)))) {
     return RA_OK;
   }
   lane->stats.refused++;
   ra_metric_add(metric_jobs, lane->refused_label, 1);
   if (too_big) {
-    return ra_fail(err, RA_E_TOOBIG, name, "the work would hold %zu bytes where at most %zu are allowed; ask for less",
+    return ra_fail(err, RA_E_TOOBIG, name,
+                   "the work would hold %zu bytes where at most %zu are allowed; ask for less",
                    job->bytes, lane->config.bytes);
   }
-  return ra_fail(err, RA_E_BUSY, name, "%u jobs are waiting already, which is the most that may; try again later",
+  return ra_fail(err, RA_E_BUSY, name,
+                 "%u jobs are waiting already, which is the most that may; try again later",
                  lane->stats.waiting);
 }
 
@@ -263,7 +270,8 @@ void ra_lane_mark_loop_thread(void) { on_loop_thread = true; }
 #ifdef RA_TEST_BUILD
 void ra_lane_assert_off_loop(const char *what) {
   if (!on_loop_thread) return;
-  fprintf(stderr, "%s blocks and was called on the loop's thread; submit a job to a lane instead\n", what);
+  fprintf(stderr, "%s blocks and was called on the loop's thread; submit a job to a lane instead\n",
+          what);
   abort();
 }
 #endif

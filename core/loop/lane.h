@@ -13,21 +13,21 @@
 typedef struct ra_lane ra_lane;
 
 typedef struct ra_lane_config {
-  const char *name;      // "cpu", "io": in metrics; must outlive the lane
+  const char *name;  // "cpu", "io": in metrics; must outlive the lane
   unsigned width;
   unsigned depth;
-  size_t bytes;          // budget of what admitted jobs hold; 0: none
+  size_t bytes;  // budget of what admitted jobs hold; 0: none
 } ra_lane_config;
 
 typedef struct ra_job {
-  void (*run)(void *ctx);                  // pool thread; tests its cancel flag between pieces of work
+  void (*run)(void *ctx);  // pool thread; tests its cancel flag between pieces of work
   // Loop thread, once for every submitted job. rc is RA_OK when `run` was called, RA_E_CANCELLED when the job
   // left the lane without having run.
   void (*done)(void *ctx, int rc);
   void *ctx;
-  ra_cancel *cancel;                       // may be NULL; the lane holds a reference
-  size_t bytes;                            // what it will fetch and hold
-  unsigned priority;                       // 0 before 1 (requests before ingest)
+  ra_cancel *cancel;  // may be NULL; the lane holds a reference
+  size_t bytes;       // what it will fetch and hold
+  unsigned priority;  // 0 before 1 (requests before ingest)
 } ra_job;
 
 // Ask for the pool's size before the first job: sets UV_THREADPOOL_SIZE for `threads` threads.

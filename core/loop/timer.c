@@ -14,8 +14,8 @@ static void on_timer(uv_timer_t *handle) {
   timer->fire(timer->ctx);
 }
 
-int ra_timer_new(uv_loop_t *loop, bool background, void (*fire)(void *ctx), void *ctx, ra_timer **out,
-                 ra_err *err) {
+int ra_timer_new(uv_loop_t *loop, bool background, void (*fire)(void *ctx), void *ctx,
+                 ra_timer **out, ra_err *err) {
   ra_timer *timer = calloc(1, sizeof *timer);
   if (!timer) return ra_fail(err, RA_E_NOMEM, "", "no memory for a timer");
   uv_timer_init(loop, &timer->handle);
@@ -33,7 +33,9 @@ void ra_timer_start(ra_timer *timer, uint64_t delay_ms, uint64_t repeat_ms) {
 
 void ra_timer_stop(ra_timer *timer) { uv_timer_stop(&timer->handle); }
 
-bool ra_timer_active(const ra_timer *timer) { return uv_is_active((const uv_handle_t *)&timer->handle); }
+bool ra_timer_active(const ra_timer *timer) {
+  return uv_is_active((const uv_handle_t *)&timer->handle);
+}
 
 static void on_closed(uv_handle_t *handle) { free(handle->data); }
 

@@ -9,8 +9,8 @@
 typedef struct ra_timer ra_timer;
 
 // `background`: does not keep the loop running by itself.
-int ra_timer_new(uv_loop_t *loop, bool background, void (*fire)(void *ctx), void *ctx, ra_timer **out,
-                 ra_err *err);
+int ra_timer_new(uv_loop_t *loop, bool background, void (*fire)(void *ctx), void *ctx,
+                 ra_timer **out, ra_err *err);
 // First after delay_ms, then every repeat_ms (0: once). Starting again replaces what was set.
 void ra_timer_start(ra_timer *timer, uint64_t delay_ms, uint64_t repeat_ms);
 void ra_timer_stop(ra_timer *timer);

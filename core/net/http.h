@@ -15,60 +15,63 @@ typedef struct ra_http_server ra_http_server;
 typedef struct ra_http_exchange ra_http_exchange;
 
 typedef struct ra_http_header {
-  const char *name;    // requests: lower case
+  const char *name;  // requests: lower case
   const char *value;
 } ra_http_header;
 
 typedef struct ra_http_request {
-  const char *method;            // "GET", …
-  const char *path;              // undecoded, without the query; begins with '/'
-  const char *query;             // undecoded, without '?'; "" when there is none
-  const ra_http_header *headers; // repeated ones joined by ", " (Cookie by "; ")
+  const char *method;             // "GET", …
+  const char *path;               // undecoded, without the query; begins with '/'
+  const char *query;              // undecoded, without '?'; "" when there is none
+  const ra_http_header *headers;  // repeated ones joined by ", " (Cookie by "; ")
   size_t header_count;
-  ra_buf *body;                  // NULL when there is none
-  const char *id;                // X-Request-Id: the client's if it is sane, else made here
-  const char *peer;              // address of the client, after trusted proxies
-  bool secure;                   // X-Forwarded-Proto: https from a trusted proxy
+  ra_buf *body;      // NULL when there is none
+  const char *id;    // X-Request-Id: the client's if it is sane, else made here
+  const char *peer;  // address of the client, after trusted proxies
+  bool secure;       // X-Forwarded-Proto: https from a trusted proxy
   uint64_t started_ns;
 } ra_http_request;
 
 // A file as a body: the descriptor passes to the server, which closes it.
 typedef struct ra_http_file {
-  int fd;                        // 0 (as in a zeroed struct) or -1: no file
+  int fd;  // 0 (as in a zeroed struct) or -1: no file
   uint64_t offset, size;
 } ra_http_file;
 
 typedef struct ra_http_response {
   int status;
-  const char *content_type;      // NULL: none
-  const ra_http_header *headers; // any others but Content-Length, Transfer-Encoding, Connection, Date
+  const char *content_type;       // NULL: none
+  const ra_http_header *headers;  // any others but Content-Length, Transfer-Encoding, Connection, Date
   size_t header_count;
-  ra_buf *body;                  // the server takes its own reference; NULL: none
-  ra_http_file file;             // used where file.fd > 0 and there is no body
-  bool compress;                 // text: gzip (in the pool) when the client accepts it and it is worth it;
-                                 // adds Content-Encoding, Vary, and "-gzip" inside a strong ETag; not for files
+  ra_buf *body;       // the server takes its own reference; NULL: none
+  ra_http_file file;  // used where file.fd > 0 and there is no body
+  bool compress;      // text: gzip (in the pool) when the client accepts it and it is worth it;
+      // adds Content-Encoding, Vary, and "-gzip" inside a strong ETag; not for files
 } ra_http_response;
 
 // The lists and the lane must outlive the server. 0 in a limit or timeout means the default beside it.
 typedef struct ra_http_config {
-  size_t max_uri;                // 8 KiB -> 414
-  size_t max_headers;            // 32 KiB -> 431
-  size_t max_body;               // 2 MiB -> 413
-  unsigned max_connections;      // 10,000 -> 503
-  uint64_t header_timeout_ms, body_timeout_ms, write_timeout_ms, idle_timeout_ms;  // 10 s, 30 s, 60 s, 75 s
-  const char *const *cors_origins;      // whole origins, or "*"; NULL-terminated list or NULL
-  const char *const *trusted_proxies;   // addresses, networks ("10.0.0.0/8"), "unix"; NULL-terminated or NULL
-  ra_lane *lane;                 // for gzip and file reads (io); needed
+  size_t max_uri;            // 8 KiB -> 414
+  size_t max_headers;        // 32 KiB -> 431
+  size_t max_body;           // 2 MiB -> 413
+  unsigned max_connections;  // 10,000 -> 503
+  uint64_t header_timeout_ms, body_timeout_ms, write_timeout_ms,
+      idle_timeout_ms;              // 10 s, 30 s, 60 s, 75 s
+  const char *const *cors_origins;  // whole origins, or "*"; NULL-terminated list or NULL
+  const char *const *trusted_proxies;  // addresses, networks ("10.0.0.0/8"), "unix"; NULL-terminated or NULL
+  ra_lane *lane;                       // for gzip and file reads (io); needed
   // Called for each complete request. The exchange is valid until ra_http_respond returns or on_gone was called.
   void (*handle)(void *ctx, ra_http_exchange *exchange);
   // Called once for each request, for logs and metrics: when its answer is out, or with 499 (before on_gone) when
   // the client went away first. May be NULL. ra_http_exchange_data is what the handler left there.
-  void (*log)(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes_sent, uint64_t ns);
+  void (*log)(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes_sent,
+              uint64_t ns);
   // An error answer of the server itself (400, 408, 413, 414, 431, 503): body of application/problem+json.
   void *ctx;
 } ra_http_config;
 
-int ra_http_server_new(uv_loop_t *loop, const ra_http_config *config, ra_http_server **out, ra_err *err);
+int ra_http_server_new(uv_loop_t *loop, const ra_http_config *config, ra_http_server **out,
+                       ra_err *err);
 // Listens on a socket that is already bound and listening (from the supervisor, or ra_http_bind).
 int ra_http_server_listen_fd(ra_http_server *server, int fd, ra_err *err);
 // Binds and listens: "127.0.0.1:8080", "[::1]:0". next_free: tries the following 20 ports when taken. *port is
@@ -92,7 +95,7 @@ void ra_http_exchange_set(ra_http_exchange *exchange, void *data, void (*on_gone
 void *ra_http_exchange_data(const ra_http_exchange *exchange);
 // Copies the route template ("/tiles/{collection}/…") and the plugin's name for logs and metrics.
 void ra_http_exchange_label(ra_http_exchange *exchange, const char *route, const char *plugin);
-const char *ra_http_exchange_route(const ra_http_exchange *exchange);   // "" when none was set
+const char *ra_http_exchange_route(const ra_http_exchange *exchange);  // "" when none was set
 const char *ra_http_exchange_plugin(const ra_http_exchange *exchange);
 ra_timing *ra_http_exchange_timing(ra_http_exchange *exchange);
 // Answers; exactly once. HEAD sends the headers of GET. Fills Date, Content-Length, X-Request-Id, Server-Timing

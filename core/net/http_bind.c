@@ -23,7 +23,8 @@ typedef union any_address {
 
 static int bad_address(const char *address, ra_err *err) {
   return ra_fail(err, RA_E_INVALID, address,
-                 "is not an address to listen on; \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/path\" would be");
+                 "is not an address to listen on; \"127.0.0.1:8080\", \"[::1]:8080\" or "
+                 "\"unix:/path\" would be");
 }
 
 // Splits "host:port"; the host may stand in brackets.
@@ -33,7 +34,8 @@ static int split(const char *address, char *host, size_t size, int *port, ra_err
   char *end;
   errno = 0;
   long number = strtol(colon + 1, &end, 10);
-  if (errno || *end || end == colon + 1 || number < 0 || number > 65535) return bad_address(address, err);
+  if (errno || *end || end == colon + 1 || number < 0 || number > 65535)
+    return bad_address(address, err);
   const char *start = address;
   size_t len = (size_t)(colon - address);
   if (len >= 2 && start[0] == '[' && start[len - 1] == ']') {
@@ -52,7 +54,9 @@ static int resolve(const char *address, any_address *out, socklen_t *len, int *p
   int rc = split(address, host, sizeof host, port, err);
   if (rc < 0) return rc;
   memset(out, 0, sizeof *out);
-  const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : strcmp(host, "") == 0 ? "0.0.0.0" : host;
+  const char *name = strcmp(host, "localhost") == 0 ? "127.0.0.1"
+                     : strcmp(host, "") == 0        ? "0.0.0.0"
+                                                    : host;
   if (inet_pton(AF_INET, name, &out->in.sin_addr) == 1) {
     out->in.sin_family = AF_INET;
     *len = sizeof out->in;
@@ -74,7 +78,7 @@ static void set_port(any_address *a, int port) {
 }
 
 static int bound_port(int fd) {
-  any_address a;
+  any_address a = {0};
   socklen_t len = sizeof a;
   if (getsockname(fd, &a.any, &len) < 0) return 0;
   return ntohs(a.any.sa_family == AF_INET ? a.in.sin_port : a.in6.sin6_port);
@@ -105,14 +109,16 @@ static int bind_unix(const char *path, int *out, ra_err *err) {
   memset(&a, 0, sizeof a);
   a.un.sun_family = AF_UNIX;
   if (!*path || strlen(path) >= sizeof a.un.sun_path) {
-    return ra_fail(err, RA_E_INVALID, path, "a socket's path must have 1 to %zu bytes", sizeof a.un.sun_path - 1);
+    return ra_fail(err, RA_E_INVALID, path, "a socket's path must have 1 to %zu bytes",
+                   sizeof a.un.sun_path - 1);
   }
   memcpy(a.un.sun_path, path, strlen(path));
   // The mask keeps others out from the first moment; a socket that nobody serves any more is replaced.
   mode_t mask = umask(0177);
   int fd = listen_on(&a, sizeof a.un);
   struct stat info;
-  if (fd == -EADDRINUSE && lstat(path, &info) == 0 && S_ISSOCK(info.st_mode) && !someone_listens(&a, sizeof a.un)) {
+  if (fd == -EADDRINUSE && lstat(path, &info) == 0 && S_ISSOCK(info.st_mode) &&
+      !someone_listens(&a, sizeof a.un)) {
     unlink(path);
     fd = listen_on(&a, sizeof a.un);
   }
@@ -135,8 +141,8 @@ int ra_http_bind(const char *address, bool next_free, int *fd, int *port, ra_err
     got = listen_on(&a, len);
   }
   if (got == -EADDRINUSE) {
-    return ra_fail(err, RA_E_CONFLICT, address, tries > 1 ? "this port and the next %d are taken" : "the port is taken",
-                   TRIES);
+    return ra_fail(err, RA_E_CONFLICT, address,
+                   tries > 1 ? "this port and the next %d are taken" : "the port is taken", TRIES);
   }
   if (got < 0) return ra_fail_errno(err, -got, address, "cannot be listened on");
   *fd = got;

@@ -66,7 +66,8 @@ static void write_bufs(ra__http_conn *conn, uv_buf_t *bufs, unsigned count) {
   reply->queued = total_of(bufs, count);
   reply->last_queue = reply->queued;
   conn->write.data = conn;
-  if (uv_write(&conn->write, &conn->uv.stream, bufs, count, on_write) < 0) ra__http_conn_close(conn);
+  if (uv_write(&conn->write, &conn->uv.stream, bufs, count, on_write) < 0)
+    ra__http_conn_close(conn);
 }
 
 static uv_buf_t buf_of(const void *data, size_t size) {
@@ -77,7 +78,9 @@ static uv_buf_t buf_of(const void *data, size_t size) {
 static void send_head(ra__http_conn *conn) {
   ra__http_reply *reply = &conn->reply;
   const ra_buf *body = reply->packed ? reply->packed : reply->body;
-  uint64_t length = body ? ra_buf_size(body) : reply->file.fd >= 0 ? reply->piece_len + reply->file.size : 0;
+  uint64_t length = body                  ? ra_buf_size(body)
+                    : reply->file.fd >= 0 ? reply->piece_len + reply->file.size
+                                          : 0;
   ra__http_head_end(conn, length, reply->packed != NULL);
   if (reply->head.failed) {
     ra_str_deinit(&reply->head);
@@ -102,7 +105,8 @@ static void pack(void *ctx) {
   ra_buf *packed = NULL;
   // Only a result that is smaller is of use, so no more room is given.
   if (ra_buf_new(size - 1, &packed, NULL) == RA_OK) {
-    size_t n = libdeflate_gzip_compress(compressor, ra_buf_data(reply->body), size, ra_buf_bytes(packed), size - 1);
+    size_t n = libdeflate_gzip_compress(compressor, ra_buf_data(reply->body), size,
+                                        ra_buf_bytes(packed), size - 1);
     ra_buf_truncate(packed, n);
     if (n) {
       reply->packed = packed;
@@ -120,7 +124,8 @@ static void after_pack(void *ctx, int rc) {
   ra__http_conn_unref(conn);
 }
 
-static int submit(ra__http_conn *conn, void (*run)(void *), void (*done)(void *, int), size_t bytes, ra_err *err) {
+static int submit(ra__http_conn *conn, void (*run)(void *), void (*done)(void *, int), size_t bytes,
+                  ra_err *err) {
   ra_job job = {.run = run, .done = done, .ctx = conn, .bytes = bytes};
   int rc = ra_lane_submit(conn->server->config.lane, &job, err);
   if (rc == RA_OK) ra__http_conn_ref(conn);
@@ -131,7 +136,8 @@ static void read_piece(void *ctx) {
   ra__http_reply *reply = &((ra__http_conn *)ctx)->reply;
   size_t want = reply->file.size < PIECE ? (size_t)reply->file.size : PIECE, got = 0;
   while (got < want) {
-    ssize_t n = pread(reply->file.fd, reply->piece + got, want - got, (off_t)(reply->file.offset + got));
+    ssize_t n =
+        pread(reply->file.fd, reply->piece + got, want - got, (off_t)(reply->file.offset + got));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     got += (size_t)n;

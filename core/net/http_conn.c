@@ -10,12 +10,13 @@
 
 #define LINGER_MS 2000
 #define LINGER_BYTES (4u << 20)
-#define LEAST_BODY_RATE 1      // bytes a millisecond that a body must make after its timeout
-#define REFUSED_EXTRA 256      // connections over the limit that still get their 503
+#define LEAST_BODY_RATE 1  // bytes a millisecond that a body must make after its timeout
+#define REFUSED_EXTRA 256  // connections over the limit that still get their 503
 
 static void show_count(const ra_http_server *server) {
-  ra_metric_set(ra_metric_get(RA_METRIC_GAUGE, "rastrum_http_connections", "Open HTTP connections.", NULL, 0),
-                NULL, server->conn_count);
+  ra_metric_set(
+      ra_metric_get(RA_METRIC_GAUGE, "rastrum_http_connections", "Open HTTP connections.", NULL, 0),
+      NULL, server->conn_count);
 }
 
 void ra__http_conn_ref(ra__http_conn *conn) { conn->refs++; }
@@ -33,8 +34,10 @@ void ra__http_conn_unref(ra__http_conn *conn) {
 static void on_closed(uv_handle_t *handle) {
   ra__http_conn *conn = handle->data;
   ra_http_server *server = conn->server;
-  if (conn->prev) conn->prev->next = conn->next;
-  else server->conns = conn->next;
+  if (conn->prev)
+    conn->prev->next = conn->next;
+  else
+    server->conns = conn->next;
   if (conn->next) conn->next->prev = conn->prev;
   server->conn_count--;
   show_count(server);
@@ -79,7 +82,8 @@ void ra__http_conn_close_if_idle(ra__http_conn *conn) {
   if (conn->state != RA__CONN_READING || !ra__http_parser_idle(&conn->parser)) return;
   uv_os_fd_t fd;
   int waiting = 0;
-  if (uv_fileno(&conn->uv.handle, &fd) == 0 && ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0) return;
+  if (uv_fileno(&conn->uv.handle, &fd) == 0 && ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0)
+    return;
   ra__http_conn_close(conn);
 }
 
@@ -87,7 +91,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   (void)suggested;
   ra__http_conn *conn = handle->data;
   size_t size = sizeof conn->server->scratch;
-  if (conn->state != RA__CONN_READING) size = RA__HTTP_PIPELINE - (conn->ahead_to - conn->ahead_from);
+  if (conn->state != RA__CONN_READING)
+    size = RA__HTTP_PIPELINE - (conn->ahead_to - conn->ahead_from);
   *buf = uv_buf_init(conn->server->scratch, (unsigned)size);
 }
 
@@ -103,7 +108,9 @@ static void want_reading(ra__http_conn *conn, bool wanted) {
   }
 }
 
-static void set_deadline(ra__http_conn *conn, uint64_t ms) { conn->deadline = uv_now(conn->server->loop) + ms; }
+static void set_deadline(ra__http_conn *conn, uint64_t ms) {
+  conn->deadline = uv_now(conn->server->loop) + ms;
+}
 
 static void keep_ahead(ra__http_conn *conn, const char *data, size_t size) {
   if (!size) return;
@@ -132,7 +139,8 @@ static void prepare_exchange(ra__http_conn *conn) {
   exchange->route[0] = exchange->plugin[0] = 0;
   ra_http_request *request = &conn->parser.request;
   const char *id = ra__http_header(request, "x-request-id");
-  size_t len = id ? strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") : 0;
+  size_t len =
+      id ? strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") : 0;
   if (id && len && len < sizeof exchange->id && !id[len]) {
     memcpy(exchange->id, id, len + 1);
   } else {
@@ -215,7 +223,8 @@ static void proceed(ra__http_conn *conn, const char *data, size_t size) {
   ra__http_conn_ref(conn);
   conn->working = true;
   if (conn->ahead_to > conn->ahead_from) {
-    conn->ahead_from += parse(conn, conn->ahead + conn->ahead_from, conn->ahead_to - conn->ahead_from);
+    conn->ahead_from +=
+        parse(conn, conn->ahead + conn->ahead_from, conn->ahead_to - conn->ahead_from);
     if (conn->ahead_from == conn->ahead_to) {
       free(conn->ahead);
       conn->ahead = NULL;
@@ -260,7 +269,6 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf) {
 static void on_shutdown(uv_shutdown_t *request, int status) {
   ra__http_conn *conn = request->data;
   if (status < 0) ra__http_conn_close(conn);
-  ra__http_conn_unref(conn);
 }
 
 // Closing a socket with unread bytes resets it, and the reset can overtake the answer: our side is shut
@@ -270,13 +278,11 @@ static void linger(ra__http_conn *conn) {
   conn->ahead_from = conn->ahead_to = 0;
   set_deadline(conn, LINGER_MS);
   conn->shutdown.data = conn;
-  ra__http_conn_ref(conn);
   if (uv_shutdown(&conn->shutdown, &conn->uv.stream, on_shutdown) < 0) {
-    ra__http_conn_unref(conn);
     ra__http_conn_close(conn);
-    return;
+  } else {
+    want_reading(conn, true);
   }
-  want_reading(conn, true);
 }
 
 void ra__http_conn_answered(ra__http_conn *conn) {
@@ -314,7 +320,8 @@ void ra__http_conn_tick(ra__http_conn *conn, uint64_t now) {
     ra__http_reply *reply = &conn->reply;
     if (reply->stalled) ra__http_body_retry(conn);
     size_t queue = uv_stream_get_write_queue_size(&conn->uv.stream);
-    if (conn->deadline && queue != reply->last_queue) set_deadline(conn, conn->server->config.write_timeout_ms);
+    if (conn->deadline && queue != reply->last_queue)
+      set_deadline(conn, conn->server->config.write_timeout_ms);
     reply->last_queue = queue;
   }
   if (conn->deadline && now >= conn->deadline && conn->state != RA__CONN_CLOSED) on_timeout(conn);
@@ -352,7 +359,8 @@ static void enter(ra_http_server *server, ra__http_conn *conn) {
   conn->next = server->conns;
   if (conn->next) conn->next->prev = conn;
   server->conns = conn;
-  if (server->conn_count++ == 0) uv_timer_start(&server->ticker, on_tick, server->tick_ms, server->tick_ms);
+  if (server->conn_count++ == 0)
+    uv_timer_start(&server->ticker, on_tick, server->tick_ms, server->tick_ms);
   conn->over_limit = server->conn_count > server->config.max_connections;
   show_count(server);
 }
@@ -367,7 +375,8 @@ void ra__http_accept(ra__http_listener *listener) {
   listener->stalled = false;
   enter(server, conn);
   const ra_http_config *config = &server->config;
-  ra__http_parser_init(&conn->parser, &(ra__http_limits){config->max_uri, config->max_headers, config->max_body});
+  ra__http_parser_init(&conn->parser,
+                       &(ra__http_limits){config->max_uri, config->max_headers, config->max_body});
   ra_str_init(&conn->reply.head);
   conn->reply.file.fd = -1;
   int rc = open_stream(conn, listener);

@@ -37,14 +37,17 @@ void ra__http_cors_headers(ra__http_conn *conn, ra_str *head) {
   ra_str_add(head, origin);
   ra_str_add(head, "\r\n");
   if (*origin != '*') ra_str_add(head, "Access-Control-Allow-Credentials: true\r\n");
-  ra_str_add(head, "Access-Control-Expose-Headers: ETag, Link, Content-Range, Accept-Ranges, Retry-After, "
-                   "Server-Timing, X-Request-Id\r\n");
+  ra_str_add(
+      head,
+      "Access-Control-Expose-Headers: ETag, Link, Content-Range, Accept-Ranges, Retry-After, "
+      "Server-Timing, X-Request-Id\r\n");
 }
 
 // What the client wants to send, if it is a list of header names; else the usual ones.
 static const char *allowed_headers(const ra_http_request *request) {
   const char *wanted = ra__http_header(request, "access-control-request-headers");
-  if (!wanted || !*wanted || strlen(wanted) > 1024) return "Content-Type, Authorization, If-None-Match, Range";
+  if (!wanted || !*wanted || strlen(wanted) > 1024)
+    return "Content-Type, Authorization, If-None-Match, Range";
   for (const char *p = wanted; *p; p++) {
     if (!ra__http_is_token_char((unsigned char)*p) && !strchr(", \t", *p)) return "Content-Type";
   }
@@ -56,9 +59,9 @@ bool ra__http_cors_preflight(ra__http_conn *conn) {
   if (strcmp(request->method, "OPTIONS") != 0 || !allowed(conn)) return false;
   if (!ra__http_header(request, "access-control-request-method")) return false;
   const ra_http_header headers[] = {
-    {"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"},
-    {"Access-Control-Allow-Headers", allowed_headers(request)},
-    {"Access-Control-Max-Age", "7200"},
+      {"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"},
+      {"Access-Control-Allow-Headers", allowed_headers(request)},
+      {"Access-Control-Max-Age", "7200"},
   };
   ra__http_answer(conn, &(ra_http_response){.status = 204, .headers = headers, .header_count = 3});
   return true;

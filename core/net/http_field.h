@@ -3,7 +3,7 @@
 #include <stdbool.h>
 
 bool ra__http_is_token_char(unsigned char c);
-bool ra__http_is_token(const char *text);          // one character or more
+bool ra__http_is_token(const char *text);  // one character or more
 // No control bytes but tab: what may stand in a header's value.
 bool ra__http_is_value(const char *text);
 // Whether an Accept-Encoding value (NULL: none) takes gzip.

@@ -9,8 +9,8 @@
 #include "net/http_internal.h"
 
 static bool is_ours(const char *name) {
-  static const char *const ours[] = {"content-length", "transfer-encoding", "connection", "date",
-                                     "x-request-id", "server-timing"};
+  static const char *const ours[] = {"content-length", "transfer-encoding", "connection",
+                                     "date",           "x-request-id",      "server-timing"};
   for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
     if (strcasecmp(name, ours[i]) == 0) return true;
   }
@@ -18,7 +18,8 @@ static bool is_ours(const char *name) {
 }
 
 static bool broken(const ra__http_conn *conn, const char *name, const char *why) {
-  ra_log(RA_LOG_ERROR, "%s %s was answered with a header field that %s: %.60s", conn->parser.request.method,
+  ra_log(RA_LOG_ERROR, "%s %s was answered with a header field that %s: %.60s",
+         conn->parser.request.method,
          conn->exchange.route[0] ? conn->exchange.route : conn->parser.request.path, why, name);
   return false;
 }
@@ -51,7 +52,8 @@ static void add_server_timing(ra_str *head, const ra_timing *timing) {
   bool any = false;
   for (int i = 0; i < RA_STAGE_COUNT; i++) {
     if (!timing->ns[i]) continue;
-    ra_str_addf(head, "%s%s;dur=%.3f", any ? ", " : "Server-Timing: ", names[i], (double)timing->ns[i] / 1e6);
+    ra_str_addf(head, "%s%s;dur=%.3f", any ? ", " : "Server-Timing: ", names[i],
+                (double)timing->ns[i] / 1e6);
     any = true;
   }
   if (any) ra_str_add(head, "\r\n");
@@ -79,8 +81,10 @@ static void add_etag(ra__http_conn *conn, const ra_http_response *response, cons
 static void add_vary(ra__http_conn *conn, const ra_http_response *response, const char *own) {
   const char *parts[3] = {own};
   size_t n = own ? 1 : 0;
-  if (response->compress && !(own && ra__http_list_has(own, "accept-encoding"))) parts[n++] = "Accept-Encoding";
-  if (ra__http_cors_varies(conn->server) && !(own && ra__http_list_has(own, "origin"))) parts[n++] = "Origin";
+  if (response->compress && !(own && ra__http_list_has(own, "accept-encoding")))
+    parts[n++] = "Accept-Encoding";
+  if (ra__http_cors_varies(conn->server) && !(own && ra__http_list_has(own, "origin")))
+    parts[n++] = "Origin";
   ra_str *head = &conn->reply.head;
   for (size_t i = 0; i < n; i++) {
     ra_str_add(head, i ? ", " : "Vary: ");
@@ -130,7 +134,8 @@ static void mark_etag(ra__http_reply *reply) {
   if (head->failed) return;
   char *at = head->ptr + reply->etag_end;
   memmove(at + 5, at, head->len - 5 - reply->etag_end);
-  memcpy(at, "-gzip", 5);
+  static const char mark[5] = {'-', 'g', 'z', 'i', 'p'};
+  memcpy(at, mark, sizeof mark);
 }
 
 void ra__http_head_end(ra__http_conn *conn, uint64_t length, bool gzip) {

@@ -36,17 +36,17 @@ struct ra_http_exchange {
 typedef struct ra__http_reply {
   int status;
   ra_str head;
-  size_t etag_end;             // offset of a strong tag's closing quote in head, 0: none
+  size_t etag_end;  // offset of a strong tag's closing quote in head, 0: none
   ra_buf *body;
-  ra_buf *packed;              // the body as gzip, once the job has made it
+  ra_buf *packed;  // the body as gzip, once the job has made it
   ra_http_file file;
-  uint8_t *piece;              // of the file
+  uint8_t *piece;  // of the file
   size_t piece_len;
-  bool file_failed, stalled;   // stalled: the lane was full, the tick tries again
-  bool started;                // bytes of the answer may have gone out
-  bool bodiless;               // HEAD, 204, 304
-  uint64_t sent, queued;       // bytes written; bytes given to libuv beyond that
-  size_t last_queue;           // libuv's queue at the last tick, to see progress
+  bool file_failed, stalled;  // stalled: the lane was full, the tick tries again
+  bool started;               // bytes of the answer may have gone out
+  bool bodiless;              // HEAD, 204, 304
+  uint64_t sent, queued;      // bytes written; bytes given to libuv beyond that
+  size_t last_queue;          // libuv's queue at the last tick, to see progress
 } ra__http_reply;
 
 struct ra__http_conn {
@@ -62,14 +62,14 @@ struct ra__http_conn {
   ra__http_conn *prev, *next;
   unsigned refs;
   ra__http_state state;
-  uint64_t deadline;           // loop time in ms, 0: none
-  uint64_t body_started;       // loop time
+  uint64_t deadline;      // loop time in ms, 0: none
+  uint64_t body_started;  // loop time
   bool reading, working, over_limit, close_after, lingers;
-  size_t discarded;            // while lingering
-  char *ahead;                 // pipelined bytes
+  size_t discarded;  // while lingering
+  char *ahead;       // pipelined bytes
   size_t ahead_from, ahead_to;
-  char address[64];            // of the other end of the socket
-  bool trusted;                // … which is a proxy of ours
+  char address[64];  // of the other end of the socket
+  bool trusted;      // … which is a proxy of ours
   ra__http_parser parser;
   ra_http_exchange exchange;
   ra__http_reply reply;
@@ -84,13 +84,13 @@ typedef struct ra__http_listener {
   } uv;
   ra_http_server *server;
   struct ra__http_listener *next;
-  bool stalled;                // a connection waits that there was no memory for
+  bool stalled;  // a connection waits that there was no memory for
 } ra__http_listener;
 
 struct ra_http_server {
   uv_loop_t *loop;
   ra_http_config config;
-  unsigned refs;               // the owner's and one a connection
+  unsigned refs;  // the owner's and one a connection
   ra__http_listener *listeners;
   unsigned open_listeners;
   ra__http_conn *conns;
@@ -105,12 +105,12 @@ struct ra_http_server {
   uint64_t id_state;
   int64_t date_second;
   char date[40];
-  char scratch[65536];         // what every read goes through
+  char scratch[65536];  // what every read goes through
 };
 
 // http_server.c
 void ra__http_server_unref(ra_http_server *server);
-void ra__http_server_left(ra_http_server *server);       // a connection is closed
+void ra__http_server_left(ra_http_server *server);  // a connection is closed
 const char *ra__http_server_date(ra_http_server *server);
 void ra__http_make_id(ra_http_server *server, char *out, size_t size);
 
@@ -121,7 +121,7 @@ void ra__http_conn_close(ra__http_conn *conn);
 void ra__http_conn_close_if_idle(ra__http_conn *conn);
 void ra__http_conn_ref(ra__http_conn *conn);
 void ra__http_conn_unref(ra__http_conn *conn);
-void ra__http_conn_answered(ra__http_conn *conn);        // the whole answer is written
+void ra__http_conn_answered(ra__http_conn *conn);  // the whole answer is written
 
 // http_respond.c: the server's own error; the connection is closed after it.
 void ra__http_answer_problem(ra__http_conn *conn, int status, const char *detail);
@@ -140,7 +140,7 @@ void ra__http_body_retry(ra__http_conn *conn);
 void ra__http_reply_clear(ra__http_reply *reply);
 
 // http_cors.c
-bool ra__http_cors_preflight(ra__http_conn *conn);       // true: answered
+bool ra__http_cors_preflight(ra__http_conn *conn);  // true: answered
 void ra__http_cors_headers(ra__http_conn *conn, ra_str *head);
 bool ra__http_cors_varies(const ra_http_server *server);
 

@@ -118,14 +118,14 @@ static int on_message_complete(llhttp_t *llhttp) {
 }
 
 static const llhttp_settings_t settings = {
-  .on_url = on_url,
-  .on_header_field = on_field,
-  .on_header_value = on_value,
-  .on_header_value_complete = on_value_complete,
-  .on_headers_complete = on_headers_complete,
-  .on_body = on_body,
-  .on_chunk_header = on_chunk_header,
-  .on_message_complete = on_message_complete,
+    .on_url = on_url,
+    .on_header_field = on_field,
+    .on_header_value = on_value,
+    .on_header_value_complete = on_value_complete,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
+    .on_message_complete = on_message_complete,
 };
 
 void ra__http_parser_init(ra__http_parser *parser, const ra__http_limits *limits) {
@@ -157,7 +157,8 @@ void ra__http_parser_reset(ra__http_parser *parser) {
     parser->head = NULL;
     parser->head_cap = 0;
   }
-  parser->request = (ra_http_request){.method = "-", .path = "", .query = "", .headers = parser->headers};
+  parser->request =
+      (ra_http_request){.method = "-", .path = "", .query = "", .headers = parser->headers};
   parser->phase = RA__HTTP_HEAD;
   parser->status = 0;
   parser->problem[0] = 0;
@@ -202,7 +203,8 @@ static int check_request_line(ra__http_parser *p) {
   }
   p->request_line = p->head_len;
   if (spaces == 2) return 0;
-  return ra__http_refuse(p, 400, "the first line must be a method, a target and HTTP/1.1 with one space between");
+  return ra__http_refuse(
+      p, 400, "the first line must be a method, a target and HTTP/1.1 with one space between");
 }
 
 // A complete line, CRLF included. Returns 1 at the head's end, 0 to go on, -1 after a refusal.
@@ -221,7 +223,8 @@ static int check_line(ra__http_parser *p) {
     return 0;
   }
   if (p->request_line && (*line == ' ' || *line == '\t')) {
-    return ra__http_refuse(p, 400, "a header line begins with a space; folded lines are not accepted");
+    return ra__http_refuse(p, 400,
+                           "a header line begins with a space; folded lines are not accepted");
   }
   p->line_start = p->head_len;
   return p->request_line ? 0 : check_request_line(p);
@@ -233,8 +236,8 @@ static void explain(ra__http_parser *p, llhttp_errno_t rc) {
   while (ra__http_is_token_char((unsigned char)p->head[method])) method++;
   const char *reason = llhttp_get_error_reason(&p->llhttp);
   if (rc == HPE_INVALID_METHOD && method && p->head[method] == ' ') {
-    ra__http_refuse(p, 501, "the method %.*s is not one that this server knows", (int)(method < 32 ? method : 32),
-                    p->head);
+    ra__http_refuse(p, 501, "the method %.*s is not one that this server knows",
+                    (int)(method < 32 ? method : 32), p->head);
   } else if (rc == HPE_INVALID_VERSION) {
     ra__http_refuse(p, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
   } else {
@@ -305,7 +308,8 @@ static size_t feed_body(ra__http_parser *p, const char *data, size_t size) {
   p->body_wire += used;
   if (p->phase == RA__HTTP_BAD) return used;
   if (p->body_wire / 9 > p->body.len + FRAMING_EXTRA / 9) {
-    ra__http_refuse(p, 400, "the body's chunks carry far more framing than data; send larger chunks");
+    ra__http_refuse(p, 400,
+                    "the body's chunks carry far more framing than data; send larger chunks");
   }
   return used;
 }

@@ -16,10 +16,10 @@ typedef struct ra__http_limits {
 } ra__http_limits;
 
 typedef enum ra__http_phase {
-  RA__HTTP_HEAD,    // collecting the head
-  RA__HTTP_BODY,    // the head is complete, the body is not
-  RA__HTTP_DONE,    // `request` is complete, but for id, peer, secure and started_ns
-  RA__HTTP_BAD      // `status` and `problem` say what to answer; nothing more can be parsed
+  RA__HTTP_HEAD,  // collecting the head
+  RA__HTTP_BODY,  // the head is complete, the body is not
+  RA__HTTP_DONE,  // `request` is complete, but for id, peer, secure and started_ns
+  RA__HTTP_BAD    // `status` and `problem` say what to answer; nothing more can be parsed
 } ra__http_phase;
 
 typedef struct ra__http_parser {
@@ -29,24 +29,24 @@ typedef struct ra__http_parser {
   char problem[256];
   ra_http_request request;
   bool keep_alive;
-  bool expects_continue;       // the client waits for "100 Continue" before its body
+  bool expects_continue;  // the client waits for "100 Continue" before its body
   bool http10;
 
   llhttp_t llhttp;
   char *head;
   size_t head_len, head_cap;
-  size_t line_start;           // of the line being collected
-  size_t request_line;         // length of the first line with its CRLF, 0 until it is complete
+  size_t line_start;    // of the line being collected
+  size_t request_line;  // length of the first line with its CRLF, 0 until it is complete
   char *url;
   size_t url_len;
-  char *field, *value;         // the header being parsed
+  char *field, *value;  // the header being parsed
   size_t field_len, value_len;
-  bool head_done;              // header callbacks from now on are trailers
+  bool head_done;  // header callbacks from now on are trailers
   ra_http_header headers[RA__HTTP_MAX_HEADERS];
   size_t header_lens[RA__HTTP_MAX_HEADERS];
-  ra_arena joined;             // values of repeated headers
+  ra_arena joined;  // values of repeated headers
   ra_str body;
-  size_t body_wire;            // bytes that the body took so far, framing and all
+  size_t body_wire;  // bytes that the body took so far, framing and all
 } ra__http_parser;
 
 void ra__http_parser_init(ra__http_parser *parser, const ra__http_limits *limits);

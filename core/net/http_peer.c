@@ -52,7 +52,8 @@ void ra__http_peer_name(const uv_stream_t *stream, char *out, size_t size) {
   } else if (name.ss_family == AF_INET6) {
     char text[INET6_ADDRSTRLEN];
     uv_ip6_name((const struct sockaddr_in6 *)&name, text, sizeof text);
-    snprintf(out, size, "%s", strncasecmp(text, "::ffff:", 7) == 0 && strchr(text, '.') ? text + 7 : text);
+    snprintf(out, size, "%s",
+             strncasecmp(text, "::ffff:", 7) == 0 && strchr(text, '.') ? text + 7 : text);
   }
 }
 

@@ -80,8 +80,11 @@ void ra__http_answer_problem(ra__http_conn *conn, int status, const char *detail
   }
   const ra_http_header retry = {"Retry-After", "1"};
   if (status < 500 || conn->lingers) conn->close_after = true;
-  ra__http_answer(conn, &(ra_http_response){.status = status, .content_type = "application/problem+json",
-                                            .headers = &retry, .header_count = status == 503, .body = body});
+  ra__http_answer(conn, &(ra_http_response){.status = status,
+                                            .content_type = "application/problem+json",
+                                            .headers = &retry,
+                                            .header_count = status == 503,
+                                            .body = body});
   ra_buf_unref(body);
 }
 

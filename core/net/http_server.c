@@ -33,7 +33,8 @@ static uint64_t tick_of(const ra_http_config *c) {
   return least < 10 ? 10 : least > 500 ? 500 : least;
 }
 
-int ra_http_server_new(uv_loop_t *loop, const ra_http_config *config, ra_http_server **out, ra_err *err) {
+int ra_http_server_new(uv_loop_t *loop, const ra_http_config *config, ra_http_server **out,
+                       ra_err *err) {
   if (!config->handle || !config->lane) {
     return ra_fail(err, RA_E_INTERNAL, "http server", "a handler and a lane must be given");
   }
@@ -44,7 +45,8 @@ int ra_http_server_new(uv_loop_t *loop, const ra_http_config *config, ra_http_se
   set_defaults(&server->config);
   server->tick_ms = tick_of(&server->config);
   server->refs = 1;
-  if (getrandom(&server->id_state, sizeof server->id_state, 0) < 0) server->id_state = (uint64_t)time(NULL);
+  if (getrandom(&server->id_state, sizeof server->id_state, 0) < 0)
+    server->id_state = (uint64_t)time(NULL);
   uv_timer_init(loop, &server->ticker);
   server->ticker.data = server;
   server->ticker_open = true;
@@ -60,7 +62,7 @@ static void on_connection(uv_stream_t *stream, int status) {
 }
 
 static int adopt_socket(ra__http_listener *listener, uv_loop_t *loop, int fd) {
-  struct sockaddr_storage name;
+  struct sockaddr_storage name = {0};
   socklen_t len = sizeof name;
   if (getsockname(fd, (struct sockaddr *)&name, &len) < 0) return UV_EINVAL;
   if (name.ss_family == AF_UNIX) {
@@ -92,7 +94,8 @@ int ra_http_server_listen_fd(ra_http_server *server, int fd, ra_err *err) {
     server->open_listeners++;
     uv_close(&listener->uv.handle, on_listener_closed);
   }
-  return ra_fail(err, RA_E_IO, "listening socket", "descriptor %d cannot be listened on: %s", fd, uv_strerror(rc));
+  return ra_fail(err, RA_E_IO, "listening socket", "descriptor %d cannot be listened on: %s", fd,
+                 uv_strerror(rc));
 }
 
 static void finish_drain(ra_http_server *server) {
@@ -103,7 +106,8 @@ static void finish_drain(ra_http_server *server) {
 }
 
 static void finish_close(ra_http_server *server) {
-  if (!server->closing || server->conn_count || server->open_listeners || server->ticker_open) return;
+  if (!server->closing || server->conn_count || server->open_listeners || server->ticker_open)
+    return;
   void (*closed)(void *ctx) = server->closed;
   server->closed = NULL;
   if (closed) closed(server->closed_ctx);
@@ -190,11 +194,13 @@ unsigned ra_http_server_connections(const ra_http_server *server) { return serve
 const char *ra__http_server_date(ra_http_server *server) {
   time_t now = time(NULL);
   if (now == server->date_second) return server->date;
-  static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  static const char days[] = "SunMonTueWedThuFriSat",
+                    months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
   struct tm t;
   gmtime_r(&now, &t);
-  snprintf(server->date, sizeof server->date, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday,
-           t.tm_mday, months + 3 * t.tm_mon, (t.tm_year + 1900) % 10000, t.tm_hour, t.tm_min, t.tm_sec);
+  snprintf(server->date, sizeof server->date, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+           days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon, (t.tm_year + 1900) % 10000,
+           t.tm_hour, t.tm_min, t.tm_sec);
   server->date_second = now;
   return server->date;
 }

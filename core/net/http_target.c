@@ -19,20 +19,24 @@ static int check_method(ra__http_parser *p) {
     case HTTP_DELETE:
     case HTTP_OPTIONS: return 0;
     default:
-      return ra__http_refuse(p, 501, "the method %s is not one that this server knows", p->request.method);
+      return ra__http_refuse(p, 501, "the method %s is not one that this server knows",
+                             p->request.method);
   }
 }
 
 static int check_version(ra__http_parser *p) {
   int major = llhttp_get_http_major(&p->llhttp), minor = llhttp_get_http_minor(&p->llhttp);
-  if (major != 1 || minor > 1) return ra__http_refuse(p, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+  if (major != 1 || minor > 1)
+    return ra__http_refuse(p, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
   p->http10 = minor == 0;
   return 0;
 }
 
 // "http://host/path" -> "/path", with the authority in *host (RFC 9112, 3.2.2).
 static char *strip_authority(char *url, char **host) {
-  size_t scheme = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
+  size_t scheme = strncasecmp(url, "http://", 7) == 0    ? 7
+                  : strncasecmp(url, "https://", 8) == 0 ? 8
+                                                         : 0;
   if (!scheme) return url;
   char *authority = url + scheme;
   size_t len = strcspn(authority, "/?");
@@ -106,14 +110,16 @@ static int join_repeated(ra__http_parser *p) {
 }
 
 static bool host_valid(const char *host) {
-  return host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~%:[]")] == 0;
+  return host[strspn(
+             host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~%:[]")] == 0;
 }
 
-static int check_host(ra__http_parser *p, char *authority) {
+static int check_host(ra__http_parser *p, const char *authority) {
   size_t at = 0;
   while (at < p->request.header_count && strcmp(p->headers[at].name, "host") != 0) at++;
   bool present = at < p->request.header_count;
-  if (!present && !p->http10) return ra__http_refuse(p, 400, "the request has no Host header field");
+  if (!present && !p->http10)
+    return ra__http_refuse(p, 400, "the request has no Host header field");
   if (present && authority) p->headers[at].value = authority;
   if (present && !host_valid(p->headers[at].value)) {
     return ra__http_refuse(p, 400, "the Host header field is not a host name with an optional port");
@@ -136,7 +142,8 @@ static int check_codings(ra__http_parser *p) {
   if (content && *content && strcasecmp(content, "identity") != 0) {
     return ra__http_refuse(p, 415, "the body must come without Content-Encoding");
   }
-  if (p->llhttp.content_length > p->limits.body && !coding && ra__http_header(&p->request, "content-length")) {
+  if (p->llhttp.content_length > p->limits.body && !coding &&
+      ra__http_header(&p->request, "content-length")) {
     return ra__http_refuse(p, 413, "the body is larger than the allowed %zu bytes", p->limits.body);
   }
   return 0;
@@ -154,7 +161,8 @@ static int check_expect(ra__http_parser *p) {
 
 int ra__http_check_head(ra__http_parser *parser) {
   char *host = NULL;
-  if (check_version(parser) < 0 || check_method(parser) < 0 || split_target(parser, &host) < 0) return -1;
+  if (check_version(parser) < 0 || check_method(parser) < 0 || split_target(parser, &host) < 0)
+    return -1;
   if (join_repeated(parser) < 0 || check_host(parser, host) < 0) return -1;
   return check_codings(parser) < 0 || check_expect(parser) < 0 ? -1 : 0;
 }

@@ -10,13 +10,14 @@ typedef struct ra_store ra_store;
 // "file:./dir", "file:///dir" or a plain path. The folder is made when `create` is set.
 int ra_store_open(const char *url, bool create, ra_store **out, ra_err *err);
 void ra_store_free(ra_store *store);
-const char *ra_store_url(const ra_store *store);    // "file:///absolute/path"
-const char *ra_store_root(const ra_store *store);   // the absolute path of a file store
+const char *ra_store_url(const ra_store *store);   // "file:///absolute/path"
+const char *ra_store_root(const ra_store *store);  // the absolute path of a file store
 
 // Reads by key. Keeps a bounded number of descriptors open (LRU), since objects are immutable.
 ra_reader ra_store_reader(ra_store *store);
 // A descriptor of a whole object for sending it; the caller closes it.
-int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size, int64_t *mtime_ms, ra_err *err);
+int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size,
+                         int64_t *mtime_ms, ra_err *err);
 
 // Writes a whole object: a temporary file in the same folder, then a rename. Not synced: see ra_store_sync.
 int ra_store_put(ra_store *store, const char *key, const void *data, size_t size, ra_err *err);
@@ -27,4 +28,5 @@ int ra_store_remove(ra_store *store, const char *prefix, ra_err *err);
 // Calls `each` for every object below the folder `prefix` ("" for all), or for the object of that name; folder by
 // folder, in the order of names. Stops at a negative return and returns it. Nothing there is no error.
 int ra_store_list(ra_store *store, const char *prefix,
-                  int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms), void *ctx, ra_err *err);
+                  int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms),
+                  void *ctx, ra_err *err);

@@ -65,12 +65,13 @@ static void insert(ra__store_cache *cache, ra__store_entry *entry) {
   entry->chain = *bucket;
   *bucket = entry;
   link_newest(cache, entry);
-  if (++cache->count > MAX_OPEN) drop(cache, cache->oldest);
+  if (++cache->count > MAX_OPEN && cache->oldest) drop(cache, cache->oldest);
 }
 
 static int open_entry(const ra_store *store, const char *key, ra__store_entry **out, ra_err *err) {
   int fd = ra__store_open_beneath(store, key, O_RDONLY);
-  if (fd == -ENOENT || fd == -ENOTDIR) return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
+  if (fd == -ENOENT || fd == -ENOTDIR)
+    return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
   if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
   struct stat info;
   if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
@@ -100,7 +101,7 @@ int ra__store_cache_get(ra_store *store, const char *key, ra__store_entry **out,
   ra__store_entry *made = NULL;
   int rc = ra__store_check_key(key, err);
   if (rc == RA_OK) rc = open_entry(store, key, &made, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !made) return rc;
   pthread_mutex_lock(&cache->lock);
   *out = find(cache, key);
   if (!*out) insert(cache, *out = made);
@@ -121,7 +122,8 @@ void ra__store_cache_drop(ra__store_cache *cache, const char *prefix) {
   pthread_mutex_lock(&cache->lock);
   for (ra__store_entry *entry = cache->newest, *older; entry; entry = older) {
     older = entry->older;
-    bool below = !len || (strncmp(entry->key, prefix, len) == 0 && (!entry->key[len] || entry->key[len] == '/'));
+    bool below = !len || (strncmp(entry->key, prefix, len) == 0 &&
+                          (!entry->key[len] || entry->key[len] == '/'));
     if (below) drop(cache, entry);
   }
   pthread_mutex_unlock(&cache->lock);

@@ -20,7 +20,8 @@ static int path_of(const char *url, const char **path, ra_err *err) {
     *path = url + 5;
     if (strncmp(*path, "//", 2) == 0) *path += 2;
     if (strncmp(url, "file://", 7) == 0 && **path != '/') {
-      return ra_fail(err, RA_E_INVALID, url, "names a host; write file:///absolute/path or file:relative/path");
+      return ra_fail(err, RA_E_INVALID, url,
+                     "names a host; write file:///absolute/path or file:relative/path");
     }
   } else if (url[scheme] == ':' && scheme > 1) {
     return ra_fail(err, RA_E_UNSUPPORTED, url, "is not a store that this version knows; file: is");
@@ -66,7 +67,8 @@ static int open_root(ra_store *store, const char *path, ra_err *err) {
   store->root = realpath(path, NULL);
   if (!store->root) return ra_fail_errno(err, errno, path, "the store's folder cannot be opened");
   store->root_fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (store->root_fd < 0) return ra_fail_errno(err, errno, path, "the store's folder cannot be opened");
+  if (store->root_fd < 0)
+    return ra_fail_errno(err, errno, path, "the store's folder cannot be opened");
   size_t size = strlen(store->root) + sizeof "file://";
   store->url = malloc(size);
   if (!store->url) return ra_fail(err, RA_E_NOMEM, path, "no memory to open a store");
@@ -104,18 +106,22 @@ void ra_store_free(ra_store *store) {
 const char *ra_store_url(const ra_store *store) { return store->url; }
 const char *ra_store_root(const ra_store *store) { return store->root; }
 
-static int read_all(const ra__store_entry *entry, uint64_t offset, size_t size, uint8_t *dst, ra_err *err) {
+static int read_all(const ra__store_entry *entry, uint64_t offset, size_t size, uint8_t *dst,
+                    ra_err *err) {
   for (size_t got = 0; got < size;) {
     ssize_t n = pread(entry->fd, dst + got, size - got, (off_t)(offset + got));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ra_fail_errno(err, errno, entry->key, "cannot be read at byte %llu", (unsigned long long)offset);
+    if (n < 0)
+      return ra_fail_errno(err, errno, entry->key, "cannot be read at byte %llu",
+                           (unsigned long long)offset);
     if (n == 0) return ra_fail(err, RA_E_CORRUPT, entry->key, "became shorter while it was read");
     got += (size_t)n;
   }
   return RA_OK;
 }
 
-static int read_object(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst, ra_err *err) {
+static int read_object(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst,
+                       ra_err *err) {
   ra_store *store = ctx;
   ra_lane_assert_off_loop("reading an object");
   ra__store_entry *entry = NULL;
@@ -144,12 +150,14 @@ static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
 
 ra_reader ra_store_reader(ra_store *store) { return (ra_reader){read_object, object_size, store}; }
 
-int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size, int64_t *mtime_ms, ra_err *err) {
+int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size,
+                         int64_t *mtime_ms, ra_err *err) {
   ra_lane_assert_off_loop("opening an object");
   int rc = ra__store_check_key(key, err);
   if (rc < 0) return rc;
   int got = ra__store_open_beneath(store, key, O_RDONLY);
-  if (got == -ENOENT || got == -ENOTDIR) return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
+  if (got == -ENOENT || got == -ENOTDIR)
+    return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
   if (got < 0) return ra_fail_errno(err, -got, key, "cannot be opened");
   struct stat info;
   if (fstat(got, &info) < 0 || !S_ISREG(info.st_mode)) {
@@ -178,7 +186,8 @@ static int write_all(int fd, const uint8_t *data, size_t size) {
 static int put_in(int dir, const char *name, const void *data, size_t size) {
   static atomic_uint counter;
   char temporary[64];
-  snprintf(temporary, sizeof temporary, RA__STORE_TEMPORARY "%d-%u", (int)getpid(), atomic_fetch_add(&counter, 1));
+  snprintf(temporary, sizeof temporary, RA__STORE_TEMPORARY "%d-%u", (int)getpid(),
+           atomic_fetch_add(&counter, 1));
   int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd < 0) return -errno;
   int rc = write_all(fd, data, size);

@@ -5,14 +5,15 @@
 
 #include "net/store.h"
 
-#define RA__STORE_TEMPORARY ".tmp-"   // begins the name of a file that is being written; no object's name may
+#define RA__STORE_TEMPORARY \
+  ".tmp-"  // begins the name of a file that is being written; no object's name may
 
 // store_cache.c: open descriptors of objects, the least recently used closed first. Any thread.
 typedef struct ra__store_entry {
-  struct ra__store_entry *chain;         // of the same hash bucket
+  struct ra__store_entry *chain;  // of the same hash bucket
   struct ra__store_entry *newer, *older;
   unsigned refs;
-  bool dropped;                          // out of the table: closed at the last release
+  bool dropped;  // out of the table: closed at the last release
   int fd;
   uint64_t size;
   char key[];

@@ -18,16 +18,19 @@
 int ra__store_check_key(const char *key, ra_err *err) {
   if (!ra_key_valid(key)) {
     return ra_fail(err, RA_E_INVALID, key,
-                   "is no key of an object: parts of [A-Za-z0-9._=-] separated by '/', none empty, \".\" or \"..\"");
+                   "is no key of an object: parts of [A-Za-z0-9._=-] separated by '/', none empty, "
+                   "\".\" or \"..\"");
   }
-  if (strlen(key) > MAX_KEY) return ra_fail(err, RA_E_INVALID, key, "is longer than %d bytes", MAX_KEY);
+  if (strlen(key) > MAX_KEY)
+    return ra_fail(err, RA_E_INVALID, key, "is longer than %d bytes", MAX_KEY);
   for (const char *part = key; part; part = strchr(part, '/')) {
     if (*part == '/') part++;
     if (strcspn(part, "/") > MAX_PART) {
       return ra_fail(err, RA_E_INVALID, key, "has a part longer than %d bytes", MAX_PART);
     }
     if (strncmp(part, RA__STORE_TEMPORARY, strlen(RA__STORE_TEMPORARY)) == 0) {
-      return ra_fail(err, RA_E_INVALID, key, "has a part that begins with \"" RA__STORE_TEMPORARY "\"");
+      return ra_fail(err, RA_E_INVALID, key,
+                     "has a part that begins with \"" RA__STORE_TEMPORARY "\"");
     }
   }
   return RA_OK;
@@ -66,7 +69,7 @@ int ra__store_open_parent(const ra_store *store, const char *key, bool make, con
 }
 
 static int open_by_parts(int root, const char *path, int flags) {
-  const char *name;
+  const char *name = path;
   int dir = walk_to_parent(root, path, false, &name);
   if (dir < 0) return dir;
   int fd = openat(dir, name, flags | O_NOFOLLOW);
@@ -79,7 +82,8 @@ int ra__store_open_beneath(const ra_store *store, const char *path, int flags) {
   static atomic_bool missing;
   flags |= O_CLOEXEC | O_NONBLOCK;  // a pipe put there by someone else must not hold us
   if (!atomic_load_explicit(&missing, memory_order_relaxed)) {
-    struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.flags = (unsigned)flags,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     for (int tries = 0; tries < 8; tries++) {
       long fd = syscall(SYS_openat2, store->root_fd, path, &how, sizeof how);
       if (fd >= 0) return (int)fd;

@@ -39,7 +39,9 @@ static bool names_add(names *n, const char *name) {
   return true;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 // The names in a folder, sorted. The descriptor stays the caller's.
 static int names_read(int dir, names *out) {
@@ -65,9 +67,10 @@ static int names_read(int dir, names *out) {
 // What a walk does at each step; a negative return stops it.
 typedef struct visitor {
   int (*object)(struct visitor *v, int dir, const char *name, const struct stat *info);
-  int (*leave)(struct visitor *v, int parent, const char *name, int dir);   // a folder, after what is in it
-  ra_str key;                                                               // of what is visited
-  int stopped;                                                              // by the caller of ra_store_list
+  int (*leave)(struct visitor *v, int parent, const char *name,
+               int dir);  // a folder, after what is in it
+  ra_str key;             // of what is visited
+  int stopped;            // by the caller of ra_store_list
   void *ctx;
   int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms);
 } visitor;
@@ -113,7 +116,8 @@ static int walk(const ra_store *store, const char *prefix, visitor *v) {
   return rc;
 }
 
-static int start(const ra_store *store, const char *prefix, visitor *v, const char *what, ra_err *err) {
+static int start(const ra_store *store, const char *prefix, visitor *v, const char *what,
+                 ra_err *err) {
   ra_lane_assert_off_loop(what);
   int rc = *prefix ? ra__store_check_key(prefix, err) : RA_OK;
   if (rc < 0) return rc;
@@ -142,7 +146,8 @@ static int list_leave(visitor *v, int parent, const char *name, int dir) {
 }
 
 int ra_store_list(ra_store *store, const char *prefix,
-                  int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms), void *ctx, ra_err *err) {
+                  int (*each)(void *ctx, const char *key, uint64_t size, int64_t mtime_ms),
+                  void *ctx, ra_err *err) {
   visitor v = {.object = list_object, .leave = list_leave, .ctx = ctx, .each = each};
   return start(store, prefix, &v, "listing", err);
 }

@@ -37,14 +37,15 @@ static void text_is_prometheus(void **state) {
   ra_metric_set(g, NULL, 1e10);
   ra_metric_add(g, NULL, -1);
   ra_str text;
-  assert_string_equal(between(&text, "# HELP a_s", "# HELP z"),
-                      "# HELP a_seconds Line\\nand \\\\.\n# TYPE a_seconds histogram\n"
-                      "a_seconds_bucket{s=\"x\",le=\"0.1\"} 1\na_seconds_bucket{s=\"x\",le=\"1\"} 2\n"
-                      "a_seconds_bucket{s=\"x\",le=\"+Inf\"} 3\na_seconds_sum{s=\"x\"} 5.5\n"
-                      "a_seconds_count{s=\"x\"} 3\n"
-                      "# HELP b_total Things.\n# TYPE b_total counter\nb_total{k=\"a\"} 0.5\n"
-                      "b_total{k=\"z\"} 2\n"
-                      "# HELP c_bytes Bytes.\n# TYPE c_bytes gauge\nc_bytes 9999999999\n");
+  assert_string_equal(
+      between(&text, "# HELP a_s", "# HELP z"),
+      "# HELP a_seconds Line\\nand \\\\.\n# TYPE a_seconds histogram\n"
+      "a_seconds_bucket{s=\"x\",le=\"0.1\"} 1\na_seconds_bucket{s=\"x\",le=\"1\"} 2\n"
+      "a_seconds_bucket{s=\"x\",le=\"+Inf\"} 3\na_seconds_sum{s=\"x\"} 5.5\n"
+      "a_seconds_count{s=\"x\"} 3\n"
+      "# HELP b_total Things.\n# TYPE b_total counter\nb_total{k=\"a\"} 0.5\n"
+      "b_total{k=\"z\"} 2\n"
+      "# HELP c_bytes Bytes.\n# TYPE c_bytes gauge\nc_bytes 9999999999\n");
   ra_str_deinit(&text);
   ra_str_init(&text);
   ra_metric_escape(&text, "a\"b\\c\nd");
@@ -73,8 +74,10 @@ static void *hammer(void *ctx) {
   (void)ctx;
   static const double buckets[] = {1};
   for (int i = 0; i < 20000; i++) {
-    ra_metric_add(ra_metric_get(RA_METRIC_COUNTER, "zz_total", "Sum.", NULL, 0), i % 2 ? "o=\"1\"" : NULL, 1);
-    ra_metric_observe(ra_metric_get(RA_METRIC_HISTOGRAM, "zzz_seconds", "Sum.", buckets, 1), NULL, 0.5);
+    ra_metric_add(ra_metric_get(RA_METRIC_COUNTER, "zz_total", "Sum.", NULL, 0),
+                  i % 2 ? "o=\"1\"" : NULL, 1);
+    ra_metric_observe(ra_metric_get(RA_METRIC_HISTOGRAM, "zzz_seconds", "Sum.", buckets, 1), NULL,
+                      0.5);
   }
   return NULL;
 }
@@ -93,9 +96,9 @@ static void threads_lose_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(text_is_prometheus),
-    cmocka_unit_test(label_sets_are_bounded),
-    cmocka_unit_test(threads_lose_nothing),
+      cmocka_unit_test(text_is_prometheus),
+      cmocka_unit_test(label_sets_are_bounded),
+      cmocka_unit_test(threads_lose_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

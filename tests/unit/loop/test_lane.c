@@ -47,8 +47,11 @@ static void run(void *ctx) {
 
 static int submit(ra_lane *lane, work *w, size_t bytes, unsigned priority, ra_cancel *cancel) {
   ra_err err;
-  return ra_lane_submit(lane, &(ra_job){.run = run, .done = record, .ctx = w, .cancel = cancel,
-                                        .bytes = bytes, .priority = priority}, &err);
+  return ra_lane_submit(
+      lane,
+      &(ra_job){
+          .run = run, .done = record, .ctx = w, .cancel = cancel, .bytes = bytes, .priority = priority},
+      &err);
 }
 
 static int setup(void **state) {
@@ -70,7 +73,8 @@ static int teardown(void **state) {
 static ra_lane *make(void **state, unsigned width, unsigned depth, size_t bytes) {
   ra_lane *lane;
   ra_err err;
-  assert_int_equal(ra_lane_new(&loop, &(ra_lane_config){"test", width, depth, bytes}, &lane, &err), RA_OK);
+  assert_int_equal(ra_lane_new(&loop, &(ra_lane_config){"test", width, depth, bytes}, &lane, &err),
+                   RA_OK);
   *state = lane;
   return lane;
 }
@@ -82,7 +86,8 @@ static void finish_all(void) {
 
 static void width_and_depth_bound_a_lane(void **state) {
   ra_lane *lane = make(state, 2, 3, 0);
-  work works[6] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'}, {.name = 'd'}, {.name = 'e'}, {.name = 'f'}};
+  work works[6] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'},
+                   {.name = 'd'}, {.name = 'e'}, {.name = 'f'}};
   for (int i = 0; i < 5; i++) assert_int_equal(submit(lane, &works[i], 0, 0, NULL), RA_OK);
   assert_int_equal(submit(lane, &works[5], 0, 0, NULL), RA_E_BUSY);
   ra_lane_stats stats = ra_lane_get_stats(lane);
@@ -90,7 +95,8 @@ static void width_and_depth_bound_a_lane(void **state) {
   assert_int_equal(stats.waiting, 3);
   finish_all();
   assert_int_equal(atomic_load(&most_running), 2);
-  for (int i = 0; i < 5; i++) assert_true(works[i].ran && works[i].done_calls == 1 && works[i].rc == RA_OK);
+  for (int i = 0; i < 5; i++)
+    assert_true(works[i].ran && works[i].done_calls == 1 && works[i].rc == RA_OK);
   assert_int_equal(works[5].done_calls, 0);
   stats = ra_lane_get_stats(lane);
   assert_int_equal(stats.done, 5);
@@ -193,13 +199,13 @@ static void metrics_name_the_lane(void **state) {
 int main(void) {
   ra_lane_pool_size(4);
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(width_and_depth_bound_a_lane, setup, teardown),
-    cmocka_unit_test_setup_teardown(bytes_bound_what_runs, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_big_job_gets_its_turn, setup, teardown),
-    cmocka_unit_test_setup_teardown(requests_go_before_ingest, setup, teardown),
-    cmocka_unit_test_setup_teardown(cancelled_jobs_leave_at_once, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_cancelled_job_never_starts, setup, teardown),
-    cmocka_unit_test_setup_teardown(metrics_name_the_lane, setup, teardown),
+      cmocka_unit_test_setup_teardown(width_and_depth_bound_a_lane, setup, teardown),
+      cmocka_unit_test_setup_teardown(bytes_bound_what_runs, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_big_job_gets_its_turn, setup, teardown),
+      cmocka_unit_test_setup_teardown(requests_go_before_ingest, setup, teardown),
+      cmocka_unit_test_setup_teardown(cancelled_jobs_leave_at_once, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_cancelled_job_never_starts, setup, teardown),
+      cmocka_unit_test_setup_teardown(metrics_name_the_lane, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

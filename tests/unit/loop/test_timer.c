@@ -74,8 +74,8 @@ static void lag_sees_a_held_loop(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(timers_fire_once_or_repeat),
-    cmocka_unit_test(lag_sees_a_held_loop),
+      cmocka_unit_test(timers_fire_once_or_repeat),
+      cmocka_unit_test(lag_sees_a_held_loop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ typedef struct fixture {
   atomic_int gone, logged, last_status, drained, closed;
   atomic_ullong last_bytes;
   char last_route[64];
-  ra_http_exchange *held;        // /hold keeps it until /release
+  ra_http_exchange *held;  // /hold keeps it until /release
 } fixture;
 
 static inline uint8_t pattern(size_t i) { return (uint8_t)(i * 2654435761u >> 13); }
@@ -45,7 +45,8 @@ static inline uint8_t pattern(size_t i) { return (uint8_t)(i * 2654435761u >> 13
 static inline void answer_text(ra_http_exchange *exchange, int status, const char *text) {
   ra_buf *body = NULL;
   assert_int_equal(ra_buf_copy(text, strlen(text), &body, NULL), RA_OK);
-  ra_http_respond(exchange, &(ra_http_response){.status = status, .content_type = "text/plain", .body = body});
+  ra_http_respond(
+      exchange, &(ra_http_response){.status = status, .content_type = "text/plain", .body = body});
   ra_buf_unref(body);
 }
 
@@ -60,8 +61,8 @@ static inline void answer_info(ra_http_exchange *exchange) {
   const ra_http_request *r = ra_http_exchange_request(exchange);
   char text[2048];
   const char *x = header_of(r, "x-test");
-  snprintf(text, sizeof text, "%s|%s|%s|%s|%s|%s|%d", r->method, r->path, r->query, x ? x : "-", r->id, r->peer,
-           r->secure);
+  snprintf(text, sizeof text, "%s|%s|%s|%s|%s|%s|%d", r->method, r->path, r->query, x ? x : "-",
+           r->id, r->peer, r->secure);
   ra_timing *timing = ra_http_exchange_timing(exchange);
   timing->ns[RA_STAGE_CATALOG] = 1500000;
   timing->ns[RA_STAGE_ENCODE] = 250000;
@@ -72,7 +73,10 @@ static inline void answer_info(ra_http_exchange *exchange) {
 static inline void answer_tagged(ra_http_exchange *exchange) {
   const ra_http_request *r = ra_http_exchange_request(exchange);
   const ra_http_header headers[] = {{"ETag", "\"tag\""}, {"Vary", "Accept"}};
-  ra_http_response response = {.status = 200, .content_type = "text/plain", .headers = headers, .header_count = 2,
+  ra_http_response response = {.status = 200,
+                               .content_type = "text/plain",
+                               .headers = headers,
+                               .header_count = 2,
                                .compress = true};
   if (ra_http_etag_matches(header_of(r, "if-none-match"), "\"tag\"")) {
     response.status = 304;
@@ -97,11 +101,14 @@ static inline void answer_file(const fixture *f, ra_http_exchange *exchange) {
     ra_http_respond(exchange, &(ra_http_response){.status = 416, .headers = &h, .header_count = 1});
     return;
   }
-  snprintf(range, sizeof range, "bytes %llu-%llu/%u", (unsigned long long)first, (unsigned long long)last, FILE_SIZE);
+  snprintf(range, sizeof range, "bytes %llu-%llu/%u", (unsigned long long)first,
+           (unsigned long long)last, FILE_SIZE);
   const ra_http_header h = {"Content-Range", range};
   int fd = open(f->file, O_RDONLY | O_CLOEXEC);
-  ra_http_respond(exchange, &(ra_http_response){.status = rc == RA_HTTP_RANGE_ONE ? 206 : 200, .headers = &h,
-                                                .header_count = rc == RA_HTTP_RANGE_ONE, .content_type = "image/tiff",
+  ra_http_respond(exchange, &(ra_http_response){.status = rc == RA_HTTP_RANGE_ONE ? 206 : 200,
+                                                .headers = &h,
+                                                .header_count = rc == RA_HTTP_RANGE_ONE,
+                                                .content_type = "image/tiff",
                                                 .file = {fd, first, last - first + 1}});
 }
 
@@ -140,28 +147,41 @@ static inline void delay(fixture *f, ra_http_exchange *exchange) {
 static inline void handle(void *ctx, ra_http_exchange *exchange) {
   fixture *f = ctx;
   const ra_http_request *r = ra_http_exchange_request(exchange);
-  static const ra_http_header evil = {"X-Evil", "a\r\nSet-Cookie: b"}, length = {"Content-Length", "3"};
-  if (strcmp(r->path, "/info") == 0) answer_info(exchange);
-  else if (strcmp(r->path, "/echo") == 0) ra_http_respond(exchange, &(ra_http_response){.status = 200, .body = r->body});
-  else if (strcmp(r->path, "/tagged") == 0) answer_tagged(exchange);
-  else if (strcmp(r->path, "/file") == 0) answer_file(f, exchange);
-  else if (strcmp(r->path, "/big") == 0) answer_big(exchange);
-  else if (strcmp(r->path, "/hang") == 0) ra_http_exchange_set(exchange, f, note_gone);
-  else if (strcmp(r->path, "/late") == 0) delay(f, exchange);
-  else if (strcmp(r->path, "/hold") == 0) f->held = exchange;
+  static const ra_http_header evil = {"X-Evil", "a\r\nSet-Cookie: b"},
+                              length = {"Content-Length", "3"};
+  if (strcmp(r->path, "/info") == 0)
+    answer_info(exchange);
+  else if (strcmp(r->path, "/echo") == 0)
+    ra_http_respond(exchange, &(ra_http_response){.status = 200, .body = r->body});
+  else if (strcmp(r->path, "/tagged") == 0)
+    answer_tagged(exchange);
+  else if (strcmp(r->path, "/file") == 0)
+    answer_file(f, exchange);
+  else if (strcmp(r->path, "/big") == 0)
+    answer_big(exchange);
+  else if (strcmp(r->path, "/hang") == 0)
+    ra_http_exchange_set(exchange, f, note_gone);
+  else if (strcmp(r->path, "/late") == 0)
+    delay(f, exchange);
+  else if (strcmp(r->path, "/hold") == 0)
+    f->held = exchange;
   else if (strcmp(r->path, "/release") == 0) {
     answer_text(f->held, 200, "nobody reads this");
     answer_text(exchange, 200, "released");
-  }
-  else if (strcmp(r->path, "/none") == 0) ra_http_respond(exchange, &(ra_http_response){.status = 204});
+  } else if (strcmp(r->path, "/none") == 0)
+    ra_http_respond(exchange, &(ra_http_response){.status = 204});
   else if (strcmp(r->path, "/evil") == 0)
-    ra_http_respond(exchange, &(ra_http_response){.status = 200, .headers = &evil, .header_count = 1});
+    ra_http_respond(exchange,
+                    &(ra_http_response){.status = 200, .headers = &evil, .header_count = 1});
   else if (strcmp(r->path, "/length") == 0)
-    ra_http_respond(exchange, &(ra_http_response){.status = 200, .headers = &length, .header_count = 1});
-  else answer_text(exchange, 404, "no such page");
+    ra_http_respond(exchange,
+                    &(ra_http_response){.status = 200, .headers = &length, .header_count = 1});
+  else
+    answer_text(exchange, 404, "no such page");
 }
 
-static inline void note_log(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes, uint64_t ns) {
+static inline void note_log(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes,
+                            uint64_t ns) {
   fixture *f = ctx;
   assert_true(ns < 60000000000ull);
   snprintf(f->last_route, sizeof f->last_route, "%s %s", ra_http_exchange_route(exchange),
@@ -232,7 +252,9 @@ static inline fixture *fixture_start_with(ra_http_config config, int other_fd) {
   return f;
 }
 
-static inline fixture *fixture_start(ra_http_config config) { return fixture_start_with(config, 0); }
+static inline fixture *fixture_start(ra_http_config config) {
+  return fixture_start_with(config, 0);
+}
 
 static inline void fixture_stop(fixture *f) {
   uv_async_send(&f->stop);
@@ -309,7 +331,8 @@ static inline bool hear(int fd, reply *r, bool head) {
   assert_int_equal(sscanf(r->head, "HTTP/1.1 %d ", &r->status), 1);
   r->size = (size_t)strtoull(field(r, "Content-Length"), NULL, 10);
   r->body = calloc(1, r->size + 1);
-  return head || r->status == 304 || r->status == 204 || r->status == 100 || read_exactly(fd, r->body, r->size);
+  return head || r->status == 304 || r->status == 204 || r->status == 100 ||
+         read_exactly(fd, r->body, r->size);
 }
 
 static inline void ask(const fixture *f, const char *request, reply *r) {

@@ -60,7 +60,8 @@ static void old_clients_are_served(void **state) {
 // Answers come in the order of the requests, whether they are given at once or late.
 static void pipelined_requests_are_answered_in_order(void **state) {
   int fd = dial(*state);
-  const char *unit = GET("/late") GET("/info") "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz";
+  const char *unit =
+      GET("/late") GET("/info") "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz";
   for (int i = 0; i < 4; i++) say(fd, unit);
   reply r;
   for (int i = 0; i < 4; i++) {
@@ -79,7 +80,8 @@ static void pipelined_requests_are_answered_in_order(void **state) {
 
 static void *send_many(void *ctx) {
   int fd = *(int *)ctx;
-  const char *request = "GET /info HTTP/1.1\r\nHost: a\r\nX-Pad: 0123456789012345678901234567890123456789\r\n\r\n";
+  const char *request =
+      "GET /info HTTP/1.1\r\nHost: a\r\nX-Pad: 0123456789012345678901234567890123456789\r\n\r\n";
   say(fd, GET("/late"));
   for (int i = 0; i < 20000; i++) say(fd, request);
   return NULL;
@@ -159,7 +161,8 @@ static void expect_continue(void **state) {
   assert_int_equal(r.status, 200);
   assert_string_equal((char *)r.body, "abc");
   forget(&r);
-  say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n");
+  say(fd,
+      "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n");
   assert_true(hear(fd, &r, false));
   assert_int_equal(r.status, 413);
   forget(&r);
@@ -182,17 +185,21 @@ static void refusals_reach_the_client(void **state) {
     const char *start, *flood;
     int status;
   } cases[] = {
-    {"nonsense\r\n\r\n", "", 400},
-    {"GET / HTTP/1.1\nHost: a\n\n", "", 400},
-    {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "0\r\n\r\n", 400},
-    {"GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", 400},
-    {"GET /", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 414},
-    {"GET / HTTP/1.1\r\nHost: a\r\n", "X-Some-Header: with-some-value\r\n", 431},
-    {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n", "aaaaaaaaaaaaaaaaaaaaaaaa", 413},
-    {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "10\r\naaaaaaaaaaaaaaaa\r\n", 413},
-    {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n", "", 415},
-    {"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", "", 501},
-    {"GET / HTTP/3.0\r\nHost: a\r\n\r\n", "", 505},
+      {"nonsense\r\n\r\n", "", 400},
+      {"GET / HTTP/1.1\nHost: a\n\n", "", 400},
+      {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "0\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", 400},
+      {"GET /", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 414},
+      {"GET / HTTP/1.1\r\nHost: a\r\n", "X-Some-Header: with-some-value\r\n", 431},
+      {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n",
+       "aaaaaaaaaaaaaaaaaaaaaaaa", 413},
+      {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "10\r\naaaaaaaaaaaaaaaa\r\n", 413},
+      {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n", "",
+       415},
+      {"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", "", 501},
+      {"GET / HTTP/3.0\r\nHost: a\r\n\r\n", "", 505},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     int fd = dial(f);
@@ -221,7 +228,9 @@ static void broken_answers_become_500(void **state) {
 }
 
 static size_t inflate_all(const uint8_t *packed, size_t size, char *out, size_t out_size) {
-  z_stream z = {.next_in = (Bytef *)(uintptr_t)packed, .avail_in = (uInt)size, .next_out = (Bytef *)out,
+  z_stream z = {.next_in = (Bytef *)(uintptr_t)packed,
+                .avail_in = (uInt)size,
+                .next_out = (Bytef *)out,
                 .avail_out = (uInt)out_size};
   assert_int_equal(inflateInit2(&z, 16 + MAX_WBITS), Z_OK);
   assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
@@ -256,7 +265,9 @@ static void text_is_packed_for_those_who_take_it(void **state) {
   assert_string_equal(field(&r, "ETag"), "\"tag-gzip\"");
   assert_string_equal(field(&r, "Content-Length"), "");
   forget(&r);
-  ask(f, "GET /tagged HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nIf-None-Match: \"tag\"\r\n\r\n", &r);
+  ask(f,
+      "GET /tagged HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nIf-None-Match: \"tag\"\r\n\r\n",
+      &r);
   assert_int_equal(r.status, 304);
   assert_string_equal(field(&r, "ETag"), "\"tag\"");
   forget(&r);
@@ -349,11 +360,20 @@ int main(void) {
   ra_lane_pool_size(4);
 #define T(name) cmocka_unit_test_setup_teardown(name, start_plain, stop)
   const struct CMUnitTest tests[] = {
-    T(connections_are_kept), T(old_clients_are_served), T(pipelined_requests_are_answered_in_order),
-    T(a_flood_of_pipelined_requests_is_served), T(head_is_get_without_its_body), T(bodies_arrive), T(expect_continue),
-    T(refusals_reach_the_client), T(broken_answers_become_500), T(text_is_packed_for_those_who_take_it),
-    T(files_are_sent_whole_and_in_ranges), T(a_shortened_file_ends_the_connection),
-    T(a_client_that_leaves_is_noticed), T(a_half_closed_client_gets_what_was_ready),
+      T(connections_are_kept),
+      T(old_clients_are_served),
+      T(pipelined_requests_are_answered_in_order),
+      T(a_flood_of_pipelined_requests_is_served),
+      T(head_is_get_without_its_body),
+      T(bodies_arrive),
+      T(expect_continue),
+      T(refusals_reach_the_client),
+      T(broken_answers_become_500),
+      T(text_is_packed_for_those_who_take_it),
+      T(files_are_sent_whole_and_in_ranges),
+      T(a_shortened_file_ends_the_connection),
+      T(a_client_that_leaves_is_noticed),
+      T(a_half_closed_client_gets_what_was_ready),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

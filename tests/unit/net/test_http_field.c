@@ -38,24 +38,24 @@ static void ranges(void **state) {
     int rc;
     uint64_t first, last;
   } cases[] = {
-    {"bytes=0-499", 10000, RA_HTTP_RANGE_ONE, 0, 499},
-    {"bytes=500-999", 10000, RA_HTTP_RANGE_ONE, 500, 999},
-    {"bytes=-500", 10000, RA_HTTP_RANGE_ONE, 9500, 9999},
-    {"bytes=9500-", 10000, RA_HTTP_RANGE_ONE, 9500, 9999},
-    {"bytes=0-0", 10000, RA_HTTP_RANGE_ONE, 0, 0},
-    {"Bytes=9999-20000", 10000, RA_HTTP_RANGE_ONE, 9999, 9999},
-    {"bytes=-20000", 10000, RA_HTTP_RANGE_ONE, 0, 9999},
-    {"bytes=10000-", 10000, RA_E_INVALID, 0, 0},
-    {"bytes=-0", 10000, RA_E_INVALID, 0, 0},
-    {"bytes=0-", 0, RA_E_INVALID, 0, 0},
-    {"bytes=0-0,-1", 10000, RA_HTTP_RANGE_NONE, 0, 0},
-    {"bytes=5-4", 10000, RA_HTTP_RANGE_NONE, 0, 0},
-    {"bytes=-", 10000, RA_HTTP_RANGE_NONE, 0, 0},
-    {"bytes=a-b", 10000, RA_HTTP_RANGE_NONE, 0, 0},
-    {"bytes=1-2x", 10000, RA_HTTP_RANGE_NONE, 0, 0},
-    {"bytes=99999999999999999999-", 10000, RA_HTTP_RANGE_NONE, 0, 0},
-    {"items=0-1", 10000, RA_HTTP_RANGE_NONE, 0, 0},
-    {NULL, 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {"bytes=0-499", 10000, RA_HTTP_RANGE_ONE, 0, 499},
+      {"bytes=500-999", 10000, RA_HTTP_RANGE_ONE, 500, 999},
+      {"bytes=-500", 10000, RA_HTTP_RANGE_ONE, 9500, 9999},
+      {"bytes=9500-", 10000, RA_HTTP_RANGE_ONE, 9500, 9999},
+      {"bytes=0-0", 10000, RA_HTTP_RANGE_ONE, 0, 0},
+      {"Bytes=9999-20000", 10000, RA_HTTP_RANGE_ONE, 9999, 9999},
+      {"bytes=-20000", 10000, RA_HTTP_RANGE_ONE, 0, 9999},
+      {"bytes=10000-", 10000, RA_E_INVALID, 0, 0},
+      {"bytes=-0", 10000, RA_E_INVALID, 0, 0},
+      {"bytes=0-", 0, RA_E_INVALID, 0, 0},
+      {"bytes=0-0,-1", 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {"bytes=5-4", 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {"bytes=-", 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {"bytes=a-b", 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {"bytes=1-2x", 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {"bytes=99999999999999999999-", 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {"items=0-1", 10000, RA_HTTP_RANGE_NONE, 0, 0},
+      {NULL, 10000, RA_HTTP_RANGE_NONE, 0, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     uint64_t first = 0, last = 0;
@@ -67,9 +67,10 @@ static void ranges(void **state) {
 
 static void codings(void **state) {
   (void)state;
-  const char *yes[] = {"gzip", "br, GZIP", "gzip;q=0.5", "deflate, gzip;q=1.0, *;q=0.5", "*", "x-gzip",
-                       "gzip ; q=0.001", "br;q=0, gzip"};
-  const char *no[] = {"", "br", "gzip;q=0", "gzip;q=0.000, br", "identity", "*;q=0", "gzipped", "*, gzip;q=0"};
+  const char *yes[] = {"gzip", "br, GZIP", "gzip;q=0.5",     "deflate, gzip;q=1.0, *;q=0.5",
+                       "*",    "x-gzip",   "gzip ; q=0.001", "br;q=0, gzip"};
+  const char *no[] = {"",         "br",    "gzip;q=0", "gzip;q=0.000, br",
+                      "identity", "*;q=0", "gzipped",  "*, gzip;q=0"};
   for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) assert_true(ra__http_accepts_gzip(yes[i]));
   for (size_t i = 0; i < sizeof no / sizeof *no; i++) assert_false(ra__http_accepts_gzip(no[i]));
   assert_false(ra__http_accepts_gzip(NULL));
@@ -77,9 +78,9 @@ static void codings(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(entity_tags),
-    cmocka_unit_test(ranges),
-    cmocka_unit_test(codings),
+      cmocka_unit_test(entity_tags),
+      cmocka_unit_test(ranges),
+      cmocka_unit_test(codings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

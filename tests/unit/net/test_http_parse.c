@@ -127,7 +127,8 @@ static char *repeat(const char *before, const char *unit, size_t times, const ch
   return text;
 }
 
-static void bad_repeat(const char *before, const char *unit, size_t times, const char *after, int status) {
+static void bad_repeat(const char *before, const char *unit, size_t times, const char *after,
+                       int status) {
   char *text = repeat(before, unit, times, after);
   bad(text, status);
   free(text);
@@ -138,7 +139,8 @@ static void limits_hold(void **state) {
   bad_repeat("GET /", "a", 200, " HTTP/1.1\r\n" HOST "\r\n", 414);
   bad_repeat("GET /", "a", 100000, "", 414);
   bad_repeat("", "A", 100000, "", 414);
-  bad_repeat("GET / HTTP/1.1\r\n" HOST, "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n", 50, "\r\n", 431);
+  bad_repeat("GET / HTTP/1.1\r\n" HOST, "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n", 50,
+             "\r\n", 431);
   bad_repeat("GET / HTTP/1.1\r\n" HOST "X: ", "y", 100000, "", 431);
   bad_repeat("GET / HTTP/1.1\r\n" HOST, "a:\r\n", 100, "\r\n", 431);  // 101 fields
   bad(POST "Content-Length: 1001\r\n\r\n", 413);
@@ -148,8 +150,8 @@ static void limits_hold(void **state) {
   bad_repeat(CHUNKED "1\r\na\r\n0\r\n", "T: trailer\r\n", 10000, "\r\n", 400);
 }
 
-static void good(const char *text, const char *method, const char *path, const char *query, const char *body,
-                 bool keep_alive) {
+static void good(const char *text, const char *method, const char *path, const char *query,
+                 const char *body, bool keep_alive) {
   size_t size = strlen(text);
   char *with_next = repeat(text, "GET /next", 1, "");
   for (size_t i = 0; i < STEPS; i++) {
@@ -187,20 +189,24 @@ static void proper_requests(void **state) {
   good("OPTIONS * HTTP/1.1\r\n" HOST "\r\n", "OPTIONS", "*", "", NULL, true);
   good("GET http://b:80/x?y HTTP/1.1\r\n" HOST "\r\n", "GET", "/x", "y", NULL, true);
   good("GET http://b HTTP/1.1\r\n" HOST "\r\n", "GET", "/", "", NULL, true);
-  good("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "GET", "/", "", NULL, true);
+  good("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "GET", "/",
+       "", NULL, true);
   good(POST "Content-Length: 3\r\n\r\nabc", "POST", "/", "", "abc", true);
-  good(POST "Content-Length: 3\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nabc", "POST", "/", "", "abc", true);
+  good(POST "Content-Length: 3\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nabc", "POST", "/", "",
+       "abc", true);
   good(POST "Content-Length: 0\r\n\r\n", "POST", "/", "", NULL, true);
-  good(POST "content-length:3\r\nContent-Encoding: identity\r\n\r\nabc", "POST", "/", "", "abc", true);
-  good(POST "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n", "POST", "/", "",
-       "abc0123456789", true);
+  good(POST "content-length:3\r\nContent-Encoding: identity\r\n\r\nabc", "POST", "/", "", "abc",
+       true);
+  good(POST "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n", "POST",
+       "/", "", "abc0123456789", true);
   good(CHUNKED "3;x=y\r\nabc\r\n0\r\nHost: evil\r\nT: u\r\n\r\n", "POST", "/", "", "abc", true);
 }
 
 static void headers_are_lower_case_and_joined(void **state) {
   (void)state;
-  const char *text = "GET / HTTP/1.1\r\nHOST: A.b:80\r\nX-One:  1 \t\r\nx-one: 2\r\nCookie: a=1\r\nEmpty:\r\n"
-                     "cookie: b=2\r\nX-ONE: 3\r\nX-Utf: \xc3\xa9\r\n\r\n";
+  const char *text =
+      "GET / HTTP/1.1\r\nHOST: A.b:80\r\nX-One:  1 \t\r\nx-one: 2\r\nCookie: a=1\r\nEmpty:\r\n"
+      "cookie: b=2\r\nX-ONE: 3\r\nX-Utf: \xc3\xa9\r\n\r\n";
   for (size_t i = 0; i < STEPS; i++) {
     ra__http_parser p;
     ra__http_parser_init(&p, &limits);
@@ -232,12 +238,12 @@ int main(void) {
   printf("seed %u\n", seed);
   srand(seed);
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(malformed_requests),
-    cmocka_unit_test(smuggling),
-    cmocka_unit_test(limits_hold),
-    cmocka_unit_test(proper_requests),
-    cmocka_unit_test(headers_are_lower_case_and_joined),
-    cmocka_unit_test(the_target_names_the_host),
+      cmocka_unit_test(malformed_requests),
+      cmocka_unit_test(smuggling),
+      cmocka_unit_test(limits_hold),
+      cmocka_unit_test(proper_requests),
+      cmocka_unit_test(headers_are_lower_case_and_joined),
+      cmocka_unit_test(the_target_names_the_host),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

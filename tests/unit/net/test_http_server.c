@@ -8,7 +8,8 @@
 
 static void slow_clients_are_told(void **state) {
   (void)state;
-  fixture *f = fixture_start((ra_http_config){.header_timeout_ms = 200, .body_timeout_ms = 300, .idle_timeout_ms = 600});
+  fixture *f = fixture_start(
+      (ra_http_config){.header_timeout_ms = 200, .body_timeout_ms = 300, .idle_timeout_ms = 600});
   reply r;
   ask(f, "GET / HTT", &r);
   assert_int_equal(r.status, 408);
@@ -167,13 +168,13 @@ static void proxies_speak_for_their_clients(void **state) {
   static const char *const trusted[] = {"127.0.0.0/8", "10.1.0.0/16", "2001:db8::/33", NULL};
   fixture *f = fixture_start((ra_http_config){.trusted_proxies = trusted});
   static const char *const cases[][2] = {
-    {"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n", "203.0.113.7|1"},
-    {"X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n", "203.0.113.7|0"},
-    {"X-Forwarded-For: 203.0.113.7, 10.1.2.3\r\n", "203.0.113.7|0"},
-    {"X-Forwarded-For: 203.0.113.7:4711\r\nX-Forwarded-Proto: http, https\r\n", "203.0.113.7|1"},
-    {"X-Forwarded-For: [2001:db8:8000::1]:80, 2001:db8:7fff::1\r\n", "2001:db8:8000::1|0"},
-    {"X-Forwarded-For: evil\"\r\n", "127.0.0.1|0"},
-    {"X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: evil, 10.1.0.1\r\n", "10.1.0.1|0"},
+      {"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n", "203.0.113.7|1"},
+      {"X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n", "203.0.113.7|0"},
+      {"X-Forwarded-For: 203.0.113.7, 10.1.2.3\r\n", "203.0.113.7|0"},
+      {"X-Forwarded-For: 203.0.113.7:4711\r\nX-Forwarded-Proto: http, https\r\n", "203.0.113.7|1"},
+      {"X-Forwarded-For: [2001:db8:8000::1]:80, 2001:db8:7fff::1\r\n", "2001:db8:8000::1|0"},
+      {"X-Forwarded-For: evil\"\r\n", "127.0.0.1|0"},
+      {"X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: evil, 10.1.0.1\r\n", "10.1.0.1|0"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char request[256];
@@ -187,7 +188,10 @@ static void proxies_speak_for_their_clients(void **state) {
   fixture_stop(f);
   f = fixture_start((ra_http_config){0});
   reply r;
-  ask(f, "GET /info HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n\r\n", &r);
+  ask(f,
+      "GET /info HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: "
+      "https\r\n\r\n",
+      &r);
   assert_non_null(strstr((char *)r.body, "|127.0.0.1|0"));
   forget(&r);
   fixture_stop(f);
@@ -215,7 +219,10 @@ static void listed_origins_may_read(void **state) {
   assert_string_equal(field(&r, "Access-Control-Allow-Headers"), "x-a, authorization");
   assert_non_null(strstr(field(&r, "Access-Control-Allow-Methods"), "PUT"));
   forget(&r);
-  ask(f, "OPTIONS /info HTTP/1.1\r\n" FROM("https://evil") "Access-Control-Request-Method: PUT\r\n\r\n", &r);
+  ask(f,
+      "OPTIONS /info HTTP/1.1\r\n" FROM(
+          "https://evil") "Access-Control-Request-Method: PUT\r\n\r\n",
+      &r);
   assert_memory_equal(r.body, "OPTIONS|/info", 13);  // the handler's affair
   assert_string_equal(field(&r, "Access-Control-Allow-Origin"), "");
   forget(&r);
@@ -255,7 +262,8 @@ static void taken_ports_are_passed_over(void **state) {
   close(first);
   close(second);
   close(third);
-  const char *bad[] = {"", "8080", "host.example:80", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "unix:"};
+  const char *bad[] = {
+      "", "8080", "host.example:80", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "unix:"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     assert_int_equal(ra_http_bind(bad[i], false, &first, &port, &err), RA_E_INVALID);
   }
@@ -296,18 +304,18 @@ static void a_unix_socket_is_its_owners(void **state) {
 int main(void) {
   ra_lane_pool_size(4);
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(slow_clients_are_told),
-    cmocka_unit_test(readers_that_stop_are_closed),
-    cmocka_unit_test(slow_readers_hold_little),
-    cmocka_unit_test(too_many_connections_get_503),
-    cmocka_unit_test(draining_finishes_what_is_in_flight),
-    cmocka_unit_test(an_idle_server_drains_at_once),
-    cmocka_unit_test(closing_tells_the_handlers),
-    cmocka_unit_test(proxies_speak_for_their_clients),
-    cmocka_unit_test(listed_origins_may_read),
-    cmocka_unit_test(any_origin_goes_without_credentials),
-    cmocka_unit_test(taken_ports_are_passed_over),
-    cmocka_unit_test(a_unix_socket_is_its_owners),
+      cmocka_unit_test(slow_clients_are_told),
+      cmocka_unit_test(readers_that_stop_are_closed),
+      cmocka_unit_test(slow_readers_hold_little),
+      cmocka_unit_test(too_many_connections_get_503),
+      cmocka_unit_test(draining_finishes_what_is_in_flight),
+      cmocka_unit_test(an_idle_server_drains_at_once),
+      cmocka_unit_test(closing_tells_the_handlers),
+      cmocka_unit_test(proxies_speak_for_their_clients),
+      cmocka_unit_test(listed_origins_may_read),
+      cmocka_unit_test(any_origin_goes_without_credentials),
+      cmocka_unit_test(taken_ports_are_passed_over),
+      cmocka_unit_test(a_unix_socket_is_its_owners),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static void in_root(const ra_store *store, const char *name, char *out, size_t s
 
 static void put(ra_store *store, const char *key, const char *text) {
   ra_err err;
-  if (ra_store_put(store, key, text, strlen(text), &err) < 0) fail_msg("%s %s", err.where, err.message);
+  if (ra_store_put(store, key, text, strlen(text), &err) < 0)
+    fail_msg("%s %s", err.where, err.message);
 }
 
 static int get(ra_store *store, const char *key, uint64_t offset, size_t size, char *out) {
@@ -175,7 +176,8 @@ static void bad_keys_are_refused(void **state) {
   memset(deep, 'd', sizeof deep);
   for (size_t i = 100; i < sizeof deep; i += 100) deep[i] = '/';
   deep[sizeof deep - 1] = 0;
-  const char *bad[] = {"", "/etc/passwd", "a/../b", "a//b", "a b", ".tmp-1", "x/.tmp-1/y", part, deep};
+  const char *bad[] = {"",       "/etc/passwd", "a/../b", "a//b", "a b",
+                       ".tmp-1", "x/.tmp-1/y",  part,     deep};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     assert_int_equal(ra_store_put(store, bad[i], "x", 1, &err), RA_E_INVALID);
   }
@@ -263,13 +265,13 @@ static int put_as_child(const char *root) {
 int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "put") == 0) return put_as_child(argv[2]);
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(names_of_stores, setup, teardown),
-    cmocka_unit_test_setup_teardown(reads_are_exact, setup, teardown),
-    cmocka_unit_test_setup_teardown(nothing_leads_out, setup, teardown),
-    cmocka_unit_test_setup_teardown(folders_are_listed_and_removed, setup, teardown),
-    cmocka_unit_test_setup_teardown(bad_keys_are_refused, setup, teardown),
-    cmocka_unit_test_setup_teardown(many_objects_share_few_descriptors, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_crash_leaves_whole_objects, setup, teardown),
+      cmocka_unit_test_setup_teardown(names_of_stores, setup, teardown),
+      cmocka_unit_test_setup_teardown(reads_are_exact, setup, teardown),
+      cmocka_unit_test_setup_teardown(nothing_leads_out, setup, teardown),
+      cmocka_unit_test_setup_teardown(folders_are_listed_and_removed, setup, teardown),
+      cmocka_unit_test_setup_teardown(bad_keys_are_refused, setup, teardown),
+      cmocka_unit_test_setup_teardown(many_objects_share_few_descriptors, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_crash_leaves_whole_objects, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
