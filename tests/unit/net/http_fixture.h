@@ -228,6 +228,8 @@ static inline void make_file(fixture *f) {
   close(fd);
 }
 
+static ra_lane_config fixture_lane = {"io", 2, 100, 0};
+
 // More than one: the server takes a second listening socket where other_fd is not 0.
 static inline fixture *fixture_start_with(ra_http_config config, int other_fd) {
   fixture *f = calloc(1, sizeof *f);
@@ -238,7 +240,7 @@ static inline fixture *fixture_start_with(ra_http_config config, int other_fd) {
   uv_async_init(&f->loop, &f->stop, on_stop);
   uv_async_init(&f->loop, &f->drain, on_drain);
   f->stop.data = f->drain.data = f;
-  assert_int_equal(ra_lane_new(&f->loop, &(ra_lane_config){"io", 2, 100, 0}, &f->lane, &err), RA_OK);
+  assert_int_equal(ra_lane_new(&f->loop, &fixture_lane, &f->lane, &err), RA_OK);
   f->config = config;
   f->config.lane = f->lane;
   f->config.handle = handle;

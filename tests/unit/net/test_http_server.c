@@ -85,6 +85,32 @@ static void slow_readers_hold_little(void **state) {
   fixture_stop(f);
 }
 
+// With the lane full a file is refused before its first byte, and only late after it.
+static void files_wait_for_a_full_lane(void **state) {
+  (void)state;
+  fixture_lane.width = 1;
+  fixture_lane.depth = 1;
+  fixture *f = fixture_start((ra_http_config){.header_timeout_ms = 100});
+  enum { READERS = 8 };
+  int fds[READERS], whole = 0;
+  for (int i = 0; i < READERS; i++) fds[i] = dial(f);
+  for (int i = 0; i < READERS; i++) say(fds[i], GET("/file"));
+  for (int i = 0; i < READERS; i++) {
+    reply r;
+    assert_true(hear(fds[i], &r, false));
+    assert_true(r.status == 200 || r.status == 503);
+    if (r.status == 200) whole++;
+    for (size_t k = 0; r.status == 200 && k < r.size; k += 997)
+      assert_int_equal(r.body[k], pattern(k));
+    forget(&r);
+    close(fds[i]);
+  }
+  assert_true(whole >= 1);
+  fixture_stop(f);
+  fixture_lane.width = 2;
+  fixture_lane.depth = 100;
+}
+
 static void too_many_connections_get_503(void **state) {
   (void)state;
   fixture *f = fixture_start((ra_http_config){.max_connections = 3});
@@ -307,6 +333,7 @@ int main(void) {
       cmocka_unit_test(slow_clients_are_told),
       cmocka_unit_test(readers_that_stop_are_closed),
       cmocka_unit_test(slow_readers_hold_little),
+      cmocka_unit_test(files_wait_for_a_full_lane),
       cmocka_unit_test(too_many_connections_get_503),
       cmocka_unit_test(draining_finishes_what_is_in_flight),
       cmocka_unit_test(an_idle_server_drains_at_once),
