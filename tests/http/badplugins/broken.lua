@@ -1,0 +1,3 @@
+local M = { name = "broken", api = 1 }
+M.routes = { { "GET", "/broken" 
+return M

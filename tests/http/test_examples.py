@@ -1,0 +1,47 @@
+"""The examples: a route, a workflow, a search and a ramp, each as a newcomer would run it."""
+import re
+
+import golden
+import pytest
+from conftest import ROOT, Client
+
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(scope="module")
+def http(start, store):
+    with Client(start(store, "--plugins", EXAMPLES, "--colormaps", EXAMPLES / "colormaps")) as client:
+        yield client
+
+
+def test_none_is_refused_and_all_are_short(http):
+    files = sorted(EXAMPLES.glob("*.lua")) + sorted(EXAMPLES.glob("*/init.lua"))
+    listed = http.ok("/plugins").text
+    for path in files:
+        name = path.parent.name if path.name == "init.lua" else path.stem
+        assert f'"{name}"' in listed
+        assert len(path.read_text().splitlines()) <= 40, path
+        assert not [p for p in re.findall(r"\{[^{}]*\}", listed) if f'"{name}"' in p and "refused" in p], listed
+    kinds = "".join(path.read_text() for path in files)
+    assert all(re.search(rf"M\.{kind}\b", kinds) for kind in ("routes", "workflows", "searches"))
+
+
+def test_the_route(http):
+    assert http.ok("/hello/you").text == "Hello, you\n"
+
+
+def test_the_search_stands_where_a_collection_stands(http):
+    text = "".join(path.read_text() for path in EXAMPLES.rglob("*.lua"))
+    name = re.search(r"searches\.(\w+)|searches\s*=\s*\{\s*(\w+)", text)
+    name = name[1] or name[2]
+    assert golden.png(http.ok(f"/tiles/{name}/0/0/0.png").content)[..., 3].any()
+    assert http.ok(f"/tiles/{name}/tilejson.json").json()["tiles"]
+    assert http.ok("/api/timeseries", collection=name, lon=-30, lat=10).json()["timestamps"]
+    assert http.ok("/stac/search", collections=name, limit=1).json()["features"]
+
+
+def test_the_ramp(http):
+    own = {path.stem for path in (EXAMPLES / "colormaps").glob("*.json")}
+    assert own and own <= set(http.ok("/colorMaps").json()["colorMaps"])
+    for name in own:
+        assert http.ok("/tiles/globe/0/0/0.png", colormap_name=name).headers["content-type"] == "image/png"

@@ -1,0 +1,67 @@
+"""Every ```sh block of README.md is run here, or said by whom it is run instead."""
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT
+from server import Server
+
+BINARY = "build/release/rastrum"
+# Commands that another part of the tests runs, or that would begin this run again.
+ELSEWHERE = {"make demo": "the demo's own stage and `test_demo`", "make test": "this run",
+             "make install PREFIX=/usr/local": "the install test of the build"}
+
+
+def blocks():
+    text = (ROOT / "README.md").read_text()
+    found = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
+    return [line.strip() for block in found for line in block.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def test_every_block_has_a_language():
+    text = (ROOT / "README.md").read_text()
+    assert all(re.findall(r"^```(\w*)$", text, re.M)[::2])
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#\s]+)\)", (ROOT / "README.md").read_text()):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_every_command(binary, tmp_path):
+    """One after the other, as a reader would, in a folder that looks like the checkout."""
+    (tmp_path / "build" / "release").mkdir(parents=True)
+    (tmp_path / BINARY).symlink_to(pathlib.Path(binary).resolve())
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    commands = blocks()
+    assert len(commands) >= 5
+    for command in commands:
+        if command in ELSEWHERE:
+            continue
+        words = command.split()
+        assert words[0] == BINARY, f"no test runs: {command}"
+        if words[1] == "serve":
+            with Server(tmp_path / BINARY, tmp_path / "rastrum-data", tmp_path / "log",
+                        [tmp_path / w if w.startswith("examples") else w for w in words[2:]]) as server:
+                assert server.url
+            continue
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stderr}"
+    assert (tmp_path / "build" / "sst.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_plugin_of_the_text_is_the_file():
+    text = (ROOT / "README.md").read_text()
+    for block in re.findall(r"^```lua\n(.*?)^```$", text, re.M | re.S):
+        assert any(block.strip() == path.read_text().strip() or block.strip() in path.read_text()
+                   for path in (ROOT / "examples").rglob("*.lua")), block
+
+
+@pytest.mark.parametrize("target", ("deps", "build", "demo", "demo-real", "test", "test-long", "install"))
+def test_the_makefile_has(target):
+    if not shutil.which("make"):
+        pytest.fail("make is needed")
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
