@@ -2,12 +2,12 @@
 #include "base/str.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/size.h"
 
 void ra_str_init(ra_str *str) { *str = (ra_str){0}; }
@@ -120,44 +120,14 @@ void ra_str_add_json(ra_str *str, const char *text) {
   ra_str_add_json_bytes(str, text, strlen(text));
 }
 
-static void add_integral(ra_str *str, double value) {
-  char text[32];
-  int n = snprintf(text, sizeof text, "%.1f", value);
-  ra_str_add_bytes(str, text, (size_t)n);
-}
-
 void ra_str_add_double(ra_str *str, double value) {
-  if (!isfinite(value)) {
-    ra_str_add(str, "null");
-    return;
-  }
-  if (fabs(value) < 1e15 && value == floor(value)) {
-    add_integral(str, value);
-    return;
-  }
-  char text[40];
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-    if (strtod(text, NULL) == value) break;
-  }
-  ra_str_add(str, text);
+  char text[RA_NUMBER_TEXT];
+  ra_str_add_bytes(str, text, ra_number_double(value, text));
 }
 
 void ra_str_add_float(ra_str *str, float value) {
-  if (!isfinite(value)) {
-    ra_str_add(str, "null");
-    return;
-  }
-  if (fabsf(value) < 1e7f && value == floorf(value)) {
-    add_integral(str, (double)value);
-    return;
-  }
-  char text[32];
-  for (int digits = 6; digits <= 9; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, (double)value);
-    if (strtof(text, NULL) == value) break;
-  }
-  ra_str_add(str, text);
+  char text[RA_NUMBER_TEXT];
+  ra_str_add_bytes(str, text, ra_number_float(value, text));
 }
 
 void ra_str_add_int(ra_str *str, int64_t value) { ra_str_addf(str, "%" PRId64, value); }
