@@ -1,0 +1,99 @@
+"""A headless Chromium driven through chromedriver's HTTP protocol (W3C WebDriver), without any library."""
+import base64
+import json
+import pathlib
+import shutil
+import subprocess
+import time
+import urllib.request
+
+OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+           "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+           "--force-device-scale-factor=1")
+
+
+class Browser:
+    """A context manager: one window of `size`; its profile lies in `folder`."""
+
+    def __init__(self, folder, size=(1280, 800)):
+        self.folder, self.size = pathlib.Path(folder), size
+
+    def __enter__(self):
+        self.log = open(self.folder / "chromedriver.log", "wb")
+        self.driver = subprocess.Popen([shutil.which("chromedriver"), "--port=0"], stdin=subprocess.DEVNULL, stdout=self.log,
+                                       stderr=subprocess.STDOUT)
+        self.base = f"http://127.0.0.1:{self._port()}"
+        words = [*OPTIONS, f"--user-data-dir={self.folder / 'profile'}", f"--window-size={self.size[0]},{self.size[1]}"]
+        session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
+            "browserName": "chrome", "goog:chromeOptions": {"args": words}, "goog:loggingPrefs": {"browser": "ALL"}}}})
+        self.base += f"/session/{session['sessionId']}"
+        self._call("POST", "/window/rect", {"width": self.size[0], "height": self.size[1]})
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self._call("DELETE", "")
+        finally:
+            self.driver.terminate()
+            self.driver.wait(20)
+            self.log.close()
+
+    def _port(self):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            words = (self.folder / "chromedriver.log").read_text(errors="replace").split("on port ")
+            if len(words) > 1 and "." in words[-1]:
+                return int(words[-1].split(".")[0])
+            time.sleep(0.05)
+        raise RuntimeError("chromedriver did not start")
+
+    def _call(self, method, path, body=None):
+        data = json.dumps(body or {}).encode() if method == "POST" else None
+        request = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+
+    def open(self, url):
+        self._call("POST", "/url", {"url": url})
+
+    def run(self, script):
+        """The value of a script's `return`."""
+        return self._call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def until(self, expression, seconds=30):
+        """Waits for a JavaScript expression to be true, and returns its value."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = self.run(f"return {expression}")
+            if value:
+                return value
+            time.sleep(0.05)
+        raise AssertionError(f"not within {seconds} s: {expression}; the page says: "
+                             f"{self.run('return document.body.innerText')[:500]}; {self.messages()}")
+
+    def point(self, *steps):
+        """A pointer's way: ("move", x, y), ("down",), ("up",)."""
+        kinds = {"move": "pointerMove", "down": "pointerDown", "up": "pointerUp"}
+        actions = []
+        for kind, *place in steps:
+            action = {"type": kinds[kind]}
+            action.update({"x": place[0], "y": place[1], "duration": 60} if place else {"button": 0})
+            actions.append(action)
+        self._call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"},
+                                                     "actions": actions}]})
+
+    def click(self, x, y):
+        self.point(("move", x, y), ("down",), ("up",))
+
+    def wheel(self, x, y, by):
+        self._call("POST", "/actions", {"actions": [{"type": "wheel", "id": "wheel", "actions": [
+            {"type": "scroll", "x": x, "y": y, "deltaX": 0, "deltaY": by}]}]})
+
+    def picture(self, path):
+        pathlib.Path(path).write_bytes(base64.b64decode(self._call("GET", "/screenshot")))
+        return path
+
+    def messages(self):
+        """Warnings and errors of the console since the last call."""
+        return [entry["message"] for entry in self._call("POST", "/se/log", {"type": "browser"})
+                if entry["level"] in ("WARNING", "SEVERE")]
