@@ -5,7 +5,8 @@
 const $ = (id) => document.getElementById(id);
 const SIZE = 256, MAX_LAT = 85.0511287798066, MAX_ZOOM = 18;
 const view = { lon: 0, lat: 20, zoom: 2 };
-const state = { collection: null, info: null, times: [], template: null, generation: 0, place: null, extras: {} };
+const state = { collection: null, info: null, times: [], template: null, generation: 0, place: null, series: null, extras: {},
+  turn: 0, ramp: null };
 const images = new Map();          // "generation/z/x/y" -> <img>, x unwrapped
 
 // ---- projection: world units are pixels at zoom 0 (256 across)
@@ -53,7 +54,7 @@ function dropOld() {
 
 function addTile(key, z, x, y) {
   const img = new Image();
-  Object.assign(img, { generation: state.generation, z, x, y, done: false, wanted: true, alt: "" });
+  Object.assign(img, { generation: state.generation, at: [z, x, y], done: false, wanted: true, alt: "" });
   img.onload = img.onerror = () => { img.done = true; dropOld(); document.body.dataset.tiles = countLoaded(); };
   img.src = tileUrl(z, x, y);
   $("tiles").append(img);
@@ -84,7 +85,7 @@ function drawTiles() {
     }
     dropOld();
   }
-  for (const img of images.values()) place(img, img.z, img.x, img.y);
+  for (const img of images.values()) place(img, ...img.at);
 }
 
 // ---- graticule and marked place
@@ -96,19 +97,19 @@ function drawOverlay() {
   c.scale(d, d);
   const step = [30, 15, 10, 5, 2, 1, 0.5, 0.25].find((s) => s * scale() * SIZE / 360 < 220) || 0.1;
   c.strokeStyle = "#1d273326";
-  c.fillStyle = "#1d2733aa";
+  c.fillStyle = "#1d2733";
   c.font = "11px system-ui, sans-serif";
   c.lineWidth = 1;
   const [west, north] = toPlace(0, 0), [east, south] = toPlace(innerWidth, innerHeight);
   for (let lon = Math.ceil(west / step) * step; lon <= east; lon += step) {
     const x = Math.round(toScreen(lon, 0)[0]) + 0.5;
     line(c, x, 0, x, innerHeight);
-    c.fillText(degrees(wrap(lon), "E", "W"), x + 3, innerHeight - 6);
+    label(c, degrees(wrap(lon), "E", "W"), x + 3, innerHeight - 6);
   }
   for (let lat = Math.ceil(south / step) * step; lat <= north; lat += step) {
     const y = Math.round(toScreen(0, lat)[1]) + 0.5;
     line(c, 0, y, innerWidth, y);
-    c.fillText(degrees(lat, "N", "S"), innerWidth - 36, y - 3);
+    label(c, degrees(lat, "N", "S"), innerWidth - 36, y - 3);
   }
   if (state.place) {
     const [x, y] = toScreen(state.place[0] + 360 * Math.round((view.lon - state.place[0]) / 360), state.place[1]);
@@ -118,6 +119,13 @@ function drawOverlay() {
 }
 
 function line(c, x0, y0, x1, y1) { c.beginPath(); c.moveTo(x0, y0); c.lineTo(x1, y1); c.stroke(); }
+function label(c, text, x, y) {
+  c.save();
+  c.strokeStyle = "#ffffffa0"; c.lineWidth = 3; c.lineJoin = "round";
+  c.strokeText(text, x, y);
+  c.fillText(text, x, y);
+  c.restore();
+}
 function ring(c, x, y) { c.beginPath(); c.arc(x, y, 6, 0, 7); c.stroke(); }
 function degrees(v, plus, minus) {
   const t = Math.abs(v) < 1e-9 ? 0 : +Math.abs(v).toFixed(2);
@@ -180,7 +188,7 @@ function listen() {
   addEventListener("resize", draw);
   $("collection").onchange = () => chooseCollection($("collection").value);
   $("variable").onchange = () => { state.extras = {}; refresh(true); };
-  $("ramp").onchange = () => refresh(false);
+  $("ramp").onchange = () => { state.ramp = $("ramp").value; refresh(false); };
   $("time").onchange = () => { $("slider").value = $("time").selectedIndex; refresh(false); };
   $("slider").oninput = () => { $("time").selectedIndex = +$("slider").value; refresh(false); };
   $("earlier").onclick = () => step(-1);
@@ -210,11 +218,11 @@ function fill(select, entries, chosen) {
 async function chooseCollection(id) {
   state.collection = id;
   state.extras = {};
-  state.place = null;
+  state.place = state.series = state.info = null;
   $("place").hidden = true;
   $("variable").replaceChildren();
   await refresh(true);
-  fit(state.info.bounds);
+  if (state.info) fit(state.info.bounds);
 }
 
 function query(more) {
@@ -228,11 +236,14 @@ function query(more) {
 const chosenTime = () => state.times[$("time").selectedIndex];
 
 // Reads the TileJSON of what is chosen; `anew`: the variable changed, so times and levels are read again.
+// An answer that a later choice has overtaken is dropped.
 async function refresh(anew) {
+  const turn = ++state.turn;
   try {
     const base = `/tiles/${encodeURIComponent(state.collection)}`;
     if (anew) {
       const list = await ask(`${base}/times?${query()}`);
+      if (turn !== state.turn) return;
       const before = chosenTime();
       state.times = list.times;
       fill($("time"), list.times.map((t) => [t, (t || "").replace("T", " ").replace(/:00Z$|Z$/, "")]), before || list.times.at(-1));
@@ -241,8 +252,9 @@ async function refresh(anew) {
       $("time-label").hidden = list.times.length < 2;
     }
     const more = { datetime: chosenTime() };
-    if (!anew) more.colormap_name = $("ramp").value;
+    if (state.ramp) more.colormap_name = state.ramp;
     const info = await ask(`${base}/tilejson.json?${query(more)}`);
+    if (turn !== state.turn) return;
     state.info = info;
     state.template = info.tiles[0];
     state.generation++;
@@ -255,6 +267,7 @@ async function refresh(anew) {
     say("");
     draw();
     if (state.place && anew) choosePlace(...state.place);
+    else if (state.series) showSeries();
   } catch (error) {
     say(error.message);
   }
@@ -288,22 +301,29 @@ const short = (v) => v == null ? "no data" : Math.abs(v) >= 1e6 || (v !== 0 && M
 
 async function choosePlace(lon, lat) {
   state.place = [wrap(lon), lat];
+  state.series = null;
   drawOverlay();
   $("place").hidden = false;
   $("place-title").textContent = `${degrees(state.place[0], "E", "W")}, ${degrees(lat, "N", "S")}`;
   $("place-value").textContent = "…";
   try {
     const q = query({ collection: state.collection, lon: state.place[0].toFixed(5), lat: lat.toFixed(5) });
-    const series = await ask(`/api/timeseries?${q}`);
-    const i = Math.max(0, series.timestamps.indexOf(chosenTime()));
-    const value = series.values[i];
-    $("place-value").textContent = value == null ? "no data here" : `${short(value)} ${series.units || ""}`;
-    drawChart(series, i);
+    const place = state.place, series = await ask(`/api/timeseries?${q}`);
+    if (state.place !== place) return;
+    state.series = series;
+    showSeries();
   } catch (error) {
     $("place-value").textContent = error.message;
     $("chart").hidden = true;
     $("chart-note").textContent = "";
   }
+}
+
+// The value at the chosen time, and the whole series.
+function showSeries() {
+  const series = state.series, i = Math.max(0, series.timestamps.indexOf(chosenTime())), value = series.values[i];
+  $("place-value").textContent = value == null ? "no data here" : `${short(value)} ${series.units || ""}`;
+  drawChart(series, i);
 }
 
 function drawChart(series, marked) {
@@ -312,7 +332,7 @@ function drawChart(series, marked) {
   canvas.hidden = values.length < 2 || !known.length;
   $("chart-note").textContent = canvas.hidden ? "" : `${series.timestamps[0].slice(0, 10)} to ${series.timestamps.at(-1).slice(0, 10)}, ${values.length} steps`;
   if (canvas.hidden) return;
-  let low = Math.min(...known), high = Math.max(...known);
+  let low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
   if (low === high) { low -= 1; high += 1; }
   const W = canvas.width, H = canvas.height, left = 84, right = 10, top = 14, bottom = 18;
   const x = (i) => left + i / (values.length - 1) * (W - left - right);
@@ -322,30 +342,34 @@ function drawChart(series, marked) {
   c.textAlign = "right";
   c.fillStyle = "#5b6877";
   c.strokeStyle = "#d5dce4";
+  c.lineWidth = 2;
   for (const v of [low, (low + high) / 2, high]) {
     line(c, left, y(v), W - right, y(v));
     c.fillText(short(v), left - 8, y(v) + 7);
   }
   c.strokeStyle = "#2b6cb0";
-  c.lineWidth = 2;
+  c.lineWidth = 3;
+  c.lineCap = c.lineJoin = "round";  // a value alone between gaps is a dot
   c.beginPath();
-  let open = false;
   values.forEach((v, i) => {
-    if (v == null) { open = false; return; }
-    open ? c.lineTo(x(i), y(v)) : c.moveTo(x(i), y(v));
-    open = true;
+    if (v == null) return;
+    if (values[i - 1] == null) c.moveTo(x(i), y(v));
+    c.lineTo(x(i), y(v));
   });
   c.stroke();
-  c.lineWidth = 1;
+  c.lineWidth = 2;
   c.strokeStyle = "#c0392b";
   line(c, x(marked), top, x(marked), H - bottom);
 }
 
+// Shows an extent in the part of the window that the panel leaves free.
 function fit([west, south, east, north]) {
-  view.lon = (west + east) / 2;
-  view.lat = latOf((worldY(Math.min(north, 82)) + worldY(Math.max(south, -75))) / 2);
-  const across = worldX(east) - worldX(west), down = worldY(Math.max(south, -75)) - worldY(Math.min(north, 82));
-  view.zoom = Math.max(1, Math.min(9, Math.log2(Math.min(innerWidth / across, innerHeight / down))));
+  const top = Math.min(north, 82), bottom = Math.max(south, -75), panel = $("panel").getBoundingClientRect();
+  const beside = innerWidth > 640, left = beside ? panel.right : 0, down = beside ? innerHeight : panel.top;
+  const [across, high] = [worldX(east) - worldX(west), worldY(bottom) - worldY(top)];
+  view.zoom = Math.max(1, Math.min(9, Math.log2(Math.min((innerWidth - left) / across, down / high))));
+  view.lon = wrap((west + east) / 2 - left / 2 / scale() * 360 / SIZE);
+  view.lat = latOf((worldY(top) + worldY(bottom)) / 2 + (innerHeight - down) / 2 / scale());
   draw();
 }
 

@@ -7,8 +7,8 @@ from browser import Browser
 from conftest import ROOT
 from PIL import Image
 
-WIDTH, HEIGHT = 1280, 800
-FREE = (850, 380)  # a place on the map beside the panel, at sea in `globe`
+WIDTH, HEIGHT = 1280, 943  # of the window; the page has 800
+SEA, LAND = (-40, 10), (100, 20)  # of `globe`
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,11 @@ def pixels(page, tmp_path):
     return np.asarray(Image.open(page.picture(tmp_path / "shot.png")).convert("RGB")).astype(int)
 
 
+def spot(page, place):
+    """Where a longitude and latitude stand in the window."""
+    return [round(v) for v in page.run(f"return toScreen({place[0]}, {place[1]})")]
+
+
 def colours(array):
     return len(np.unique(array.reshape(-1, 3), axis=0))
 
@@ -50,7 +55,7 @@ def test_tiles_with_data_are_drawn(page, tmp_path):
     assert colours(sea) > 100
     assert np.abs(sea - sea.mean(axis=(0, 1))).mean() > 5
     (ROOT / "build").mkdir(exist_ok=True)
-    page.click(*FREE)
+    page.click(*spot(page, SEA))
     assert "K" in value(page)
     page.until("!document.getElementById('chart').hidden")
     page.until(LOADED)
@@ -59,7 +64,7 @@ def test_tiles_with_data_are_drawn(page, tmp_path):
 
 
 def test_a_click_shows_the_value_and_the_series(page, server, sources, http):
-    page.click(*FREE)
+    page.click(*spot(page, SEA))
     shown = float(value(page).split()[0])
     lon, lat = page.run("return state.place")
     series = http.ok("/api/timeseries", collection="globe", variable=page.run("return state.info.variable"), lon=lon, lat=lat).json()
@@ -71,11 +76,9 @@ def test_a_click_shows_the_value_and_the_series(page, server, sources, http):
 
 
 def test_a_click_on_land_says_so(page):
-    page.run("view.lon = 100; view.lat = 20; draw()")
-    page.until(LOADED)
-    x, y = page.run("return toScreen(100, 20)")
-    page.click(round(x), round(y))
+    page.click(*spot(page, LAND))
     assert "no data" in value(page)
+    assert page.run("return document.getElementById('chart').offsetHeight") == 0
 
 
 def test_variable_level_and_time(page):
@@ -107,11 +110,12 @@ def test_the_ramp_changes_map_and_legend(page, tmp_path):
 
 def test_drag_and_zoom(page):
     before = page.run("return [view.lon, view.lat, view.zoom]")
-    page.point(("move", *FREE), ("down",), ("move", FREE[0] - 150, FREE[1] + 60), ("up",))
+    x, y = spot(page, SEA)
+    page.point(("move", x, y), ("down",), ("move", x - 150, y + 60), ("up",))
     lon, lat, zoom = page.run("return [view.lon, view.lat, view.zoom]")
     assert lon > before[0] and lat > before[1] and zoom == before[2]
     assert page.run("return document.getElementById('place').hidden"), "a drag is no click"
-    page.wheel(*FREE, -120)
+    page.wheel(x, y, -120)
     assert page.until(f"view.zoom > {zoom} && view.zoom") > zoom
     page.run("document.getElementById('zoom-out').click()")
     page.until(LOADED)
