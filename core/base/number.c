@@ -16,6 +16,13 @@ typedef struct decimal {
   int exponent;     // value = digits × 10^exponent
 } decimal;
 
+static const char PAIRS[] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546"
+    "4748"
+    "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495"
+    "9697"
+    "9899";
+
 static const uint64_t POWERS[20] = {1u,
                                     10u,
                                     100u,
@@ -87,12 +94,22 @@ static const double TENS[EXACT_DOUBLE + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,
                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
+static const double TENTHS[10] = {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
+
 static double scale_double(double value, int power) {
   return power >= 0 ? value * TENS[power] : value / TENS[-power];
 }
 
 // floor(log10(2^e)) for the exponents of doubles.
 static int log10_of_power(int e) { return (e * 78913) >> 18; }
+
+// Exponents of normal doubles only.
+static double power_of_two(int e) {
+  uint64_t bits = (uint64_t)(e + 1023) << 52;
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
 
 // false: ask the library.
 static bool fast_float(float value, decimal *out) {
@@ -104,17 +121,17 @@ static bool fast_float(float value, decimal *out) {
   if (power > EXACT_DOUBLE || power <= -EXACT_DOUBLE) return false;
   double scaled = scale_double((double)value, power);
   if (scaled >= 1e9) scaled = scale_double((double)value, --power);
-  double half = scale_double(ldexp(1, e2 - 24), power);
+  double half = scale_double(power_of_two(e2 - 24), power);
   const double doubt = 1e-6;
   int dropped = -1;
   uint64_t kept = 0;
   for (int j = 0; j < 9; j++) {
-    double unit = TENS[j];
-    uint64_t rounded = (uint64_t)(scaled / unit + 0.5);
-    double off = fabs((double)rounded * unit - scaled);
+    // A tenth that is not exact may round a tie to the other side, which is as near.
+    int64_t rounded = (int64_t)(scaled * TENTHS[j] + 0.5);
+    double off = fabs((double)rounded * TENS[j] - scaled);
     if (off > half + doubt) break;
     if (off > half - doubt) return false;
-    kept = rounded;
+    kept = (uint64_t)rounded;
     dropped = j;
   }
   *out = (decimal){kept, dropped - power};
@@ -123,8 +140,9 @@ static bool fast_float(float value, decimal *out) {
 
 #if LDBL_MANT_DIG >= 64
 static const long double LONG_TENS[EXACT_LONG + 1] = {
-    1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
-    1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
+    1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
+    1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
+    1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
 
 static long double scale_long(long double value, int power) {
   return power >= 0 ? value * LONG_TENS[power] : value / LONG_TENS[-power];
@@ -139,7 +157,7 @@ static bool fast_double(double value, decimal *out) {
   if (power > EXACT_LONG || power <= -EXACT_LONG) return false;
   long double scaled = scale_long(value, power);
   if (scaled >= 1e17L) scaled = scale_long(value, --power);
-  long double half = scale_long(ldexp(1, e2 - 53), power);
+  long double half = scale_long(power_of_two(e2 - 53), power);
   const long double doubt = 0.02L;
   int dropped = -1;
   uint64_t kept = 0;
@@ -163,7 +181,12 @@ static bool fast_double(double value, decimal *out) {
 #endif
 
 static char *put_digits(char *at, uint64_t value, int n) {
-  for (int i = n; i-- > 0; value /= 10) at[i] = (char)('0' + value % 10);
+  int i = n;
+  for (; i >= 2; value /= 100) {
+    i -= 2;
+    memcpy(at + i, PAIRS + 2 * (value % 100), 2);
+  }
+  if (i) at[0] = (char)('0' + value % 10);
   return at + n;
 }
 
@@ -203,16 +226,13 @@ static size_t write_decimal(decimal number, bool negative, char *out) {
 }
 
 static bool write_integral(double value, char *out, size_t *length) {
-  if (!(fabs(value) < 1e15) || value != floor(value)) return false;
+  if (!(fabs(value) < 1e15) || value != (double)(int64_t)value) return false;
   decimal number = {(uint64_t)fabs(value), 0};
   *length = write_decimal(number, signbit(value), out);
   return true;
 }
 
-static size_t write_null(char *out) {
-  memcpy(out, "null", 4);
-  return 4;
-}
+static size_t write_null(char out[RA_NUMBER_TEXT]) { return (size_t)(stpcpy(out, "null") - out); }
 
 size_t ra_number_double(double value, char out[RA_NUMBER_TEXT]) {
   size_t length;

@@ -43,6 +43,13 @@ void ra_str_add_bytes(ra_str *str, const void *bytes, size_t n) {
   str->ptr[str->len] = 0;
 }
 
+char *ra_str_room(ra_str *str, size_t n) { return reserve(str, n) ? str->ptr + str->len : NULL; }
+
+void ra_str_wrote(ra_str *str, size_t n) {
+  str->len += n;
+  str->ptr[str->len] = 0;
+}
+
 void ra_str_add(ra_str *str, const char *text) { ra_str_add_bytes(str, text, strlen(text)); }
 void ra_str_add_char(ra_str *str, char c) { ra_str_add_bytes(str, &c, 1); }
 

@@ -19,6 +19,10 @@ void ra_str_deinit(ra_str *str);
 void ra_str_add(ra_str *str, const char *text);  // a C string
 void ra_str_add_bytes(ra_str *str, const void *bytes, size_t n);
 void ra_str_add_char(ra_str *str, char c);
+// For writers that know how long a piece can get: `n` bytes to write at the end of the text (NULL: out of memory), then
+// the number of them that were written.
+char *ra_str_room(ra_str *str, size_t n);
+void ra_str_wrote(ra_str *str, size_t n);
 void ra_str_addf(ra_str *str, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // `"text"` with JSON escapes; bytes that are not UTF-8 become U+FFFD.
 void ra_str_add_json(ra_str *str, const char *text);

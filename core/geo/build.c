@@ -37,8 +37,9 @@ static void add_ellipsoid(PJ_CONTEXT *ctx, ra_str *out, const ra__datum *datum) 
   }
   PJ *named = datum->ellipsoid ? find_named(ctx, datum->ellipsoid, PJ_TYPE_ELLIPSOID) : NULL;
   const char *json = named ? proj_as_projjson(ctx, named, NO_BREAKS) : NULL;
-  ra_str_add(out, json ? json : "{\"name\":\"WGS 84\",\"semi_major_axis\":6378137,"
-                                "\"inverse_flattening\":298.257223563}");
+  ra_str_add(out, json ? json
+                       : "{\"name\":\"WGS 84\",\"semi_major_axis\":6378137,"
+                         "\"inverse_flattening\":298.257223563}");
   proj_destroy(named);
 }
 
@@ -56,8 +57,7 @@ static bool same_figure(PJ_CONTEXT *ctx, const PJ *named, const ra__datum *datum
   if (!(datum->a > 0)) return true;
   PJ *ellipsoid = proj_get_ellipsoid(ctx, named);
   double a = 0, inverse = 0;
-  bool known = ellipsoid &&
-               proj_ellipsoid_get_parameters(ctx, ellipsoid, &a, NULL, NULL, &inverse);
+  bool known = ellipsoid && proj_ellipsoid_get_parameters(ctx, ellipsoid, &a, NULL, NULL, &inverse);
   proj_destroy(ellipsoid);
   return known && fabs(a - datum->a) < 0.1 && fabs(inverse - datum->inverse) < 1e-3;
 }
@@ -89,7 +89,8 @@ static void add_datum(PJ_CONTEXT *ctx, ra_str *out, const ra__datum *datum) {
 static const char DEGREES[] =
     "\"coordinate_system\":{\"subtype\":\"ellipsoidal\",\"axis\":["
     "{\"name\":\"Longitude\",\"abbreviation\":\"lon\",\"direction\":\"east\",\"unit\":\"degree\"},"
-    "{\"name\":\"Latitude\",\"abbreviation\":\"lat\",\"direction\":\"north\",\"unit\":\"degree\"}]}";
+    "{\"name\":\"Latitude\",\"abbreviation\":\"lat\",\"direction\":\"north\",\"unit\":\"degree\"}]"
+    "}";
 static void add_cartesian(ra_str *out, double unit) {
   static const char *const AXES[2][3] = {{"Easting", "E", "east"}, {"Northing", "N", "north"}};
   ra_str_add(out, "\"coordinate_system\":{\"subtype\":\"Cartesian\",\"axis\":[");
@@ -116,8 +117,7 @@ static void add_known(PJ_CONTEXT *ctx, ra_str *out, int epsg) {
   proj_destroy(known);
 }
 
-static void add_geographic(PJ_CONTEXT *ctx, ra_str *out, const char *name,
-                           const ra__datum *datum) {
+static void add_geographic(PJ_CONTEXT *ctx, ra_str *out, const char *name, const ra__datum *datum) {
   if (datum->epsg) {
     add_known(ctx, out, datum->epsg);
     return;
@@ -175,16 +175,14 @@ static void add_towgs84(PJ_CONTEXT *ctx, ra_str *out, const double towgs84[7]) {
     const char *name, *unit;
     int epsg;
   } PARTS[7] = {
-      {"X-axis translation", "\"metre\"", 8605},
-      {"Y-axis translation", "\"metre\"", 8606},
-      {"Z-axis translation", "\"metre\"", 8607},
-      {"X-axis rotation", NULL, 8608},
-      {"Y-axis rotation", NULL, 8609},
-      {"Z-axis rotation", NULL, 8610},
+      {"X-axis translation", "\"metre\"", 8605}, {"Y-axis translation", "\"metre\"", 8606},
+      {"Z-axis translation", "\"metre\"", 8607}, {"X-axis rotation", NULL, 8608},
+      {"Y-axis rotation", NULL, 8609},           {"Z-axis rotation", NULL, 8610},
       {"Scale difference", NULL, 8611},
   };
   static const char *const OTHER[2] = {
-      "{\"type\":\"AngularUnit\",\"name\":\"arc-second\",\"conversion_factor\":4.84813681109536e-06}",
+      "{\"type\":\"AngularUnit\",\"name\":\"arc-second\",\"conversion_factor\":4.84813681109536e-"
+      "06}",
       "{\"type\":\"ScaleUnit\",\"name\":\"parts per million\",\"conversion_factor\":1e-06}"};
   ra_str_add(out, ",\"target_crs\":");
   add_known(ctx, out, 4326);
@@ -202,8 +200,7 @@ static void add_towgs84(PJ_CONTEXT *ctx, ra_str *out, const double towgs84[7]) {
 }
 
 int ra__crs_build(const char *name, const ra__datum *datum, const ra__method *method,
-                  const double *values, double unit, const char *where, ra_crs **out,
-                  ra_err *err) {
+                  const double *values, double unit, const char *where, ra_crs **out, ra_err *err) {
   *out = NULL;
   PJ_CONTEXT *ctx = ra__proj_context();
   if (!ctx) return ra_fail(err, RA_E_NOMEM, where, "no memory for PROJ");
@@ -219,8 +216,7 @@ int ra__crs_build(const char *name, const ra__datum *datum, const ra__method *me
   int rc = json.failed ? ra_fail(err, RA_E_NOMEM, where, "no memory for a CRS")
                        : ra_crs_new(json.ptr, out, err);
   if (rc == RA_E_INVALID) {
-    rc = ra_fail(err, rc, where, "PROJ makes no CRS of its parameters (%s)",
-                 ra__proj_error(ctx));
+    rc = ra_fail(err, rc, where, "PROJ makes no CRS of its parameters (%s)", ra__proj_error(ctx));
   }
   ra_str_deinit(&json);
   return rc;

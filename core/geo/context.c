@@ -64,8 +64,7 @@ static size_t file_write(PJ_CONTEXT *ctx, PROJ_FILE_HANDLE *file, const void *sr
   return 0;
 }
 
-static int file_seek(PJ_CONTEXT *ctx, PROJ_FILE_HANDLE *file, long long at, int whence,
-                     void *user) {
+static int file_seek(PJ_CONTEXT *ctx, PROJ_FILE_HANDLE *file, long long at, int whence, void *user) {
   (void)ctx, (void)user;
   return fseeko((FILE *)file, at, whence) == 0;
 }
@@ -97,9 +96,9 @@ static int refuse_rename(PJ_CONTEXT *ctx, const char *from, const char *to, void
   return 0;
 }
 
-static const PROJ_FILE_API FILES = {1,           file_open,   file_read,   file_write,  file_seek,
-                                    file_tell,   file_close,  file_exists, refuse_path, refuse_path,
-                                    refuse_rename};
+static const PROJ_FILE_API FILES = {1,           file_open,   file_read,    file_write,
+                                    file_seek,   file_tell,   file_close,   file_exists,
+                                    refuse_path, refuse_path, refuse_rename};
 
 static void be_silent(void *user, int level, const char *text) {
   (void)user, (void)level, (void)text;

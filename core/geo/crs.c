@@ -99,14 +99,15 @@ int ra__proj_crs(PJ_CONTEXT *ctx, const char *definition, PJ **out, ra_err *err)
   PJ *pj = proj_create(ctx, text);
   free(text);
   if (!pj) {
-    return ra_fail(err, RA_E_INVALID, "crs",
-                   "PROJ does not know \"%.80s\" (%s); right are EPSG:4326, WKT, PROJJSON or a PROJ string",
-                   definition, ra__proj_error(ctx));
+    return ra_fail(
+        err, RA_E_INVALID, "crs",
+        "PROJ does not know \"%.80s\" (%s); right are EPSG:4326, WKT, PROJJSON or a PROJ string",
+        definition, ra__proj_error(ctx));
   }
   if (!proj_is_crs(pj) || !make_horizontal(ctx, &pj)) {
     proj_destroy(pj);
-    return ra_fail(err, RA_E_INVALID, "crs",
-                   "\"%.80s\" is not a geographic or projected CRS", definition);
+    return ra_fail(err, RA_E_INVALID, "crs", "\"%.80s\" is not a geographic or projected CRS",
+                   definition);
   }
   *out = pj;
   return RA_OK;
@@ -189,7 +190,8 @@ static int fill_texts(PJ_CONTEXT *ctx, const PJ *crs, ra_crs *self, ra_err *err)
   const char *options[] = {"MULTILINE=NO", NULL};
   const char *name = proj_get_name(crs);
   const char *wkt = proj_as_wkt(ctx, crs, PJ_WKT2_2019, options);
-  if (!wkt) return ra_fail(err, RA_E_INVALID, "crs", "WKT 2 can't say %s", name ? name : "this CRS");
+  if (!wkt)
+    return ra_fail(err, RA_E_INVALID, "crs", "WKT 2 can't say %s", name ? name : "this CRS");
   self->wkt2 = strdup(wkt);
   const char *json = proj_as_projjson(ctx, crs, options);
   if (!json) return ra_fail(err, RA_E_INVALID, "crs", "PROJJSON can't say %s", name ? name : "it");

@@ -22,7 +22,7 @@ bool ra_crs_is_rotated_pole(const ra_crs *crs);
 const char *ra_crs_name(const ra_crs *crs);
 const char *ra_crs_wkt2(const ra_crs *crs);      // WKT2:2019, one line
 const char *ra_crs_projjson(const ra_crs *crs);  // one line
-const char *ra_crs_key(const ra_crs *crs);       // short text, equal for equal definitions: for caches
+const char *ra_crs_key(const ra_crs *crs);  // short text, equal for equal definitions: for caches
 bool ra_crs_equal(const ra_crs *a, const ra_crs *b);
 
 int ra_transform_new(const ra_crs *src, const ra_crs *dst, ra_transform **out, ra_err *err);
@@ -60,4 +60,5 @@ int ra_crs_from_geokeys(const ra_geokeys *keys, ra_crs **out, ra_err *err);
 // bbox: west, south, east, north in degrees within ±180 and ±90, from cell edges; west > east across 180. A grid
 // that covers all longitudes gives -180, 180; one that holds a pole reaches ±90. `geometry` receives GeoJSON: a
 // Polygon following projected edges (densified), a MultiPolygon split at 180.
-int ra_grid_footprint(const ra_grid *grid, const ra_crs *crs, double bbox[4], ra_str *geometry, ra_err *err);
+int ra_grid_footprint(const ra_grid *grid, const ra_crs *crs, double bbox[4], ra_str *geometry,
+                      ra_err *err);

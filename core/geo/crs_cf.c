@@ -60,8 +60,7 @@ static bool is_wgs84_figure(const ra__datum *datum) {
   return datum->a == 6378137 && fabs(datum->inverse - 298.257223563) < 5e-7;
 }
 
-static const char *keep(const ra_cf_mapping *mapping, const char *attribute, char *out,
-                        size_t size) {
+static const char *keep(const ra_cf_mapping *mapping, const char *attribute, char *out, size_t size) {
   const char *text = text_of(mapping, attribute);
   if (says_nothing(text)) return NULL;
   snprintf(out, size, "%s", text);
@@ -98,7 +97,8 @@ static void read_figure(const ra_cf_mapping *mapping, ra__datum *datum) {
 static void read_datum(const ra_cf_mapping *mapping, names *kept, ra__datum *datum) {
   *datum = (ra__datum){0};
   read_figure(mapping, datum);
-  datum->ellipsoid = keep(mapping, "reference_ellipsoid_name", kept->ellipsoid, sizeof kept->ellipsoid);
+  datum->ellipsoid =
+      keep(mapping, "reference_ellipsoid_name", kept->ellipsoid, sizeof kept->ellipsoid);
   datum->name = keep(mapping, "horizontal_datum_name", kept->datum, sizeof kept->datum);
   datum->meridian = keep(mapping, "prime_meridian_name", kept->meridian, sizeof kept->meridian);
   number(mapping, "longitude_of_prime_meridian", &datum->meridian_degrees);
@@ -127,7 +127,7 @@ static const ra__method *choose_method(const ra_cf_mapping *mapping, const char 
     wanted = second || shifted ? "Lambert Conic Conformal (2SP)" : "Lambert Conic Conformal (1SP)";
   } else if (!strcmp(name, "mercator")) {
     wanted = number(mapping, "scale_factor_at_projection_origin", &value) ? "Mercator (variant A)"
-                                                                           : "Mercator (variant B)";
+                                                                          : "Mercator (variant B)";
   } else if (!strcmp(name, "polar_stereographic")) {
     wanted = number(mapping, "standard_parallel", &value) ? "Polar Stereographic (variant B)"
                                                           : "Polar Stereographic (variant A)";
@@ -146,7 +146,8 @@ static const ra__method *choose_method(const ra_cf_mapping *mapping, const char 
 static bool needed(const ra__method *method, const ra__param *param) {
   if (strstr(param->cf, "#")) return false;
   return !strcmp(param->cf, "perspective_point_height") ||
-         !strncmp(param->cf, "grid_north_pole", 15) || !strcmp(param->cf, "azimuth_of_central_line") ||
+         !strncmp(param->cf, "grid_north_pole", 15) ||
+         !strcmp(param->cf, "azimuth_of_central_line") ||
          (!strncmp(param->cf, "standard_parallel", 17) && strstr(method->cf, "conic")) ||
          !strcmp(param->cf, "straight_vertical_longitude_from_pole");
 }
@@ -156,10 +157,22 @@ static double metre_scale(const char *units) {
     const char *name;
     double metres;
   } UNITS[] = {
-      {"m", 1},           {"metre", 1},        {"meter", 1},       {"metres", 1},
-      {"meters", 1},      {"km", 1000},        {"kilometre", 1000}, {"kilometer", 1000},
-      {"kilometres", 1000}, {"kilometers", 1000}, {"cm", 0.01},     {"mm", 0.001},
-      {"foot", 0.3048},   {"feet", 0.3048},    {"ft", 0.3048},     {"us_survey_foot", 1200.0 / 3937},
+      {"m", 1},
+      {"metre", 1},
+      {"meter", 1},
+      {"metres", 1},
+      {"meters", 1},
+      {"km", 1000},
+      {"kilometre", 1000},
+      {"kilometer", 1000},
+      {"kilometres", 1000},
+      {"kilometers", 1000},
+      {"cm", 0.01},
+      {"mm", 0.001},
+      {"foot", 0.3048},
+      {"feet", 0.3048},
+      {"ft", 0.3048},
+      {"us_survey_foot", 1200.0 / 3937},
       {"us-ft", 1200.0 / 3937},
   };
   char *end;
@@ -289,7 +302,7 @@ int ra_crs_from_cf(const ra_cf_mapping *mapping, ra_crs **out, double *unit_scal
       (text_of(mapping, "grid_mapping_name") || !from_text(mapping, PROJ, &crs))) {
     rc = from_attributes(mapping, &crs, err);
   }
-  if (rc == RA_OK) rc = find_scale(mapping, crs, unit_scale, err);
+  if (rc == RA_OK && crs) rc = find_scale(mapping, crs, unit_scale, err);
   if (rc < 0) {
     ra_crs_unref(crs);
     return rc;

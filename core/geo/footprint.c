@@ -60,7 +60,8 @@ static bool find_middle(place *self) {
   double w = (double)self->grid->width, h = (double)self->grid->height, best = INFINITY;
   ra__point p;
   for (int i = 0; i < 33 * 33; i++) {
-    double fx = (i % 33) / 32.0, fy = (i / 33) / 32.0, far = hypot(fx - 0.5, fy - 0.5);
+    int column = i % 33, row = i / 33;
+    double fx = column / 32.0, fy = row / 32.0, far = hypot(fx - 0.5, fy - 0.5);
     if (far >= best || !image(self, fx * w, fy * h, &p)) continue;
     best = far;
     self->middle_c = fx * w;
@@ -111,8 +112,9 @@ static void set_bbox(double west, double south, double east, double north, doubl
 // The ring of a box in degrees; bbox[0] > bbox[2] across 180.
 static void write_box(const double bbox[4], ra_str *geometry) {
   double east = bbox[2] < bbox[0] ? bbox[2] + 360 : bbox[2];
-  ra__ring ring = {.points = {{bbox[0], bbox[1]}, {east, bbox[1]}, {east, bbox[3]}, {bbox[0], bbox[3]}},
-                   .count = 4};
+  ra__ring ring = {
+      .points = {{bbox[0], bbox[1]}, {east, bbox[1]}, {east, bbox[3]}, {bbox[0], bbox[3]}},
+      .count = 4};
   ra__ring_write(&ring, geometry);
 }
 
@@ -122,8 +124,8 @@ static int upright_box(const ra_grid *grid, double bbox[4], ra_str *geometry, ra
   position(grid, (double)grid->width, (double)grid->height, &x1, &y1);
   double south = fmin(y0, y1), north = fmax(y0, y1), west = fmin(x0, x1), east = fmax(x0, x1);
   if (south >= 90 || north <= -90) {
-    return ra_fail(err, RA_E_INVALID, "grid", "latitudes from %g to %g lie outside of -90 to 90", south,
-                   north);
+    return ra_fail(err, RA_E_INVALID, "grid", "latitudes from %g to %g lie outside of -90 to 90",
+                   south, north);
   }
   if (grid->wraps) east = west + 360;
   set_bbox(west, south, east, north, bbox);
@@ -136,7 +138,8 @@ static void rotated_globe(const place *self, double bbox[4], ra_str *geometry) {
   double south = 90, north = -90, w = (double)self->grid->width, h = (double)self->grid->height;
   ra__point p;
   for (int i = 0; i < 65 * 65; i++) {
-    if (!image(self, (i % 65) / 64.0 * w, (i / 65) / 64.0 * h, &p)) continue;
+    int column = i % 65, row = i / 65;
+    if (!image(self, column / 64.0 * w, row / 64.0 * h, &p)) continue;
     south = fmin(south, p.y);
     north = fmax(north, p.y);
   }
@@ -150,7 +153,8 @@ static void rotated_globe(const place *self, double bbox[4], ra_str *geometry) {
 // nothing.
 static bool holds_world(const place *self) {
   for (int i = 0; i < 24 * 12; i++) {
-    if (!holds(self, -172.5 + 15 * (i % 24), -82.5 + 15 * (i / 24))) return false;
+    int column = i % 24, row = i / 24;
+    if (!holds(self, -172.5 + 15 * column, -82.5 + 15 * row)) return false;
   }
   return true;
 }
@@ -186,9 +190,10 @@ static void outline(const place *self, double bbox[4], ra_str *geometry) {
 // Whether the CRS's own longitudes and latitudes are WGS 84's for PROJ.
 static bool plain_degrees(const place *self) {
   for (int i = 0; i < 9; i++) {
+    int column = i % 3, row = i / 3;
     double x, y;
-    position(self->grid, (double)self->grid->width * (i % 3) / 2,
-             (double)self->grid->height * (i / 3) / 2, &x, &y);
+    position(self->grid, (double)self->grid->width * column / 2,
+             (double)self->grid->height * row / 2, &x, &y);
     y = fmax(-89.9, fmin(89.9, y));
     double lon = x, lat = y;
     if (ra_transform_points(self->forth, 1, &lon, &lat)) continue;

@@ -137,8 +137,7 @@ static int read_unit(const ra_geokeys *keys, double *metres, ra_err *err) {
   int code = get_short(keys, RA__KEY_LINEAR_UNIT);
   *metres = 1;
   if (code == 0 || code == RA__METRES) return RA_OK;
-  if (code == RA__USER_DEFINED && get_double(keys, RA__KEY_LINEAR_UNIT_SIZE, metres) &&
-      *metres > 0) {
+  if (code == RA__USER_DEFINED && get_double(keys, RA__KEY_LINEAR_UNIT_SIZE, metres) && *metres > 0) {
     return RA_OK;
   }
   char text[16];
@@ -188,8 +187,8 @@ int ra_crs_from_geokeys(const ra_geokeys *keys, ra_crs **out, ra_err *err) {
   if (projected && code > 0 && code < RA__USER_DEFINED) return from_code(code, out, err);
   int angle = get_short(keys, RA__KEY_ANGULAR_UNIT);
   if (angle && angle != RA__DEGREES) {
-    return ra_fail(err, RA_E_UNSUPPORTED, "GeoTIFF keys", "angles are in the unit %d; right is %d (degrees)",
-                   angle, RA__DEGREES);
+    return ra_fail(err, RA_E_UNSUPPORTED, "GeoTIFF keys",
+                   "angles are in the unit %d; right is %d (degrees)", angle, RA__DEGREES);
   }
   if (!projected && model != RA__MODEL_GEOGRAPHIC && !get_short(keys, RA__KEY_GEOGRAPHIC)) {
     return ra_fail(err, RA_E_UNSUPPORTED, "GeoTIFF keys",

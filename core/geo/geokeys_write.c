@@ -165,7 +165,8 @@ static void put_linear_unit(writer *self, PJ_CONTEXT *ctx, const PJ *crs, double
 
 // GeoTIFF's stereographic about a pole is a transformation of its own.
 static const ra__method *at_pole(const ra__method *method, const double *values) {
-  if (strcmp(method->name, "Stereographic") != 0 || fabs(fabs(values[0]) - 90) > 1e-9) return method;
+  if (strcmp(method->name, "Stereographic") != 0 || fabs(fabs(values[0]) - 90) > 1e-9)
+    return method;
   return ra__method_by_name("Polar Stereographic (variant A)", 0);
 }
 
@@ -177,8 +178,7 @@ static int put_conversion(writer *self, PJ_CONTEXT *ctx, const PJ *crs, ra_err *
   if (conversion && proj_coordoperation_get_method_info(ctx, conversion, &name, NULL, &code)) {
     method = ra__method_by_name(name, code ? (int)strtol(code, NULL, 10) : 0);
   }
-  bool ok = method && method->ct &&
-            ra__method_values(ctx, conversion, method, values) == RA_OK;
+  bool ok = method && method->ct && ra__method_values(ctx, conversion, method, values) == RA_OK;
   if (ok) {
     method = at_pole(method, values);
     put_short(self, RA__KEY_PROJECTED, RA__USER_DEFINED);
@@ -192,8 +192,8 @@ static int put_conversion(writer *self, PJ_CONTEXT *ctx, const PJ *crs, ra_err *
     }
   }
   int rc = ok ? RA_OK
-              : ra_fail(err, RA_E_UNSUPPORTED, name_of(crs), "GeoTIFF keys can't say the projection %s",
-                        name ? name : "of this CRS");
+              : ra_fail(err, RA_E_UNSUPPORTED, name_of(crs),
+                        "GeoTIFF keys can't say the projection %s", name ? name : "of this CRS");
   proj_destroy(conversion);
   return rc;
 }
@@ -259,7 +259,8 @@ int ra_crs_geokeys(const ra_crs *crs, ra_geokeys *out, ra_err *err) {
   out->directory_count = 4;
   int rc = put_crs(&self, ctx, crs, err);
   if (rc == RA_OK && self.full) {
-    rc = ra_fail(err, RA_E_UNSUPPORTED, crs->name, "the CRS needs more GeoTIFF keys than there is room for");
+    rc = ra_fail(err, RA_E_UNSUPPORTED, crs->name,
+                 "the CRS needs more GeoTIFF keys than there is room for");
   }
   if (rc < 0) {
     *out = (ra_geokeys){0};

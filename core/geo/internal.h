@@ -40,10 +40,10 @@ typedef struct ra__param {
 } ra__param;
 
 typedef struct ra__method {
-  const char *name;  // EPSG's or PROJ's
-  int epsg;          // EPSG code; 0: none
-  const char *cf;    // grid_mapping_name; NULL: not one of CF's
-  uint16_t ct;       // GeoTIFF coordinate transformation; 0: GeoTIFF has none
+  const char *name;                     // EPSG's or PROJ's
+  int epsg;                             // EPSG code; 0: none
+  const char *cf;                       // grid_mapping_name; NULL: not one of CF's
+  uint16_t ct;                          // GeoTIFF coordinate transformation; 0: GeoTIFF has none
   ra__param params[RA__METHOD_PARAMS];  // ends with name NULL
 } ra__method;
 
@@ -57,11 +57,11 @@ int ra__method_values(PJ_CONTEXT *ctx, const PJ *conversion, const ra__method *m
 
 // The figure of the Earth that a CRS stands on.
 typedef struct ra__datum {
-  int epsg;                // of the geographic CRS; then nothing else counts
-  const char *name;        // of the datum; NULL: unknown. One that PROJ knows brings its ellipsoid
-  const char *ellipsoid;   // name; NULL: unknown
-  double a, inverse;       // metres; inverse flattening, 0 for a sphere. a 0: not given
-  const char *meridian;    // name of the prime meridian; NULL
+  int epsg;               // of the geographic CRS; then nothing else counts
+  const char *name;       // of the datum; NULL: unknown. One that PROJ knows brings its ellipsoid
+  const char *ellipsoid;  // name; NULL: unknown
+  double a, inverse;      // metres; inverse flattening, 0 for a sphere. a 0: not given
+  const char *meridian;   // name of the prime meridian; NULL
   double meridian_degrees;
   bool has_towgs84;
   double towgs84[7];

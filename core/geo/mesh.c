@@ -268,9 +268,8 @@ static void refine(const ra__mesh *self, const square *sq, double x[SIDE * SIDE]
 }
 
 static square part_of(const square *sq, int column, int row, const double *x, const double *y) {
-  square part = {.u = sq->u + column * sq->size / 2,
-                 .v = sq->v + row * sq->size / 2,
-                 .size = sq->size / 2};
+  square part = {
+      .u = sq->u + column * sq->size / 2, .v = sq->v + row * sq->size / 2, .size = sq->size / 2};
   for (int i = 0; i < NODES; i++) {
     int at = (4 * row + i / 5) * SIDE + 4 * column + i % 5;
     part.x[i] = x[at];
@@ -281,8 +280,7 @@ static square part_of(const square *sq, int column, int row, const double *x, co
 
 static bool is_good(ra__mesh *self, square *sq) {
   unwrap(sq, self->source->period);
-  return (is_smooth(sq->x, sq->size, self->tolerance) &&
-          is_smooth(sq->y, sq->size, self->tolerance)) ||
+  return (is_smooth(sq->x, sq->size, self->tolerance) && is_smooth(sq->y, sq->size, self->tolerance)) ||
          is_far(self, sq);
 }
 
@@ -317,8 +315,9 @@ void ra__mesh_fill(ra__mesh *self) {
     for (uint32_t u = 0; u < self->width; u += RA__MESH_BLOCK) {
       square sq = {.u = u, .v = v, .size = RA__MESH_BLOCK};
       for (int i = 0; i < NODES; i++) {
+        int row = i / 5;
         sq.x[i] = u + RA__MESH_BLOCK / 4.0 * (i % 5);
-        sq.y[i] = v + RA__MESH_BLOCK / 4.0 * (i / 5);
+        sq.y[i] = v + RA__MESH_BLOCK / 4.0 * row;
       }
       locate(self, NODES, sq.x, sq.y);
       unwrap(&sq, self->source->period);

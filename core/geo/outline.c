@@ -99,8 +99,7 @@ void ra__ring_close_over_pole(ra__ring *ring, double pole) {
 }
 
 // One side of a cut along a meridian (Sutherland and Hodgman): what lies right of it for sign 1, left for -1.
-static size_t clip_side(const ra__point *in, size_t n, double meridian, double sign,
-                        ra__point *out) {
+static size_t clip_side(const ra__point *in, size_t n, double meridian, double sign, ra__point *out) {
   size_t count = 0;
   for (size_t i = 0; i < n; i++) {
     ra__point a = in[i], b = in[(i + 1) % n];

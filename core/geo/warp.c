@@ -169,7 +169,8 @@ static void apply(formula how, size_t nx, double *x, size_t ny, double *y) {
 static void probe(const double gt[6], uint32_t width, uint32_t height, double x[9], double y[9]) {
   for (int i = 0; i < 9; i++) {
     x[i] = gt[0] + gt[1] * width * (0.05 + 0.45 * (i % 3));
-    y[i] = gt[3] + gt[5] * height * (0.05 + 0.45 * (i / 3));
+    int row = i / 3;
+    y[i] = gt[3] + gt[5] * height * (0.05 + 0.45 * row);
   }
 }
 
@@ -226,8 +227,7 @@ static void centres(double origin, double step, uint32_t n, double *out) {
 }
 
 // Both axes by PROJ, each along the middle of the other one. False: some place has no image, the mesh has to do it.
-static bool axes_by_proj(ra_transform *transform, const double gt[6], ra_warp *warp,
-                         ra_arena *arena) {
+static bool axes_by_proj(ra_transform *transform, const double gt[6], ra_warp *warp, ra_arena *arena) {
   size_t longest = warp->width > warp->height ? warp->width : warp->height;
   double *other = ra_arena_calloc(arena, longest, sizeof *other);
   if (!other) return false;
@@ -347,8 +347,8 @@ int ra_warp_new(const ra_crs *dst_crs, const double dst_gt[6], uint32_t width, u
     return ra_fail(err, RA_E_INVALID, "size", "a raster of %u x %u pixels can't be filled", width,
                    height);
   }
-  ra__source source;
-  ra_transform *transform;
+  ra__source source = {.grid = src};
+  ra_transform *transform = NULL;
   int rc = ra__source_init(&source, src_crs, src, err);
   if (rc == RA_OK) rc = ra_transform_get(dst_crs, src_crs, &transform, err);
   if (rc < 0) return rc;
@@ -356,11 +356,18 @@ int ra_warp_new(const ra_crs *dst_crs, const double dst_gt[6], uint32_t width, u
   return make_mesh(dst_gt, tolerance, &source, transform, arena, out, err);
 }
 
+// A place on the outer edge, or a rounding error beyond it, belongs to the cell inside.
+static double hold_edge(double at, int64_t size) {
+  double last = (double)size, slack = 1e-9 * last;
+  if (at < 0 && at > -slack) return 0;
+  return at >= last && at < last + slack ? nextafter(last, 0) : at;
+}
+
 int ra_warp_point(double lon, double lat, const ra_crs *crs, const ra_grid *grid, double *x,
                   double *y, bool *inside, ra_err *err) {
   ra_crs *degrees = NULL;
-  ra_transform *transform;
-  ra__source source;
+  ra_transform *transform = NULL;
+  ra__source source = {.grid = grid};
   *inside = false;
   *x = lon;
   *y = lat;
@@ -371,7 +378,8 @@ int ra_warp_point(double lon, double lat, const ra_crs *crs, const ra_grid *grid
   if (rc < 0) return rc;
   if (ra_transform_points(transform, 1, x, y)) return RA_OK;
   ra__source_cells(&source, 1, x, y);
-  *x = ra__source_wrap(&source, *x);
+  *x = hold_edge(ra__source_wrap(&source, *x), grid->width);
+  *y = hold_edge(*y, grid->height);
   *inside = *x >= 0 && *x < (double)grid->width && *y >= 0 && *y < (double)grid->height;
   return RA_OK;
 }

@@ -60,7 +60,8 @@ static void check_float(float value, bool shortness) {
     fail_msg("%.9g became %s", (double)value, text);
   }
   if (fabsf(value) < 1e7f && value == floorf(value)) return;  // all its digits
-  if (shortness && digits_of(text) > fewest_float(value)) fail_msg("%.9g became the long %s", (double)value, text);
+  if (shortness && digits_of(text) > fewest_float(value))
+    fail_msg("%.9g became the long %s", (double)value, text);
 }
 
 static void check_double(double value, bool shortness) {
@@ -70,7 +71,8 @@ static void check_double(double value, bool shortness) {
     fail_msg("%.17g became %s", value, text);
   }
   if (fabs(value) < 1e15 && value == floor(value)) return;
-  if (shortness && digits_of(text) > fewest_double(value)) fail_msg("%.17g became the long %s", value, text);
+  if (shortness && digits_of(text) > fewest_double(value))
+    fail_msg("%.17g became the long %s", value, text);
 }
 
 static void floats_are_short_and_exact(void **state) {
@@ -101,10 +103,31 @@ static void doubles_are_short_and_exact(void **state) {
 
 static void edges_of_the_types(void **state) {
   (void)state;
-  static const double EDGES[] = {5e-324, 2.2250738585072011e-308, 2.2250738585072014e-308, 1.7976931348623157e308,
-                                 0.1,    0.3,     1.0 / 3,  1e15,   1e16,   1e17,   123456789012345680.0,
-                                 1e22,   1e23,    9007199254740993.0, 4.35, 0.00001, 0.0001, 0.5, 2.5,
-                                 -0.0,   1e-5,    9.999999999999999e22, 8.41e21, 2.0e-3, 9.5367431640625e-07};
+  static const double EDGES[] = {5e-324,
+                                 2.2250738585072011e-308,
+                                 2.2250738585072014e-308,
+                                 1.7976931348623157e308,
+                                 0.1,
+                                 0.3,
+                                 1.0 / 3,
+                                 1e15,
+                                 1e16,
+                                 1e17,
+                                 123456789012345680.0,
+                                 1e22,
+                                 1e23,
+                                 9007199254740993.0,
+                                 4.35,
+                                 0.00001,
+                                 0.0001,
+                                 0.5,
+                                 2.5,
+                                 -0.0,
+                                 1e-5,
+                                 9.999999999999999e22,
+                                 8.41e21,
+                                 2.0e-3,
+                                 9.5367431640625e-07};
   for (size_t i = 0; i < sizeof EDGES / sizeof *EDGES; i++) {
     check_double(EDGES[i], true);
     check_double(-EDGES[i], true);

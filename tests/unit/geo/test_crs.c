@@ -39,7 +39,8 @@ static void epsg_codes_are_exact(void **state) {
 static void facts_of_a_crs(void **state) {
   (void)state;
   ra_crs *degrees = crs_of("EPSG:4326"), *sphere = crs_of("+proj=longlat +R=6371229");
-  ra_crs *rotated = crs_of("+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +R=6371229");
+  ra_crs *rotated =
+      crs_of("+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +R=6371229");
   ra_crs *mercator = crs_of("EPSG:3857"), *again = crs_of("+proj=longlat +datum=WGS84");
   assert_true(ra_crs_is_geographic(degrees) && ra_crs_is_geographic(sphere));
   assert_false(ra_crs_is_geographic(rotated) || ra_crs_is_geographic(mercator));
@@ -60,9 +61,9 @@ static void facts_of_a_crs(void **state) {
 
 static void what_is_no_map_crs_is_refused(void **state) {
   (void)state;
-  static const char *const BAD[] = {"", "hello", "EPSG:999999", "EPSG:4978", "EPSG:5773",
-                                    "+proj=nonsense", "GEOGCRS[\"x\"",
-                                    "LOCAL_CS[\"x\",UNIT[\"m\",1]]"};
+  static const char *const BAD[] = {
+      "",          "hello",          "EPSG:999999",   "EPSG:4978",
+      "EPSG:5773", "+proj=nonsense", "GEOGCRS[\"x\"", "LOCAL_CS[\"x\",UNIT[\"m\",1]]"};
   for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
     ra_crs *crs;
     ra_err err = {0};
@@ -131,13 +132,14 @@ static void files_outside_proj_are_never_read(void **state) {
 }
 
 // A place in degrees, by its grid mapping, has the projection coordinates px, py (pyproj's).
-static void mapping(const char *text, const char *units, double lon, double lat, double px, double py,
-                    double want_scale) {
+static void mapping(const char *text, const char *units, double lon, double lat, double px,
+                    double py, double want_scale) {
   ra_crs *crs, *degrees = crs_of("EPSG:4326");
   ra_transform *transform;
   ra_err err = {0};
   double scale;
-  if (cf_attributes_read(text, units, &crs, &scale, &err) < 0) fail_msg("%s: %s", text, err.message);
+  if (cf_attributes_read(text, units, &crs, &scale, &err) < 0)
+    fail_msg("%s: %s", text, err.message);
   assert_true(fabs(scale - want_scale) < 1e-12 * want_scale);
   assert_int_equal(ra_transform_get(degrees, crs, &transform, &err), RA_OK);
   ra_transform_points(transform, 1, &lon, &lat);
@@ -151,146 +153,146 @@ static void mapping(const char *text, const char *units, double lon, double lat,
 static void mappings_of_appendix_f(void **state) {
   (void)state;
   mapping(
-          "grid_mapping_name=latitude_longitude\n"
-          "earth_radius=6371229.0\n",
-          "degrees", 10, 50, 10.000000000, 50.000000000, 1);
+      "grid_mapping_name=latitude_longitude\n"
+      "earth_radius=6371229.0\n",
+      "degrees", 10, 50, 10.000000000, 50.000000000, 1);
   mapping(
-          "grid_mapping_name=transverse_mercator\n"
-          "latitude_of_projection_origin=49.0\n"
-          "longitude_of_central_meridian=-2.0\n"
-          "scale_factor_at_central_meridian=0.9996012717\n"
-          "false_easting=400000.0\n"
-          "false_northing=-100000.0\n"
-          "semi_major_axis=6377563.396\n"
-          "semi_minor_axis=6356256.91\n",
-          "m", -3.5, 55.2, 304538.106440550, 590558.004980397, 1);
+      "grid_mapping_name=transverse_mercator\n"
+      "latitude_of_projection_origin=49.0\n"
+      "longitude_of_central_meridian=-2.0\n"
+      "scale_factor_at_central_meridian=0.9996012717\n"
+      "false_easting=400000.0\n"
+      "false_northing=-100000.0\n"
+      "semi_major_axis=6377563.396\n"
+      "semi_minor_axis=6356256.91\n",
+      "m", -3.5, 55.2, 304538.106440550, 590558.004980397, 1);
   mapping(
-          "grid_mapping_name=lambert_conformal_conic\n"
-          "standard_parallel=33.0 45.0\n"
-          "longitude_of_central_meridian=263.0\n"
-          "latitude_of_projection_origin=40.0\n"
-          "earth_radius=6371200.0\n",
-          "km", -90, 30, 677916.930458222, -1083879.165580642, 1000);
+      "grid_mapping_name=lambert_conformal_conic\n"
+      "standard_parallel=33.0 45.0\n"
+      "longitude_of_central_meridian=263.0\n"
+      "latitude_of_projection_origin=40.0\n"
+      "earth_radius=6371200.0\n",
+      "km", -90, 30, 677916.930458222, -1083879.165580642, 1000);
   mapping(
-          "grid_mapping_name=lambert_conformal_conic\n"
-          "standard_parallel=25.0\n"
-          "longitude_of_central_meridian=-95.0\n"
-          "latitude_of_projection_origin=25.0\n",
-          "m", -100, 40, -442566.237692212, 1691545.777721123, 1);
+      "grid_mapping_name=lambert_conformal_conic\n"
+      "standard_parallel=25.0\n"
+      "longitude_of_central_meridian=-95.0\n"
+      "latitude_of_projection_origin=25.0\n",
+      "m", -100, 40, -442566.237692212, 1691545.777721123, 1);
   mapping(
-          "grid_mapping_name=albers_conical_equal_area\n"
-          "standard_parallel=29.5 45.5\n"
-          "longitude_of_central_meridian=-96.0\n"
-          "latitude_of_projection_origin=23.0\n"
-          "semi_major_axis=6378137.0\n"
-          "inverse_flattening=298.257222101\n",
-          "m", -100, 40, -338390.587550867, 1894100.140042564, 1);
+      "grid_mapping_name=albers_conical_equal_area\n"
+      "standard_parallel=29.5 45.5\n"
+      "longitude_of_central_meridian=-96.0\n"
+      "latitude_of_projection_origin=23.0\n"
+      "semi_major_axis=6378137.0\n"
+      "inverse_flattening=298.257222101\n",
+      "m", -100, 40, -338390.587550867, 1894100.140042564, 1);
   mapping(
-          "grid_mapping_name=polar_stereographic\n"
-          "latitude_of_projection_origin=90.0\n"
-          "straight_vertical_longitude_from_pole=-100.0\n"
-          "scale_factor_at_projection_origin=0.93301243\n"
-          "false_easting=4245000.0\n"
-          "false_northing=5295000.0\n"
-          "semi_major_axis=6371229.0\n"
-          "inverse_flattening=0.0\n",
-          "m", -80, 70, 4961986.694205604, 3325095.247620685, 1);
+      "grid_mapping_name=polar_stereographic\n"
+      "latitude_of_projection_origin=90.0\n"
+      "straight_vertical_longitude_from_pole=-100.0\n"
+      "scale_factor_at_projection_origin=0.93301243\n"
+      "false_easting=4245000.0\n"
+      "false_northing=5295000.0\n"
+      "semi_major_axis=6371229.0\n"
+      "inverse_flattening=0.0\n",
+      "m", -80, 70, 4961986.694205604, 3325095.247620685, 1);
   mapping(
-          "grid_mapping_name=polar_stereographic\n"
-          "latitude_of_projection_origin=-90.0\n"
-          "straight_vertical_longitude_from_pole=0.0\n"
-          "standard_parallel=-71.0\n",
-          "m", 30, -75, 819391.619203618, 1419227.915756797, 1);
+      "grid_mapping_name=polar_stereographic\n"
+      "latitude_of_projection_origin=-90.0\n"
+      "straight_vertical_longitude_from_pole=0.0\n"
+      "standard_parallel=-71.0\n",
+      "m", 30, -75, 819391.619203618, 1419227.915756797, 1);
   mapping(
-          "grid_mapping_name=stereographic\n"
-          "latitude_of_projection_origin=45.0\n"
-          "longitude_of_projection_origin=10.0\n"
-          "scale_factor_at_projection_origin=0.9\n"
-          "earth_radius=6371229.0\n",
-          "m", 12, 40, 153616.458422386, -498899.714699273, 1);
+      "grid_mapping_name=stereographic\n"
+      "latitude_of_projection_origin=45.0\n"
+      "longitude_of_projection_origin=10.0\n"
+      "scale_factor_at_projection_origin=0.9\n"
+      "earth_radius=6371229.0\n",
+      "m", 12, 40, 153616.458422386, -498899.714699273, 1);
   mapping(
-          "grid_mapping_name=mercator\n"
-          "longitude_of_projection_origin=10.0\n"
-          "scale_factor_at_projection_origin=0.9\n"
-          "earth_radius=6378169.0\n",
-          "m", 12, 40, 200376.088737542, 4379370.023350838, 1);
+      "grid_mapping_name=mercator\n"
+      "longitude_of_projection_origin=10.0\n"
+      "scale_factor_at_projection_origin=0.9\n"
+      "earth_radius=6378169.0\n",
+      "m", 12, 40, 200376.088737542, 4379370.023350838, 1);
   mapping(
-          "grid_mapping_name=mercator\n"
-          "longitude_of_projection_origin=10.0\n"
-          "standard_parallel=30.0\n"
-          "reference_ellipsoid_name=GRS 1980\n",
-          "m", 12, 40, 192972.560502585, 4193749.935086974, 1);
+      "grid_mapping_name=mercator\n"
+      "longitude_of_projection_origin=10.0\n"
+      "standard_parallel=30.0\n"
+      "reference_ellipsoid_name=GRS 1980\n",
+      "m", 12, 40, 192972.560502585, 4193749.935086974, 1);
   mapping(
-          "grid_mapping_name=lambert_azimuthal_equal_area\n"
-          "latitude_of_projection_origin=52\n"
-          "longitude_of_projection_origin=10\n"
-          "false_easting=4321000\n"
-          "false_northing=3210000\n",
-          "m", 20, 60, 4878271.221303138, 4139313.258589034, 1);
+      "grid_mapping_name=lambert_azimuthal_equal_area\n"
+      "latitude_of_projection_origin=52\n"
+      "longitude_of_projection_origin=10\n"
+      "false_easting=4321000\n"
+      "false_northing=3210000\n",
+      "m", 20, 60, 4878271.221303138, 4139313.258589034, 1);
   mapping(
-          "grid_mapping_name=azimuthal_equidistant\n"
-          "latitude_of_projection_origin=52\n"
-          "longitude_of_projection_origin=10\n",
-          "m", 20, 60, 557849.397900885, 930589.638632889, 1);
+      "grid_mapping_name=azimuthal_equidistant\n"
+      "latitude_of_projection_origin=52\n"
+      "longitude_of_projection_origin=10\n",
+      "m", 20, 60, 557849.397900885, 930589.638632889, 1);
   mapping(
-          "grid_mapping_name=oblique_mercator\n"
-          "latitude_of_projection_origin=4.0\n"
-          "longitude_of_projection_origin=115.0\n"
-          "azimuth_of_central_line=53.3\n"
-          "scale_factor_at_projection_origin=0.99984\n",
-          "m", 116, 5, -22434.952636405, 155025.948241886, 1);
+      "grid_mapping_name=oblique_mercator\n"
+      "latitude_of_projection_origin=4.0\n"
+      "longitude_of_projection_origin=115.0\n"
+      "azimuth_of_central_line=53.3\n"
+      "scale_factor_at_projection_origin=0.99984\n",
+      "m", 116, 5, -22434.952636405, 155025.948241886, 1);
   mapping(
-          "grid_mapping_name=orthographic\n"
-          "latitude_of_projection_origin=40.0\n"
-          "longitude_of_projection_origin=10.0\n"
-          "earth_radius=6371000.0\n",
-          "m", 20, 60, 553156.269958007, 2210117.977006554, 1);
+      "grid_mapping_name=orthographic\n"
+      "latitude_of_projection_origin=40.0\n"
+      "longitude_of_projection_origin=10.0\n"
+      "earth_radius=6371000.0\n",
+      "m", 20, 60, 553156.269958007, 2210117.977006554, 1);
   mapping(
-          "grid_mapping_name=sinusoidal\n"
-          "longitude_of_projection_origin=10.0\n"
-          "earth_radius=6371007.181\n",
-          "m", 20, 60, 555975.259883262, 6671703.118599138, 1);
+      "grid_mapping_name=sinusoidal\n"
+      "longitude_of_projection_origin=10.0\n"
+      "earth_radius=6371007.181\n",
+      "m", 20, 60, 555975.259883262, 6671703.118599138, 1);
   mapping(
-          "grid_mapping_name=lambert_cylindrical_equal_area\n"
-          "longitude_of_central_meridian=10.0\n"
-          "standard_parallel=30.0\n",
-          "m", 20, 60, 964862.802508965, 6351419.997326233, 1);
+      "grid_mapping_name=lambert_cylindrical_equal_area\n"
+      "longitude_of_central_meridian=10.0\n"
+      "standard_parallel=30.0\n",
+      "m", 20, 60, 964862.802508965, 6351419.997326233, 1);
   mapping(
-          "grid_mapping_name=vertical_perspective\n"
-          "latitude_of_projection_origin=40.0\n"
-          "longitude_of_projection_origin=10.0\n"
-          "perspective_point_height=5000000.0\n"
-          "earth_radius=6371000.0\n",
-          "m", 20, 60, 510170.247371418, 2038368.714748635, 1);
+      "grid_mapping_name=vertical_perspective\n"
+      "latitude_of_projection_origin=40.0\n"
+      "longitude_of_projection_origin=10.0\n"
+      "perspective_point_height=5000000.0\n"
+      "earth_radius=6371000.0\n",
+      "m", 20, 60, 510170.247371418, 2038368.714748635, 1);
   mapping(
-          "grid_mapping_name=geostationary\n"
-          "perspective_point_height=35786023.0\n"
-          "semi_major_axis=6378137.0\n"
-          "semi_minor_axis=6356752.31414\n"
-          "inverse_flattening=298.2572221\n"
-          "longitude_of_projection_origin=-75.0\n"
-          "sweep_angle_axis=x\n",
-          "rad", -80, 30, -468595.773155082, 3087367.476236351, 35786023.0);
+      "grid_mapping_name=geostationary\n"
+      "perspective_point_height=35786023.0\n"
+      "semi_major_axis=6378137.0\n"
+      "semi_minor_axis=6356752.31414\n"
+      "inverse_flattening=298.2572221\n"
+      "longitude_of_projection_origin=-75.0\n"
+      "sweep_angle_axis=x\n",
+      "rad", -80, 30, -468595.773155082, 3087367.476236351, 35786023.0);
   mapping(
-          "grid_mapping_name=geostationary\n"
-          "perspective_point_height=35785831.0\n"
-          "semi_major_axis=6378169.0\n"
-          "semi_minor_axis=6356583.8\n"
-          "longitude_of_projection_origin=0.0\n"
-          "fixed_angle_axis=x\n",
-          "microradian", 10, 30, 935357.322632275, 3080902.104331590, 35.785831);
+      "grid_mapping_name=geostationary\n"
+      "perspective_point_height=35785831.0\n"
+      "semi_major_axis=6378169.0\n"
+      "semi_minor_axis=6356583.8\n"
+      "longitude_of_projection_origin=0.0\n"
+      "fixed_angle_axis=x\n",
+      "microradian", 10, 30, 935357.322632275, 3080902.104331590, 35.785831);
   mapping(
-          "grid_mapping_name=rotated_latitude_longitude\n"
-          "grid_north_pole_latitude=39.25\n"
-          "grid_north_pole_longitude=-162.0\n",
-          "degrees", 10, 50, -5.132644800, -0.472428088, 1);
+      "grid_mapping_name=rotated_latitude_longitude\n"
+      "grid_north_pole_latitude=39.25\n"
+      "grid_north_pole_longitude=-162.0\n",
+      "degrees", 10, 50, -5.132644800, -0.472428088, 1);
   mapping(
-          "grid_mapping_name=rotated_latitude_longitude\n"
-          "grid_north_pole_latitude=37.5\n"
-          "grid_north_pole_longitude=177.5\n"
-          "north_pole_grid_longitude=20.0\n"
-          "earth_radius=6371229.0\n",
-          "degrees", 10, 50, 28.001204245, -1.806912989, 1);
+      "grid_mapping_name=rotated_latitude_longitude\n"
+      "grid_north_pole_latitude=37.5\n"
+      "grid_north_pole_longitude=177.5\n"
+      "north_pole_grid_longitude=20.0\n"
+      "earth_radius=6371229.0\n",
+      "degrees", 10, 50, 28.001204245, -1.806912989, 1);
 }
 
 static void mappings_with_a_code(void **state) {
@@ -300,9 +302,11 @@ static void mappings_with_a_code(void **state) {
     int epsg;
   } KNOWN[] = {
       {"grid_mapping_name=latitude_longitude\n", 4326},
-      {"grid_mapping_name=latitude_longitude\nsemi_major_axis=6378137\ninverse_flattening=298.257223563\n",
+      {"grid_mapping_name=latitude_longitude\nsemi_major_axis=6378137\ninverse_flattening=298."
+       "257223563\n",
        4326},
-      {"grid_mapping_name=latitude_longitude\nsemi_major_axis=6378137\ninverse_flattening=298.257222101\n",
+      {"grid_mapping_name=latitude_longitude\nsemi_major_axis=6378137\ninverse_flattening=298."
+       "257222101\n",
        0},
       {"grid_mapping_name=latitude_longitude\nearth_radius=6371229\n", 0},
       {"grid_mapping_name=latitude_longitude\nhorizontal_datum_name=WGS_1984\n", 4326},
@@ -342,8 +346,7 @@ static void bad_mappings_say_what_is_wrong(void **state) {
       {"grid_mapping_name=lambert_conformal_conic\n", "m", "standard_parallel", RA_E_INVALID},
       {"grid_mapping_name=rotated_latitude_longitude\ngrid_north_pole_latitude=nan\n", "degrees",
        "grid_north_pole_latitude", RA_E_INVALID},
-      {"grid_mapping_name=sinusoidal\nearth_radius=6371000\n", "furlong", "furlong",
-       RA_E_UNSUPPORTED},
+      {"grid_mapping_name=sinusoidal\nearth_radius=6371000\n", "furlong", "furlong", RA_E_UNSUPPORTED},
       {"grid_mapping_name=sinusoidal\nearth_radius=6371000\n", "rad", "rad", RA_E_UNSUPPORTED},
       {"grid_mapping_name=albers_conical_equal_area\nstandard_parallel=1e400\n", "m",
        "standard_parallel", RA_E_INVALID},

@@ -16,8 +16,7 @@ static json_t *footprint(const char *definition, const ra_grid *grid, double bbo
   ra_str text;
   ra_err err = {0};
   ra_str_init(&text);
-  if (ra_crs_new(definition, &crs, &err) < 0 ||
-      ra_grid_footprint(grid, crs, bbox, &text, &err) < 0) {
+  if (ra_crs_new(definition, &crs, &err) < 0 || ra_grid_footprint(grid, crs, bbox, &text, &err) < 0) {
     fail_msg("%s: %s", definition, err.message);
   }
   json_t *geometry = json_loads(text.ptr, 0, NULL);
@@ -99,8 +98,11 @@ static void poles_and_seams_of_projections(void **state) {
   (void)state;
   double bbox[4];
   // The whole of EPSG:3857.
-  ra_grid world = {1000, 1000, {-20037508.342789244, 40075.016685578488, 0, 20037508.342789244, 0,
-                                -40075.016685578488}, false};
+  ra_grid world = {
+      1000,
+      1000,
+      {-20037508.342789244, 40075.016685578488, 0, 20037508.342789244, 0, -40075.016685578488},
+      false};
   json_t *geometry = footprint("EPSG:3857", &world, bbox);
   check_box(bbox, -180, -85.0511288, 180, 85.0511288, 1e-6);
   assert_string_equal(type_of(geometry), "Polygon");
@@ -140,8 +142,8 @@ static void edges_outside_the_projection_are_drawn_in(void **state) {
   assert_true(bbox[1] < -89 && bbox[3] > 89);
   json_decref(geometry);
   ra_grid globe = {720, 360, {-180, 0.5, 0, 90, 0, -0.5}, true};
-  geometry = footprint("+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +R=6371229",
-                       &globe, bbox);
+  geometry = footprint(
+      "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +R=6371229", &globe, bbox);
   check_box(bbox, -180, -90, 180, 90, 1e-9);
   json_decref(geometry);
 }

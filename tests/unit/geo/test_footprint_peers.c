@@ -25,7 +25,8 @@ static const sample SAMPLES[] = {
     {"EPSG:3035", {60, 52, {430357, 439286, 0, 6000000, 0, -400000}, false}},
     {"EPSG:3832", {100, 50, {-6000000, 120000, 0, 3000000, 0, -120000}, false}},
     {"EPSG:4267", {100, 50, {-120, 0.5, 0, 50, 0, -0.5}, false}},
-    {"+proj=laea +lat_0=52 +lon_0=10 +datum=WGS84", {15, 15, {430357, 439286, 0, 6000000, 0, -400000}, false}},
+    {"+proj=laea +lat_0=52 +lon_0=10 +datum=WGS84",
+     {15, 15, {430357, 439286, 0, 6000000, 0, -400000}, false}},
     {"+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +datum=WGS84",
      {424, 412, {-28.43, 0.11, 0, 21.89, 0, -0.11}, false}},
     {"+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=37.5 +lon_0=357.5" SPHERE,
@@ -71,8 +72,8 @@ int main(void) {
       continue;
     }
     fprintf(judge, "%s\t%lld %lld\t%.17g %.17g %.17g %.17g %.17g %.17g\t%.9g %.9g %.9g %.9g\t%s\n",
-            SAMPLES[i].definition, (long long)grid->width, (long long)grid->height, gt[0], gt[1], gt[2], gt[3],
-            gt[4], gt[5], b[0], b[1], b[2], b[3], text.ptr);
+            SAMPLES[i].definition, (long long)grid->width, (long long)grid->height, gt[0], gt[1],
+            gt[2], gt[3], gt[4], gt[5], b[0], b[1], b[2], b[3], text.ptr);
     ra_str_deinit(&text);
     ra_crs_unref(crs);
   }

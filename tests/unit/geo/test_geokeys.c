@@ -6,12 +6,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "definitions.h"
 #include "geo/crs.h"
+#include "random.h"
 
 static void there_and_back(void **state) {
   (void)state;
@@ -80,8 +80,7 @@ static void what_keys_cannot_say_is_refused(void **state) {
 // Keys from outside: any bytes give a CRS or a refusal.
 static void broken_keys_are_survived(void **state) {
   (void)state;
-  unsigned seed = (unsigned)time(NULL);
-  print_message("seed %u\n", seed);
+  unsigned seed = (unsigned)test_seed("broken_keys");
   for (int round = 0; round < 400; round++) {
     const definition *def = &DEFINITIONS[(size_t)rand_r(&seed) % DEFINITION_COUNT];
     ra_crs *crs, *back = NULL;

@@ -6,12 +6,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "geo/warp.h"
+#include "random.h"
 
 static ra_crs *crs_of(const char *definition) {
   ra_crs *crs;
@@ -166,8 +165,8 @@ static double local_step(const double *at, uint32_t size, uint32_t c, uint32_t r
 
 static bool window_holds(const ra_warp *warp, const ra_grid *grid, double x, double y) {
   int64_t column = (int64_t)x, row = (int64_t)y;
-  bool held = (column >= warp->x0 && column < warp->x1) ||
-              (grid->wraps && column + grid->width < warp->x1);
+  bool held =
+      (column >= warp->x0 && column < warp->x1) || (grid->wraps && column + grid->width < warp->x1);
   return held && row >= warp->y0 && row < warp->y1;
 }
 
@@ -238,13 +237,27 @@ static source SOURCES[] = {
     {"rotated far turn", ROTATED, {424, 412, {331.57, 0.11, 0, 21.89, 0, -0.11}, false}, 3, 4, 2},
     {"rotated globe", ROTATED, {720, 360, {-180, 0.5, 0, 90, 0, -0.5}, true}, 0, 0, 0},
     {"rotated globe close", ROTATED, {720, 360, {-180, 0.5, 0, 90, 0, -0.5}, true}, 4, 8, 4},
-    {"sinusoidal", SINUSOIDAL, {4000, 2000, {-20015109, 10007.5, 0, 10007554, 0, -10007.5}, false}, 0, 0, 0},
-    {"sinusoidal rim", SINUSOIDAL, {4000, 2000, {-20015109, 10007.5, 0, 10007554, 0, -10007.5}, false}, 2, 0, 1},
+    {"sinusoidal",
+     SINUSOIDAL,
+     {4000, 2000, {-20015109, 10007.5, 0, 10007554, 0, -10007.5}, false},
+     0,
+     0,
+     0},
+    {"sinusoidal rim",
+     SINUSOIDAL,
+     {4000, 2000, {-20015109, 10007.5, 0, 10007554, 0, -10007.5}, false},
+     2,
+     0,
+     1},
     {"disk", DISK, {1000, 1000, {-5500000, 11000, 0, 5500000, 0, -11000}, false}, 0, 0, 0},
     {"disk rim", DISK, {1000, 1000, {-5500000, 11000, 0, 5500000, 0, -11000}, false}, 4, 1, 7},
     {"utm", "EPSG:32618", {1000, 1000, {300000, 300, 0, 4700000, 0, -300}, false}, 8, 74, 96},
-    {"mercator of a sphere", "+proj=merc +lon_0=30 +R=6371229",
-     {1000, 1000, {-10000000, 20000, 0, 10000000, 0, -20000}, false}, 1, 1, 0},
+    {"mercator of a sphere",
+     "+proj=merc +lon_0=30 +R=6371229",
+     {1000, 1000, {-10000000, 20000, 0, 10000000, 0, -20000}, false},
+     1,
+     1,
+     0},
     {"nad27", "EPSG:4267", {600, 300, {-130, 0.1, 0, 50, 0, -0.1}, false}, 5, 8, 12},
 };
 
@@ -258,8 +271,7 @@ static void the_mesh_is_within_an_eighth_of_a_pixel(void **state) {
 
 static void random_tiles_are_within_an_eighth_of_a_pixel(void **state) {
   (void)state;
-  unsigned seed = (unsigned)time(NULL);
-  print_message("seed %u\n", seed);
+  unsigned seed = (unsigned)test_seed("random_tiles");
   for (int i = 0; i < 40; i++) {
     source src = SOURCES[(size_t)rand_r(&seed) % (sizeof SOURCES / sizeof *SOURCES)];
     src.z = (unsigned)rand_r(&seed) % 9;
@@ -290,8 +302,10 @@ static void a_big_tile_is_its_four_parts(void **state) {
         if (isnan(x) && isnan(wx)) continue;
         if (fabs(x - wx) > 1e-6 || fabs(y - wy) > 1e-6) {
           // Positions outside the grid need not agree.
-          bool in = wx >= 0 && wx < (double)src->grid.width && wy >= 0 && wy < (double)src->grid.height;
-          if (in) fail_msg("%s: %u,%u of part %u: %g %g, whole %g %g", src->name, c, r, q, x, y, wx, wy);
+          bool in =
+              wx >= 0 && wx < (double)src->grid.width && wy >= 0 && wy < (double)src->grid.height;
+          if (in)
+            fail_msg("%s: %u,%u of part %u: %g %g, whole %g %g", src->name, c, r, q, x, y, wx, wy);
         }
       }
     }
@@ -322,24 +336,6 @@ static void points_find_their_cell(void **state) {
   assert_true(ra_geo_distance(359.5, 10, -0.5, 10) < 1e-6);
 }
 
-static void time_of_a_tile(void **state) {
-  (void)state;
-  for (size_t i = 0; i < sizeof SOURCES / sizeof *SOURCES; i++) {
-    uint64_t best = UINT64_MAX;
-    for (int n = 0; n < 20; n++) {
-      ra_arena arena;
-      ra_warp warp;
-      ra_arena_init(&arena, 0);
-      uint64_t start = ra_clock_ns();
-      warp_tile(SOURCES[i].z, SOURCES[i].x, SOURCES[i].y, 256, SOURCES[i].crs, &SOURCES[i].grid, &arena, &warp);
-      uint64_t took = ra_clock_ns() - start;
-      if (took < best) best = took;
-      ra_arena_deinit(&arena);
-    }
-    print_message("%-22s %6.0f us\n", SOURCES[i].name, (double)best / 1e3);
-  }
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tiles_lie_where_the_standard_says),
@@ -351,7 +347,6 @@ int main(void) {
       cmocka_unit_test(random_tiles_are_within_an_eighth_of_a_pixel),
       cmocka_unit_test(a_big_tile_is_its_four_parts),
       cmocka_unit_test(points_find_their_cell),
-      cmocka_unit_test(time_of_a_tile),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,84 @@
+// series_impl.h - what the series_*.c share while one request is answered. Everything is owned by ra__series and freed
+// with it; one pool thread.
+#pragma once
+#include "format/zarr.h"
+#include "render/series.h"
+
+// One cell that a point needs. Rows and columns are those of the Zarr.
+typedef struct ra__series_sample {
+  unsigned point;
+  uint64_t row, col;
+  double weight;  // 1, or the bilinear one
+} ra__series_sample;
+
+typedef struct ra__series_cell {
+  bool known;  // the grid holds the point
+  double lon, lat, distance_m;
+} ra__series_cell;
+
+// All points of the request on one grid, cut into one chunk shape; shared by the segments that have both.
+typedef struct ra__series_places {
+  const ra_dataset_grid *grid;
+  uint64_t chunk_rows, chunk_cols;
+  ra__series_sample *samples;  // ordered by chunk
+  size_t sample_count;
+  ra__series_cell *cells;  // one a point
+} ra__series_places;
+
+// One variable in one segment.
+typedef struct ra__series_piece {
+  const ra_series_part *part;  // NULL: the segment lacks the variable
+  ra_zarr_array *array;
+  char *path;
+  const ra__series_places *places;
+  size_t offset;  // of its first step in the line
+} ra__series_piece;
+
+// One variable through all segments.
+typedef struct ra__series_line {
+  const ra_series_part *first;  // its first part
+  size_t count;                 // steps
+  bool single;                  // all values are float32
+} ra__series_line;
+
+typedef struct ra__series {
+  ra_render_context *context;
+  const ra_series_request *request;
+  ra_cancel *cancel;
+  ra_timing *timing;
+  ra__series_line *lines;
+  ra__series_piece *pieces;  // [variable][segment]
+  bool shared;               // all lines have the same times
+  ra__series_places **places;
+  size_t place_count;
+  double *values;   // [point][step] of the line at hand
+  double *weights;  // bilinear: what the values' weights add up to
+} ra__series;
+
+static inline ra__series_piece *ra__series_piece_at(const ra__series *self, unsigned v, unsigned s) {
+  return &self->pieces[(size_t)v * self->request->segment_count + s];
+}
+
+static inline size_t ra__series_step(const ra_series_part *part, size_t i) {
+  return part->steps ? part->steps[i] : i;
+}
+
+// The part that gives line v its times in segment s: its own, or where all lines share them any line's. NULL: none.
+const ra_series_part *ra__series_clock(const ra__series *self, unsigned v, unsigned s);
+
+// The places of a part's grid for an array's chunks: those made before, or new ones.
+int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zarr_info *info,
+                      const ra__series_places **out, ra_err *err);
+void ra__series_places_free(ra__series_places *places);
+// Where a point's cell lies: in the first segment whose grid holds it; NULL: in none.
+const ra__series_cell *ra__series_cell_of(const ra__series *self, unsigned v, unsigned point);
+
+// The array of a piece: from the header cache, or from its zarr.json.
+int ra__series_open(ra__series *self, ra__series_piece *piece, ra_err *err);
+// Adds what a piece reads.
+void ra__series_add_cost(const ra__series_piece *piece, uint64_t *chunks, uint64_t *bytes);
+// Reads line v of all points into values (and weights).
+int ra__series_read(ra__series *self, unsigned v, ra_err *err);
+
+int ra__series_json(ra__series *self, ra_str *out, ra_err *err);
+int ra__series_csv(ra__series *self, ra_str *out, ra_err *err);

@@ -1,0 +1,163 @@
+// series_place.c - points to cells of the Zarr. Positions are found in the map layout's grid (geo/warp) and taken to the
+// source's order of cells: rolled, reversed. The cell is the one that contains the point, along each axis.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "geo/warp.h"
+#include "render/series_impl.h"
+
+static uint64_t zarr_row(const ra_dataset_grid *grid, int64_t row) {
+  return (uint64_t)(grid->y_reversed ? grid->native_height - 1 - row : row);
+}
+
+static uint64_t zarr_col(const ra_dataset_grid *grid, int64_t col) {
+  int64_t at = (col + grid->roll) % grid->native_width;
+  return (uint64_t)(grid->x_reversed ? grid->native_width - 1 - at : at);
+}
+
+static int64_t clamp(int64_t value, int64_t size) {
+  return value < 0 ? 0 : value >= size ? size - 1 : value;
+}
+
+static void add(ra__series_places *self, unsigned point, int64_t row, int64_t col, double weight) {
+  const ra_dataset_grid *grid = self->grid;
+  int64_t width = grid->grid.width;
+  row = clamp(row, grid->grid.height);
+  col = grid->grid.wraps ? (col % width + width) % width : clamp(col, width);
+  self->samples[self->sample_count++] = (ra__series_sample){
+      .point = point, .row = zarr_row(grid, row), .col = zarr_col(grid, col), .weight = weight};
+}
+
+// The four centres round the place. Within half a cell of the grid's edge the edge's own cells are taken on.
+static void add_four(ra__series_places *self, unsigned point, double x, double y) {
+  double left = floor(x - 0.5), top = floor(y - 0.5);
+  double wx = x - 0.5 - left, wy = y - 0.5 - top;
+  int64_t col = (int64_t)left, row = (int64_t)top;
+  const double weights[4] = {(1 - wx) * (1 - wy), wx * (1 - wy), (1 - wx) * wy, wx * wy};
+  for (int i = 0; i < 4; i++) {
+    if (weights[i] > 0) add(self, point, row + i / 2, col + i % 2, weights[i]);
+  }
+}
+
+static int describe_cell(const ra_dataset_grid *grid, const ra_series_point *point, int64_t row,
+                         int64_t col, ra__series_cell *out, ra_err *err) {
+  ra_crs *degrees;
+  ra_transform *transform;
+  const double *gt = grid->grid.gt;
+  double c = (double)col + 0.5, r = (double)row + 0.5;
+  double x = gt[0] + c * gt[1] + r * gt[2], y = gt[3] + c * gt[4] + r * gt[5];
+  int rc = ra_crs_new("EPSG:4326", &degrees, err);
+  if (rc < 0) return rc;
+  rc = ra_transform_get(grid->crs, degrees, &transform, err);
+  ra_crs_unref(degrees);
+  if (rc < 0) return rc;
+  if (ra_transform_points(transform, 1, &x, &y)) {
+    x = point->lon;
+    y = point->lat;
+  }
+  x -= 360 * floor((x + 180) / 360);
+  *out = (ra__series_cell){
+      .known = true, .lon = x, .lat = y, .distance_m = ra_geo_distance(point->lon, point->lat, x, y)};
+  return RA_OK;
+}
+
+static int locate_point(ra__series_places *self, const ra_series_request *request, unsigned point,
+                        ra_err *err) {
+  const ra_dataset_grid *grid = self->grid;
+  const ra_series_point *at = &request->points[point];
+  double x, y;
+  bool inside;
+  int rc = ra_warp_point(at->lon, at->lat, grid->crs, &grid->grid, &x, &y, &inside, err);
+  if (rc < 0 || !inside) return rc;
+  int64_t col = (int64_t)floor(x), row = (int64_t)floor(y);
+  if (request->bilinear) {
+    add_four(self, point, x, y);
+  } else {
+    add(self, point, row, col, 1);
+  }
+  return describe_cell(grid, at, row, col, &self->cells[point], err);
+}
+
+static int by_chunk(const void *a, const void *b, void *ctx) {
+  const ra__series_sample *x = a, *y = b;
+  const ra__series_places *self = ctx;
+  uint64_t xr = x->row / self->chunk_rows, yr = y->row / self->chunk_rows;
+  uint64_t xc = x->col / self->chunk_cols, yc = y->col / self->chunk_cols;
+  if (xr != yr) return xr < yr ? -1 : 1;
+  if (xc != yc) return xc < yc ? -1 : 1;
+  return (x->point > y->point) - (x->point < y->point);
+}
+
+static bool same_affine(const double a[6], const double b[6]) {
+  for (int i = 0; i < 6; i++) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
+
+static bool same_grid(const ra_dataset_grid *a, const ra_dataset_grid *b) {
+  return a == b || (same_affine(a->grid.gt, b->grid.gt) && a->grid.width == b->grid.width &&
+                    a->grid.height == b->grid.height && a->grid.wraps == b->grid.wraps &&
+                    a->native_width == b->native_width && a->native_height == b->native_height &&
+                    a->x_reversed == b->x_reversed && a->y_reversed == b->y_reversed &&
+                    a->roll == b->roll && ra_crs_equal(a->crs, b->crs));
+}
+
+void ra__series_places_free(ra__series_places *self) {
+  if (!self) return;
+  free(self->samples);
+  free(self->cells);
+  free(self);
+}
+
+static int make_places(const ra_series_request *request, const ra__series_places *like,
+                       ra__series_places **out, ra_err *err) {
+  size_t points = request->point_count;
+  ra__series_places *self = malloc(sizeof *self);
+  if (!self) return ra_fail(err, RA_E_NOMEM, "", "no memory for %zu points", points);
+  *self = *like;
+  self->samples = calloc(points ? 4 * points : 1, sizeof *self->samples);
+  self->cells = calloc(points ? points : 1, sizeof *self->cells);
+  if (!self->samples || !self->cells) {
+    ra__series_places_free(self);
+    return ra_fail(err, RA_E_NOMEM, "", "no memory for %zu points", points);
+  }
+  int rc = RA_OK;
+  for (unsigned p = 0; p < points && rc == RA_OK; p++) rc = locate_point(self, request, p, err);
+  if (rc < 0) {
+    ra__series_places_free(self);
+    return rc;
+  }
+  qsort_r(self->samples, self->sample_count, sizeof *self->samples, by_chunk, self);
+  *out = self;
+  return RA_OK;
+}
+
+int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zarr_info *info,
+                      const ra__series_places **out, ra_err *err) {
+  const ra_dataset_variable *variable = part->variable;
+  ra__series_places like = {.grid = variable->grid,
+                            .chunk_rows = info->chunk[variable->y_dim],
+                            .chunk_cols = info->chunk[variable->x_dim]};
+  for (size_t i = self->place_count; i-- > 0;) {
+    const ra__series_places *places = self->places[i];
+    if (places->chunk_rows == like.chunk_rows && places->chunk_cols == like.chunk_cols &&
+        same_grid(places->grid, like.grid)) {
+      *out = places;
+      return RA_OK;
+    }
+  }
+  // One entry a piece at most: the table has room.
+  int rc = make_places(self->request, &like, &self->places[self->place_count], err);
+  if (rc == RA_OK) *out = self->places[self->place_count++];
+  return rc;
+}
+
+const ra__series_cell *ra__series_cell_of(const ra__series *self, unsigned v, unsigned point) {
+  for (unsigned s = 0; s < self->request->segment_count; s++) {
+    const ra__series_places *places = ra__series_piece_at(self, v, s)->places;
+    if (places && places->cells[point].known) return &places->cells[point];
+  }
+  return NULL;
+}

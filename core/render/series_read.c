@@ -1,0 +1,306 @@
+// series_read.c - values along time from time-shaped Zarr: points that fall in one chunk are read together, steps that
+// lie in neighbouring chunks too; nothing else is read.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "render/object.h"
+#include "render/series_impl.h"
+
+enum { JSON_MOST = 4 << 20, BOX_BYTES = 32 << 20 };
+
+// ---- arrays
+
+typedef struct opening {
+  ra_render_context *context;
+  const char *path;
+} opening;
+
+static void unref_array(void *array) { ra_zarr_array_unref(array); }
+
+static int parse_array(const opening *job, const char *key, ra_zarr_array **out, ra_err *err) {
+  const ra_reader *reader = &job->context->reader;
+  uint64_t size;
+  int rc = reader->size(reader->ctx, key, &size, err);
+  if (rc < 0) return rc;
+  if (size > JSON_MOST) {
+    return ra_fail(err, RA_E_CORRUPT, key, "%llu bytes are too many for the metadata of an array",
+                   (unsigned long long)size);
+  }
+  uint8_t *text = malloc(size ? (size_t)size : 1);
+  if (!text) return ra_fail(err, RA_E_NOMEM, key, "no memory for the metadata of an array");
+  rc = reader->read(reader->ctx, key, 0, (size_t)size, text, err);
+  if (rc == RA_OK) rc = ra_zarr_array_parse((const char *)text, (size_t)size, out, err);
+  free(text);
+  return rc;
+}
+
+static int make_array(void *ctx, void **value, size_t *bytes, ra_err *err) {
+  const opening *job = ctx;
+  ra_zarr_array *array = NULL;
+  char *key = NULL;
+  if (asprintf(&key, "%s/zarr.json", job->path) < 0) {
+    return ra_fail(err, RA_E_NOMEM, job->path, "no memory for a key");
+  }
+  int rc = parse_array(job, key, &array, err);
+  if (rc < 0 && err && !err->where[0]) snprintf(err->where, sizeof err->where, "%s", key);
+  free(key);
+  if (rc < 0) return rc;
+  *bytes = ra_zarr_array_memory(array) + sizeof(ra__object);
+  return ra__object_new(array, unref_array, (ra__object **)value, err);
+}
+
+// Whether the array is what the catalog says of it; what follows leans on that.
+static int check_array(const ra__series_piece *piece, ra_err *err) {
+  const ra_zarr_info *info = ra_zarr_array_info(piece->array);
+  const ra_dataset_variable *variable = piece->part->variable;
+  bool same = info->ndim == variable->ndim && info->dtype == variable->dtype;
+  for (unsigned i = 0; i < variable->ndim && same; i++) same = info->shape[i] == variable->shape[i];
+  if (same && variable->grid && variable->y_dim >= 0 && variable->x_dim >= 0) {
+    same = info->shape[variable->y_dim] == (uint64_t)variable->grid->native_height &&
+           info->shape[variable->x_dim] == (uint64_t)variable->grid->native_width;
+  }
+  if (same) return RA_OK;
+  return ra_fail(err, RA_E_CORRUPT, piece->path,
+                 "the array is not the one that the catalog describes");
+}
+
+int ra__series_open(ra__series *self, ra__series_piece *piece, ra_err *err) {
+  ra_str path;
+  void *object = NULL;
+  ra_str_init(&path);
+  ra_dataset_zarr_key(piece->part->dataset, piece->part->variable->name, &path);
+  if (path.failed) {
+    ra_str_deinit(&path);
+    return ra_fail(err, RA_E_NOMEM, piece->part->variable->name, "no memory for a key");
+  }
+  piece->path = path.ptr;  // freed with the piece
+  const uint64_t kind = 'z';
+  opening job = {self->context, piece->path};
+  int rc = ra_cache_get(self->context->headers, ra_cache_key_of(piece->path, &kind, 1), make_array,
+                        &job, &object, err);
+  if (rc < 0) return rc;
+  piece->array = ra_zarr_array_ref(((ra__object *)object)->value);
+  ra__object_unref(object);
+  return check_array(piece, err);
+}
+
+// ---- which bytes
+
+// The samples [from, result) lie in one chunk.
+static size_t group_end(const ra__series_places *places, size_t from) {
+  const ra__series_sample *first = &places->samples[from];
+  size_t i = from + 1;
+  while (i < places->sample_count &&
+         places->samples[i].row / places->chunk_rows == first->row / places->chunk_rows &&
+         places->samples[i].col / places->chunk_cols == first->col / places->chunk_cols) {
+    i++;
+  }
+  return i;
+}
+
+static uint64_t time_chunks(const ra__series_piece *piece, uint64_t chunk) {
+  const ra_series_part *part = piece->part;
+  if (!part->steps) return part->step_count ? (part->step_count - 1) / chunk + 1 : 0;
+  uint64_t count = 0, last = UINT64_MAX;
+  for (size_t i = 0; i < part->step_count; i++) {
+    uint64_t at = part->steps[i] / chunk;
+    count += at != last ? 1 : 0;
+    last = at;
+  }
+  return count;
+}
+
+void ra__series_add_cost(const ra__series_piece *piece, uint64_t *chunks, uint64_t *bytes) {
+  const ra_zarr_info *info = ra_zarr_array_info(piece->array);
+  int time_dim = piece->part->variable->time_dim;
+  uint64_t size = ra_dtype_size(info->dtype), groups = 0;
+  for (unsigned i = 0; i < info->ndim; i++) size *= info->chunk[i];
+  for (size_t i = 0; i < piece->places->sample_count; i = group_end(piece->places, i)) groups++;
+  uint64_t count = groups * (time_dim >= 0 ? time_chunks(piece, info->chunk[time_dim]) : 1);
+  *chunks += count;
+  *bytes += count * size;
+}
+
+// ---- reading
+
+// A box of cells in one chunk of rows and columns, over a range of steps.
+typedef struct box {
+  uint64_t start[RA_ZARR_DIMS], count[RA_ZARR_DIMS];
+  size_t time, row, col;  // strides in cells
+  size_t cells;
+  uint64_t row0, col0, step0;
+} box;
+
+static void bound_group(const ra__series_places *places, size_t from, size_t to, box *out,
+                        uint64_t *rows, uint64_t *cols) {
+  uint64_t row1 = 0, col1 = 0;
+  out->row0 = out->col0 = UINT64_MAX;
+  for (size_t i = from; i < to; i++) {
+    const ra__series_sample *sample = &places->samples[i];
+    if (sample->row < out->row0) out->row0 = sample->row;
+    if (sample->row > row1) row1 = sample->row;
+    if (sample->col < out->col0) out->col0 = sample->col;
+    if (sample->col > col1) col1 = sample->col;
+  }
+  *rows = row1 - out->row0 + 1;
+  *cols = col1 - out->col0 + 1;
+}
+
+static void shape_box(const ra__series_piece *piece, uint64_t rows, uint64_t cols, uint64_t step0,
+                      uint64_t steps, box *out) {
+  const ra_dataset_variable *variable = piece->part->variable;
+  for (unsigned i = 0; i < variable->ndim; i++) {
+    out->start[i] = 0;
+    out->count[i] = 1;
+  }
+  for (unsigned i = 0; i < variable->extra_count; i++) {
+    out->start[variable->extra[i].dim] = piece->part->extra[i];
+  }
+  if (variable->time_dim >= 0) {
+    out->start[variable->time_dim] = step0;
+    out->count[variable->time_dim] = steps;
+  }
+  out->start[variable->y_dim] = out->row0;
+  out->count[variable->y_dim] = rows;
+  out->start[variable->x_dim] = out->col0;
+  out->count[variable->x_dim] = cols;
+  out->step0 = step0;
+  out->cells = 1;
+  out->time = out->row = out->col = 0;
+  for (int i = (int)variable->ndim - 1; i >= 0; i--) {
+    if (i == variable->time_dim) out->time = out->cells;
+    if (i == variable->y_dim) out->row = out->cells;
+    if (i == variable->x_dim) out->col = out->cells;
+    out->cells *= (size_t)out->count[i];
+  }
+}
+
+// The steps [from, result) of a part that are read in one go: ascending, with no whole chunk skipped between them, and
+// ending with a chunk when there are too many for one buffer.
+static size_t run_end(const ra__series_piece *piece, size_t from, size_t most) {
+  const ra_series_part *part = piece->part;
+  int time_dim = part->variable->time_dim;
+  if (time_dim < 0) return from + 1;
+  uint64_t chunk = ra_zarr_array_info(piece->array)->chunk[time_dim];
+  if (!part->steps && part->step_count - from <= most) return part->step_count;
+  uint64_t first = ra__series_step(part, from), last = first;
+  size_t i = from + 1;
+  for (; i < part->step_count; i++) {
+    uint64_t step = ra__series_step(part, i);
+    if (step < last || step / chunk > last / chunk + 1) break;
+    if (step / chunk != last / chunk && step - first >= most) break;
+    last = step;
+  }
+  return i;
+}
+
+// What a sample's cell holds at the steps [from, to), by the box that was read.
+typedef struct column {
+  const void *values;
+  bool single;
+  size_t at, stride;  // of step 0 of the box, in cells
+} column;
+
+static double value_at(const column *self, size_t step) {
+  size_t at = self->at + step * self->stride;
+  return self->single ? (double)((const float *)self->values)[at]
+                      : ((const double *)self->values)[at];
+}
+
+static void scatter(ra__series *self, const ra__series_line *line, const ra__series_piece *piece,
+                    const ra__series_sample *sample, const box *area, size_t from, size_t to,
+                    column source) {
+  source.at = (size_t)(sample->row - area->row0) * area->row +
+              (size_t)(sample->col - area->col0) * area->col;
+  source.stride = area->time;
+  size_t line_at = (size_t)sample->point * line->count + piece->offset;
+  double *out = self->values + line_at, *weights = self->weights ? self->weights + line_at : NULL;
+  for (size_t i = from; i < to; i++) {
+    double value = value_at(&source, (size_t)(ra__series_step(piece->part, i) - area->step0));
+    if (!weights) {
+      out[i] = value;
+    } else if (!isnan(value)) {
+      out[i] += sample->weight * value;
+      weights[i] += sample->weight;
+    }
+  }
+}
+
+static int read_box(ra__series *self, const ra__series_piece *piece, const box *area, void *raw,
+                    void *values, bool single, ra_err *err) {
+  const ra_dataset_variable *variable = piece->part->variable;
+  int rc = ra_zarr_read(piece->array, &self->context->reader, piece->path, area->start, area->count,
+                        raw, self->cancel, self->timing, err);
+  if (rc < 0) return rc;
+  if (single) {
+    ra_unpack_f32(variable->dtype, raw, area->cells, &variable->packing, true, values);
+  } else {
+    ra_unpack_f64(variable->dtype, raw, area->cells, &variable->packing, true, values);
+  }
+  return RA_OK;
+}
+
+static int read_run(ra__series *self, const ra__series_line *line, const ra__series_piece *piece,
+                    size_t group, size_t group_stop, size_t from, size_t to, box *area, ra_err *err) {
+  bool single = ra_packing_value_dtype(piece->part->variable->dtype) == RA_DTYPE_F32;
+  size_t size = ra_dtype_size(piece->part->variable->dtype), bytes;
+  if (!ra_size_mul(area->cells, size + 8, &bytes)) bytes = SIZE_MAX;
+  // Values first: they have the stricter alignment.
+  uint8_t *buffer = malloc(bytes);
+  if (!buffer) return ra_fail(err, RA_E_NOMEM, piece->path, "no memory for %zu cells", area->cells);
+  int rc = read_box(self, piece, area, buffer + 8 * area->cells, buffer, single, err);
+  for (size_t i = group; i < group_stop && rc == RA_OK; i++) {
+    column source = {.values = buffer, .single = single};
+    scatter(self, line, piece, &piece->places->samples[i], area, from, to, source);
+  }
+  free(buffer);
+  return rc;
+}
+
+static int read_group(ra__series *self, const ra__series_line *line, const ra__series_piece *piece,
+                      size_t group, size_t group_stop, ra_err *err) {
+  uint64_t rows, cols;
+  box area = {0};
+  bound_group(piece->places, group, group_stop, &area, &rows, &cols);
+  size_t most = BOX_BYTES / (16 * (size_t)(rows * cols)) + 1;
+  int rc = RA_OK;
+  for (size_t i = 0; i < piece->part->step_count && rc == RA_OK;) {
+    if (ra_cancel_is_set(self->cancel))
+      return ra_fail(err, RA_E_CANCELLED, piece->path, "cancelled");
+    size_t end = run_end(piece, i, most);
+    uint64_t first = ra__series_step(piece->part, i), last = ra__series_step(piece->part, end - 1);
+    shape_box(piece, rows, cols, first, last - first + 1, &area);
+    rc = read_run(self, line, piece, group, group_stop, i, end, &area, err);
+    i = end;
+  }
+  return rc;
+}
+
+static void finish_weights(ra__series *self, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    self->values[i] = self->weights[i] > 1e-9 ? self->values[i] / self->weights[i] : NAN;
+  }
+}
+
+int ra__series_read(ra__series *self, unsigned v, ra_err *err) {
+  const ra__series_line *line = &self->lines[v];
+  size_t n = line->count * self->request->point_count;
+  double empty = self->weights ? 0 : NAN;
+  for (size_t i = 0; i < n; i++) self->values[i] = empty;
+  if (self->weights) memset(self->weights, 0, n * sizeof *self->weights);
+  for (unsigned s = 0; s < self->request->segment_count; s++) {
+    const ra__series_piece *piece = ra__series_piece_at(self, v, s);
+    if (!piece->part) continue;
+    for (size_t i = 0; i < piece->places->sample_count;) {
+      size_t end = group_end(piece->places, i);
+      int rc = read_group(self, line, piece, i, end, err);
+      if (rc < 0) return rc;
+      i = end;
+    }
+  }
+  if (self->weights) finish_weights(self, n);
+  return RA_OK;
+}
