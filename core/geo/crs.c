@@ -78,18 +78,30 @@ PJ *ra__proj_unbound(PJ_CONTEXT *ctx, const PJ *crs) {
   return proj_clone(ctx, crs);
 }
 
+// The type of what a projected CRS stands on, of any other CRS its own. On a geocentric base PROJ 9.1 crashes when asked
+// for a code.
+static PJ_TYPE base_type(PJ_CONTEXT *ctx, const PJ *crs) {
+  PJ *plain = ra__proj_unbound(ctx, crs);
+  PJ_TYPE type = plain ? proj_get_type(plain) : PJ_TYPE_UNKNOWN;
+  if (type == PJ_TYPE_PROJECTED_CRS) {
+    PJ *base = proj_crs_get_geodetic_crs(ctx, plain);
+    type = base ? proj_get_type(base) : PJ_TYPE_UNKNOWN;
+    proj_destroy(base);
+  }
+  proj_destroy(plain);
+  return type;
+}
+
 // Leaves the horizontal part: the first member of a compound CRS, two of three dimensions.
 static bool make_horizontal(PJ_CONTEXT *ctx, PJ **pj) {
-  PJ_TYPE type = proj_get_type(*pj);
-  if (type == PJ_TYPE_COMPOUND_CRS && !replace(pj, proj_crs_get_sub_crs(ctx, *pj, 0))) return false;
-  PJ *base = ra__proj_unbound(ctx, *pj);
-  type = base ? proj_get_type(base) : PJ_TYPE_UNKNOWN;
-  proj_destroy(base);
-  if (type == PJ_TYPE_GEOGRAPHIC_3D_CRS) {
-    if (!replace(pj, proj_crs_demote_to_2D(ctx, NULL, *pj))) return false;
-    type = PJ_TYPE_GEOGRAPHIC_2D_CRS;
+  if (proj_get_type(*pj) == PJ_TYPE_COMPOUND_CRS && !replace(pj, proj_crs_get_sub_crs(ctx, *pj, 0))) {
+    return false;
   }
-  return type == PJ_TYPE_GEOGRAPHIC_2D_CRS || type == PJ_TYPE_PROJECTED_CRS;
+  PJ_TYPE type = base_type(ctx, *pj);
+  if (type == PJ_TYPE_GEOGRAPHIC_3D_CRS && replace(pj, proj_crs_demote_to_2D(ctx, NULL, *pj))) {
+    type = base_type(ctx, *pj);
+  }
+  return type == PJ_TYPE_GEOGRAPHIC_2D_CRS;
 }
 
 int ra__proj_crs(PJ_CONTEXT *ctx, const char *definition, PJ **out, ra_err *err) {
