@@ -44,11 +44,23 @@ end
 ---A strong tag of texts alone.
 function M.etag_of(...) return '"' .. rastrum.hash(EPOCH, ...) .. '"' end
 
----A strong tag of a request (its path and query as they are) and of texts: versions, ramp digests and so on.
+-- The parameters that were given, by name, checked and typed: the order and the spelling of a query don't matter.
+local function normalised(req)
+  local names = {}
+  for name in pairs(req.given) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    local value = req.params[name]
+    names[i] = name .. "=" .. (type(value) == "table" and rastrum.hash(unpack(value)) or tostring(value))
+  end
+  return rastrum.hash(unpack(names))
+end
+
+---A strong tag of a request (its path and normalised query) and of texts: versions, ramp digests and so on.
 ---@param req rastrum.Request
 ---@param ... string|number
 ---@return string
-function M.etag(req, ...) return '"' .. rastrum.hash(EPOCH, req.path, req.query, req.base_url, ...) .. '"' end
+function M.etag(req, ...) return '"' .. rastrum.hash(EPOCH, req.path, normalised(req), req.base_url, ...) .. '"' end
 
 ---The 304 answer when the client has this tag already, else nil. `headers` are those of the full answer.
 ---@param req rastrum.Request

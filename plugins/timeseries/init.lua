@@ -137,7 +137,7 @@ local function answer(req, points)
     return rastrum.fail { code = "not_found", where = "datetime",
       message = ("collection '%s' has no step in '%s'"):format(snapshot.id, tostring(p.datetime)) }
   end
-  local etag = http.etag(req, versions)
+  local etag = http.etag(req, versions, req.body or "")
   local headers = { ETag = etag, ["Cache-Control"] = http.SHORT }
   local unchanged = http.not_modified(req, etag, headers)
   if unchanged then return unchanged end
