@@ -56,7 +56,7 @@ static bool from_text(const ra_cf_mapping *mapping, const char *const *attribute
 
 // Nothing said, or the numbers of WGS 84 (those of GRS 80 differ by 1.5e-6).
 static bool is_wgs84_figure(const ra__datum *datum) {
-  if (!datum->a) return !datum->ellipsoid || !strcasecmp(datum->ellipsoid, "WGS 84");
+  if (datum->a == 0) return !datum->ellipsoid || !strcasecmp(datum->ellipsoid, "WGS 84");
   return datum->a == 6378137 && fabs(datum->inverse - 298.257223563) < 5e-7;
 }
 
@@ -105,7 +105,7 @@ static void read_datum(const ra_cf_mapping *mapping, names *kept, ra__datum *dat
   int shifts = 0;
   while (shifts < 7 && number_of(mapping, "towgs84", shifts, &datum->towgs84[shifts])) shifts++;
   datum->has_towgs84 = shifts == 3 || shifts == 7;
-  bool plain = !datum->meridian_degrees && !datum->has_towgs84 && is_wgs84_figure(datum);
+  bool plain = datum->meridian_degrees == 0 && !datum->has_towgs84 && is_wgs84_figure(datum);
   if (plain && (!datum->name || is_wgs84_name(datum->name))) datum->epsg = 4326;
 }
 

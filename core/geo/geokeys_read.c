@@ -110,7 +110,7 @@ static int read_figure(const ra_geokeys *keys, PJ_CONTEXT *ctx, figure *out, ra_
   get_double(keys, RA__KEY_MERIDIAN_LONGITUDE, &datum->meridian_degrees);
   datum->has_towgs84 = get_doubles(keys, RA__KEY_TOWGS84, datum->towgs84, 7) ||
                        get_doubles(keys, RA__KEY_TOWGS84, datum->towgs84, 3);
-  if (!datum->a && !datum->ellipsoid && !datum->name) {
+  if (datum->a == 0 && !datum->ellipsoid && !datum->name) {
     return ra_fail(err, RA_E_UNSUPPORTED, "GeoTIFF keys",
                    "neither a geographic CRS nor a datum nor an ellipsoid is named");
   }

@@ -55,7 +55,7 @@ static unpack_plan make_plan(ra_dtype dtype, const ra_packing *packing, bool uns
     for (size_t i = 0; i < n; i++) {                                                    \
       double v = (double)src[i];                                                        \
       double value = v * scale + offset;                                                \
-      out[i] = (OUT)((v >= least) & (v <= most) ? value : (double)NAN);                 \
+      out[i] = (OUT)(((v >= least) & (v <= most)) ? value : (double)NAN);               \
     }                                                                                   \
     for (unsigned k = 0; k < plan->missing_count; k++) {                                \
       const double missing = plan->missing[k];                                          \
