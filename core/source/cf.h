@@ -25,6 +25,7 @@ typedef struct ra_cf_grid {
   bool x_reversed, y_reversed;  // the source's cells run against the map layout's
   int64_t roll;    // source column (after x_reversed) that stands in column 0 of the map layout
   ra_grid grid;    // map layout: north-up, rotated to -180..180 where global
+  ra_grid native;  // the source's own cells, in its own order
   ra_grid extent;  // what is known to be covered: an axis of one cell without bounds is a point
   ra_crs *crs;
   struct ra_cf_grid *next;

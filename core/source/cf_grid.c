@@ -218,19 +218,25 @@ static void affine(const axis_line *x, const axis_line *y, ra_grid *grid) {
   grid->gt[5] = -y->line.step;
 }
 
+// The source's own order of rows: `first` is the centre of row 0.
+static void native_affine(const axis_line *x, const axis_line *y, ra_grid *grid) {
+  affine(x, y, grid);
+  grid->gt[3] = y->line.first - y->line.step / 2;
+  grid->gt[5] = y->line.step;
+}
+
 static void place(ra_cf_grid *grid, axis_line *x, axis_line *y, bool degrees) {
-  grid->x_reversed = turn(x);
-  grid->y_reversed = !turn(y);
-  if (degrees) grid->roll = rotate(x);
-  axis_line point_x = *x, point_y = *y;
   double unit = degrees ? 1 : 1000;
-  if (x->assumed) x->line.step = y->assumed ? unit : y->line.step;
-  if (y->assumed) y->line.step = x->line.step;
-  if (x->assumed) point_x.line.step = 1e-3 * unit;
-  if (y->assumed) point_y.line.step = 1e-3 * unit;
-  if (y->count == 1) grid->y_reversed = false;
+  if (x->assumed) x->line.step = y->assumed ? unit : fabs(y->line.step);
+  if (y->assumed) y->line.step = fabs(x->line.step);
+  native_affine(x, y, &grid->native);
+  grid->x_reversed = turn(x);
+  grid->y_reversed = !turn(y) && y->count > 1;
+  if (degrees) grid->roll = rotate(x);
   affine(x, y, &grid->grid);
-  affine(&point_x, &point_y, &grid->extent);
+  if (x->assumed) x->line.step = 1e-3 * unit;
+  if (y->assumed) y->line.step = 1e-3 * unit;
+  affine(x, y, &grid->extent);
 }
 
 static ra_cf_grid *same_grid(ra_cf *cf, const ra_cf_grid *like) {

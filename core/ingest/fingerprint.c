@@ -1,0 +1,56 @@
+// fingerprint.c - what identifies a version: the source's bytes, the options that change what is written, the writer.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sha256.h"
+#include "ingest/ingest_private.h"
+
+enum { PIECE = 1 << 20 };
+
+static int hash_file(const char *path, const char *name, ra_cancel *cancel, ra_sha256 *hash,
+                     ra_err *err) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ra_fail_errno(err, errno, name, "cannot be opened");
+  uint8_t *piece = malloc(PIECE);
+  ssize_t n = piece ? 1 : 0;
+  int rc = piece ? RA_OK : ra_fail(err, RA_E_NOMEM, name, "out of memory");
+  while (rc >= 0 && n > 0) {
+    n = read(fd, piece, PIECE);
+    if (n > 0) ra_sha256_add(hash, piece, (size_t)n);
+    if (n < 0 && errno != EINTR) rc = ra_fail_errno(err, errno, name, "cannot be read");
+    if (n < 0 && errno == EINTR) n = 1;
+    if (ra_cancel_is_set(cancel)) rc = ra_fail(err, RA_E_CANCELLED, name, "cancelled");
+  }
+  free(piece);
+  close(fd);
+  return rc;
+}
+
+int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
+  ra_sha256 *hash;
+  int rc = ra_sha256_new(&hash, err);
+  if (rc < 0) return rc;
+  rc = hash_file(ra_source_path(ingest->source), ra_source_name(ingest->source), cancel, hash, err);
+  if (rc >= 0) ra_sha256_hex(hash, ingest->sha256);
+  ra_sha256_free(hash);
+  if (rc < 0) return rc;
+  const ra_ingest_options *o = &ingest->options;
+  ra_str text;
+  ra_str_init(&text);
+  ra_str_addf(&text, "%s\nwriter %d\ncompress %d\nvariables %s\ndatetime %s\n", ingest->sha256,
+              RA__WRITER_FORMAT, (int)o->compress, o->variables ? o->variables : "",
+              o->datetime ? o->datetime : "");
+  if (text.failed) {
+    rc = ra_fail(err, RA_E_NOMEM, ra_source_name(ingest->source), "out of memory");
+  } else {
+    ra_sha256_of(text.ptr, text.len, ingest->fingerprint);
+    memcpy(ingest->version, ingest->fingerprint, 16);
+    ingest->version[16] = 0;
+  }
+  ra_str_deinit(&text);
+  return rc;
+}

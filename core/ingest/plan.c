@@ -1,0 +1,148 @@
+// plan.c - which arrays the store gets, in which chunks, and whether the work fits in memory: the raw cells of the largest
+// variable, and what each encoder thread holds.
+#include <string.h>
+#include <unistd.h>
+
+#include "base/size.h"
+#include "ingest/ingest_private.h"
+
+static const size_t BASE = (size_t)72 << 20;  // the program, its libraries, and the readers' buffers
+static const size_t ENCODER = (size_t)4 << 20;
+
+static bool listed(const char *list, const char *name) {
+  size_t len = strlen(name);
+  for (const char *p = list; *p;) {
+    size_t n = strcspn(p, ",");
+    if (n == len && !strncmp(p, name, n)) return true;
+    p += n;
+    if (*p) p++;
+  }
+  return false;
+}
+
+static int check_list(const ra_ingest *ingest, ra_err *err) {
+  const char *list = ingest->options.variables;
+  for (const char *p = list; p && *p;) {
+    size_t n = strcspn(p, ",");
+    char name[256] = "";
+    if (n < sizeof name) memcpy(name, p, n);
+    const ra_cf_variable *variable = ra_cf_find(ingest->cf, name);
+    if (!variable) {
+      return ra_fail(err, RA_E_INVALID, ra_source_name(ingest->source),
+                     "has no variable '%s' (--variables)", name);
+    }
+    if (variable->role == RA_CF_DATA && !variable->mappable) {
+      return ra_fail(err, variable->reason_code, ra_source_name(ingest->source),
+                     "variable '%s' cannot be put on a map: %s", name,
+                     variable->reason ? variable->reason : "it lies on no grid");
+    }
+    p += n;
+    if (*p) p++;
+  }
+  return RA_OK;
+}
+
+static bool wanted(const ra_ingest *ingest, const ra_cf_variable *variable) {
+  const ra_source_var *var = variable->source;
+  if (var->kind != RA_SOURCE_NUMBERS || var->filter || ra_source_var_cells(var) == 0) return false;
+  const char *list = ingest->options.variables;
+  return !list || variable->role != RA_CF_DATA || listed(list, var->name);
+}
+
+static void plan_fill(const ra_cf_variable *variable, ra_zarr_spec *zarr) {
+  bool is_float = ra_dtype_is_float(zarr->dtype);
+  if (variable->has_fill && (is_float || ra_dtype_size(zarr->dtype) < 8)) {
+    zarr->has_fill = true;
+    zarr->fill = variable->fill;
+    zarr->fill_int = is_float ? 0 : (int64_t)variable->fill;
+  } else if (is_float && !variable->has_fill) {
+    zarr->has_fill = true;
+    zarr->fill = __builtin_nan("");
+  }
+}
+
+static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, ra__array *array) {
+  const ra_source_var *var = variable->source;
+  ra_zarr_spec *zarr = &array->zarr;
+  array->cf = variable;
+  array->raw = ra_source_var_bytes(var);
+  zarr->name = var->name;
+  zarr->dtype = var->dtype;
+  zarr->ndim = var->ndim;
+  for (unsigned d = 0; d < var->ndim; d++) {
+    zarr->shape[d] = var->shape[d];
+    zarr->dimension_names[d] = ra_source_get_dim(ingest->source, var->dims[d])->base;
+  }
+  plan_fill(variable, zarr);
+  ra_zarr_plan(zarr, variable->time_dim, variable->y_dim, variable->x_dim);
+  if (!variable->mappable) return;
+  array->steps = variable->time_dim >= 0 ? var->shape[variable->time_dim] : 1;
+  array->plane = array->raw / array->steps;
+}
+
+static size_t array_need(const ra__array *array, unsigned jobs) {
+  size_t shard = ra_dtype_size(array->zarr.dtype), encoders, need;
+  for (unsigned d = 0; d < array->zarr.ndim; d++) {
+    uint64_t side =
+        array->zarr.shard[d] < array->zarr.shape[d] ? array->zarr.shard[d] : array->zarr.shape[d];
+    if (!ra_size_mul(shard, side, &shard)) return SIZE_MAX;
+  }
+  // A COG job holds its pixels, overviews and the file; a shard job the compressed shard.
+  size_t cog;
+  if (!ra_size_mul(array->plane, 3, &cog)) return SIZE_MAX;
+  size_t one = (cog > shard ? cog : shard) + ENCODER;
+  if (!ra_size_mul(one, jobs, &encoders) || !ra_size_add(array->raw, encoders, &need))
+    return SIZE_MAX;
+  return need;
+}
+
+static size_t peak(const ra_ingest *ingest, unsigned jobs, const ra__array **which) {
+  size_t most = 0;
+  for (size_t i = 0; i < ingest->count; i++) {
+    size_t need = array_need(&ingest->arrays[i], jobs);
+    if (need >= most) {
+      most = need;
+      *which = &ingest->arrays[i];
+    }
+  }
+  return ra_size_add(most, BASE, &most) ? most : SIZE_MAX;
+}
+
+static int plan_memory(ra_ingest *ingest, ra_err *err) {
+  const ra__array *which = NULL;
+  unsigned jobs = ingest->options.jobs;
+  if (!jobs) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    jobs = cores > 0 ? (unsigned)cores : 1;
+  }
+  while (jobs > 1 && peak(ingest, jobs, &which) > ingest->options.memory) jobs--;
+  ingest->jobs = jobs;
+  ingest->need = peak(ingest, jobs, &which);
+  if (ingest->need <= ingest->options.memory) return RA_OK;
+  return ra_fail(err, RA_E_TOOBIG, ra_source_name(ingest->source),
+                 "does not fit: variable '%s' needs %zu MiB of memory, --memory allows %zu MiB; "
+                 "give more, or choose smaller ones with --variables",
+                 which->cf->source->name, (ingest->need >> 20) + 1, ingest->options.memory >> 20);
+}
+
+static void add_totals(ra_ingest *ingest) {
+  for (size_t i = 0; i < ingest->count; i++) {
+    ingest->bytes_total += ingest->arrays[i].raw;
+    ingest->steps_total += ingest->arrays[i].steps;
+  }
+}
+
+int ra__ingest_plan(ra_ingest *ingest, ra_err *err) {
+  int rc = check_list(ingest, err);
+  if (rc < 0) return rc;
+  const ra_cf *cf = ingest->cf;
+  ingest->arrays = ra_arena_calloc(&ingest->arena, cf->count + 1, sizeof *ingest->arrays);
+  if (!ingest->arrays)
+    return ra_fail(err, RA_E_NOMEM, ra_source_name(ingest->source), "out of memory");
+  for (size_t i = 0; i < cf->count; i++) {
+    if (wanted(ingest, &cf->variables[i]))
+      plan_array(ingest, &cf->variables[i], &ingest->arrays[ingest->count++]);
+  }
+  add_totals(ingest);
+  return plan_memory(ingest, err);
+}
