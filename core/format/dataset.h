@@ -33,6 +33,7 @@ typedef struct ra_dataset_axis {  // a time axis
   size_t count;
   const int64_t *ms;  // instants in the axis's own calendar (base/caltime.h); RA_TIME_NONE: missing
   const uint32_t *ordinals;  // 1, 2, 3 … among the steps of one label; NULL: no time repeats
+  bool rising;               // each time is later than the one before
 } ra_dataset_axis;
 
 typedef struct ra_dataset_extra {  // an extra dimension: level, member, …
@@ -123,6 +124,16 @@ size_t ra_dataset_item_lower(const ra_dataset *dataset, int64_t ms);
 // alone when it has no time.
 void ra_dataset_item_id(const ra_dataset *dataset, size_t i, ra_str *out);
 bool ra_dataset_find_item(const ra_dataset *dataset, const char *item_id, size_t *i);
+
+// Steps by time. EXACT is within half a second; FLOOR (ffill) the latest step up to ms, CEIL (bfill) the earliest from
+// ms on; of equal times the first step. false: there is none.
+typedef enum ra_time_match {
+  RA_TIME_EXACT,
+  RA_TIME_NEAREST,
+  RA_TIME_FLOOR,
+  RA_TIME_CEIL
+} ra_time_match;
+bool ra_dataset_axis_find(const ra_dataset_axis *axis, int64_t ms, ra_time_match match, size_t *step);
 
 // The step's label in paths: "20200101T060000Z", "…_2" when repeated, "notime" where the time is missing, "static"
 // when axis is NULL.

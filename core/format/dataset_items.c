@@ -47,10 +47,13 @@ static int by_instant(const void *pa, const void *pb) {
 
 // Numbers the steps that share a label; leaves ordinals NULL when none do.
 static int number_axis(ra_dataset *dataset, ra_dataset_axis *axis, ra_err *err) {
-  bool rising = true;
-  for (size_t i = 1; i < axis->count && rising; i++)
-    rising = label_second(axis->ms[i - 1]) < label_second(axis->ms[i]);
-  if (rising) return RA_OK;
+  bool rising = true, distinct = true;
+  for (size_t i = 0; i < axis->count; i++) {
+    rising = rising && axis->ms[i] != RA_TIME_NONE && (!i || axis->ms[i - 1] < axis->ms[i]);
+    distinct = distinct && (!i || label_second(axis->ms[i - 1]) < label_second(axis->ms[i]));
+  }
+  axis->rising = rising;
+  if (distinct) return RA_OK;
   place *places = calloc(axis->count, sizeof *places);
   uint32_t *ordinals = ra_arena_calloc(&dataset->arena, axis->count, sizeof *ordinals);
   if (!places || !ordinals) {
