@@ -1,5 +1,6 @@
 // CRSs from definitions and from CF grid mappings; transforms. Expected coordinates: pyproj 3.7 with PROJ 9.5.
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -143,6 +144,38 @@ static void files_outside_proj_are_never_read(void **state) {
   }
   ra_crs_unref(crs);
   ra_crs_unref(degrees);
+}
+
+static void *use_many(void *arg) {
+  static const char *const NAMES[] = {
+      "EPSG:3857", "EPSG:3035", "EPSG:32618", "EPSG:4326", "+proj=longlat +R=6371229", "EPSG:3413"};
+  size_t *wrong = arg;
+  for (int i = 0; i < 60; i++) {
+    ra_crs *from = NULL, *to = NULL;
+    ra_transform *there, *back;
+    double x = 12, y = 60;
+    if (ra_crs_new("EPSG:4326", &from, NULL) < 0 || ra_crs_new(NAMES[i % 6], &to, NULL) < 0 ||
+        ra_transform_get(from, to, &there, NULL) < 0 ||
+        ra_transform_get(to, from, &back, NULL) < 0 || ra_transform_points(there, 1, &x, &y) ||
+        ra_transform_points(back, 1, &x, &y) || fabs(x - 12) > 1e-7 || fabs(y - 60) > 1e-7) {
+      (*wrong)++;
+    }
+    ra_crs_unref(from);
+    ra_crs_unref(to);
+  }
+  return NULL;
+}
+
+static void threads_have_their_own_transforms(void **state) {
+  (void)state;
+  pthread_t threads[4];
+  size_t wrong[4] = {0};
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, use_many, &wrong[i]), 0);
+  for (int i = 0; i < 4; i++) {
+    pthread_join(threads[i], NULL);
+    assert_int_equal(wrong[i], 0);
+  }
 }
 
 // A place in degrees, by its grid mapping, has the projection coordinates px, py (pyproj's).
@@ -384,6 +417,7 @@ int main(void) {
       cmocka_unit_test(points_are_x_before_y),
       cmocka_unit_test(places_without_image_are_nan),
       cmocka_unit_test(files_outside_proj_are_never_read),
+      cmocka_unit_test(threads_have_their_own_transforms),
       cmocka_unit_test(mappings_of_appendix_f),
       cmocka_unit_test(mappings_with_a_code),
       cmocka_unit_test(bad_mappings_say_what_is_wrong),
