@@ -6,7 +6,7 @@
 
 typedef struct ra__object {
   atomic_uint refs;
-  void *value;                  // a ra_cog, a ra_zarr_array, …
+  void *value;  // a ra_cog, a ra_zarr_array, …
   void (*unref)(void *value);
 } ra__object;
 

@@ -1,0 +1,171 @@
+// tile.c - a request through its steps: check, sample the sources in order until every pixel has a value, paint.
+#include "render/tile.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "geo/warp.h"
+#include "render/tile_job.h"
+
+enum { SIZE_LEAST = 64, SIZE_MOST = 1024 };
+
+bool ra_resampling_parse(const char *name, ra_resampling *out) {
+  if (strcmp(name, "nearest") == 0) {
+    *out = RA_RESAMPLING_NEAREST;
+  } else if (strcmp(name, "bilinear") == 0) {
+    *out = RA_RESAMPLING_BILINEAR;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void ra_tile_request_deinit(ra_tile_request *request) {
+  for (unsigned i = 0; i < request->source_count; i++) {
+    ra_dataset_unref(request->sources[i].dataset);
+  }
+  ra_ramp_unref(request->ramp);
+  *request = (ra_tile_request){0};
+}
+
+// ---- cost
+
+static size_t least_of(double a, double b) { return (size_t)(a < b ? a : b); }
+
+// With the overview that fits, a pixel takes one to two cells a side (more along y where Mercator squeezes), and a
+// grid smaller than that is read whole.
+static size_t window_cells(const ra_tile_request *request, const ra_dataset_variable *variable) {
+  if (!variable->grid) return 0;
+  double side = 3.0 * request->size;
+  double all = (double)variable->grid->grid.width * (double)variable->grid->grid.height;
+  return least_of(side * side, all);
+}
+
+size_t ra_tile_cost(const ra_tile_request *request) {
+  size_t pixels = (size_t)request->size * request->size;
+  size_t fetched = 0, held = 0;
+  for (unsigned i = 0; i < request->source_count; i++) {
+    const ra_dataset_variable *variable = request->sources[i].variable;
+    size_t cells = window_cells(request, variable);
+    size_t values = cells * ra_dtype_size(ra_packing_value_dtype(variable->dtype));
+    fetched += cells * ra_dtype_size(variable->dtype) * request->band_count;
+    if (values > held) held = values;
+  }
+  size_t planes = (request->band_count + 1) * pixels * sizeof(double);
+  return planes + 2 * pixels * sizeof(double) + held + fetched;  // two positions a pixel
+}
+
+// ---- rendering
+
+static int check_png(const ra_tile_request *request, ra_err *err) {
+  if (request->band_count != 1) {
+    return ra_fail(err, RA_E_INVALID, "bidx", "%u bands; a png takes one", request->band_count);
+  }
+  if (!request->ramp) return ra_fail(err, RA_E_INVALID, "colormap", "a png needs a colour ramp");
+  if (!(request->rescale[0] < request->rescale[1]) || isinf(request->rescale[0]) ||
+      isinf(request->rescale[1])) {
+    return ra_fail(err, RA_E_INVALID, "rescale", "%g,%g; the first number must be below the second",
+                   request->rescale[0], request->rescale[1]);
+  }
+  return RA_OK;
+}
+
+static int check(const ra_tile_request *request, ra_err *err) {
+  if (request->size < SIZE_LEAST || request->size > SIZE_MOST) {
+    return ra_fail(err, RA_E_INVALID, "tilesize", "%u pixels; a tile has %d to %d a side",
+                   request->size, SIZE_LEAST, SIZE_MOST);
+  }
+  if (request->source_count > RA_TILE_SOURCES) {
+    return ra_fail(err, RA_E_TOOBIG, "datetime",
+                   "%u sources; a tile takes up to %d, so ask for a shorter time",
+                   request->source_count, RA_TILE_SOURCES);
+  }
+  if (request->band_count < 1 || request->band_count > RA_TILE_BANDS) {
+    return ra_fail(err, RA_E_INVALID, "bidx", "%u bands; 1 to %d are wanted", request->band_count,
+                   RA_TILE_BANDS);
+  }
+  return request->format == RA_TILE_PNG ? check_png(request, err) : RA_OK;
+}
+
+size_t ra__tile_value_size(const ra__tile_job *job) {
+  return job->is_double ? sizeof(double) : sizeof(float);
+}
+
+static bool needs_double(const ra_tile_request *request) {
+  for (unsigned i = 0; i < request->source_count; i++) {
+    ra_dtype dtype = request->sources[i].variable->dtype;
+    if (ra_packing_value_dtype(dtype) == RA_DTYPE_F64) return true;
+  }
+  return false;
+}
+
+static int no_source(ra__tile_job *job, ra__plane *planes) {
+  for (unsigned k = 0; k < job->request->band_count; k++) {
+    float *cells = planes[k].cells;
+    for (size_t i = 0; i < planes[k].count; i++) cells[i] = NAN;
+  }
+  return RA_OK;
+}
+
+static int fill(ra__tile_job *job, ra__plane *planes, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  if (request->source_count == 0) return no_source(job, planes);
+  for (unsigned i = 0; i < request->source_count; i++) {
+    if (ra_cancel_is_set(job->cancel)) {
+      return ra_fail(err, RA_E_CANCELLED, "", "nobody waits for this tile any more");
+    }
+    int rc = ra__tile_sample(job, &request->sources[i], i == 0, planes, err);
+    if (rc < 0) return rc;
+    bool last = i + 1 == request->source_count;
+    if (!last && ra__tile_complete(job, planes, request->band_count)) break;
+  }
+  return RA_OK;
+}
+
+static int render_png(ra__tile_job *job, ra_buf **out, ra_err *err) {
+  size_t count = (size_t)job->request->size * job->request->size;
+  ra__plane plane = {ra_arena_alloc(&job->arena, count * ra__tile_value_size(job)), count};
+  if (!plane.cells) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+  int rc = fill(job, &plane, err);
+  if (rc < 0) return rc;
+  uint64_t start = ra_clock_ns();
+  rc = ra__tile_png(job, &plane, out, err);
+  job->timing->ns[RA_STAGE_ENCODE] += ra_clock_ns() - start;
+  return rc;
+}
+
+static int render_npy(ra__tile_job *job, ra_buf **out, ra_err *err) {
+  ra__plane planes[RA_TILE_BANDS];
+  ra_buf *body;
+  int rc = ra__tile_npy_new(job, planes, &body, err);
+  if (rc < 0) return rc;
+  rc = fill(job, planes, err);
+  if (rc < 0) {
+    ra_buf_unref(body);
+    return rc;
+  }
+  uint64_t start = ra_clock_ns();
+  ra__tile_npy_mask(job, planes, body);
+  job->timing->ns[RA_STAGE_ENCODE] += ra_clock_ns() - start;
+  *out = body;
+  return RA_OK;
+}
+
+int ra_tile_render(ra_render_context *context, const ra_tile_request *request, ra_cancel *cancel,
+                   ra_timing *timing, ra_buf **out, ra_err *err) {
+  int rc = check(request, err);
+  if (rc < 0) return rc;
+  ra_timing unused = {0};
+  ra__tile_job job = {.context = context,
+                      .request = request,
+                      .cancel = cancel,
+                      .timing = timing ? timing : &unused,
+                      .is_double = needs_double(request)};
+  rc = ra_mercator_tile(request->z, request->x, request->y, request->size, job.gt, err);
+  if (rc < 0) return rc;
+  ra_arena_init(&job.arena, 0);
+  rc = request->format == RA_TILE_PNG ? render_png(&job, out, err) : render_npy(&job, out, err);
+  ra_arena_deinit(&job.arena);
+  return rc;
+}

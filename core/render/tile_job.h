@@ -1,0 +1,36 @@
+// tile_job.h - what the parts of a tile's rendering share: the job, planes of values, and the two steps - sampling a
+// source into a plane, painting planes into a body.
+#pragma once
+#include "base/arena.h"
+#include "render/cog_source.h"
+#include "render/tile.h"
+
+typedef struct ra__tile_job {
+  ra_render_context *context;
+  const ra_tile_request *request;
+  ra_cancel *cancel;
+  ra_timing *timing;
+  ra_arena arena;  // freed with the job
+  double gt[6];    // of the tile, in EPSG:3857
+  bool is_double;  // type of the planes
+} ra__tile_job;
+
+// size × size values of one band, float or double as the job says; NaN where nothing is.
+typedef struct ra__plane {
+  void *cells;
+  size_t count;
+} ra__plane;
+
+size_t ra__tile_value_size(const ra__tile_job *job);
+// Puts the source's values into planes[band_count]: where `first`, everywhere (NaN outside), else only where a plane
+// has nothing yet.
+int ra__tile_sample(ra__tile_job *job, const ra_tile_source *source, bool first, ra__plane *planes,
+                    ra_err *err);
+bool ra__tile_complete(const ra__tile_job *job, const ra__plane *planes, unsigned count);
+
+// One plane to a PNG of the request's ramp.
+int ra__tile_png(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err *err);
+// Room for a .npy body of the request's bands and their mask; the planes lie in it.
+int ra__tile_npy_new(const ra__tile_job *job, ra__plane *planes, ra_buf **out, ra_err *err);
+// Fills the mask once the planes are final.
+void ra__tile_npy_mask(const ra__tile_job *job, const ra__plane *planes, ra_buf *body);

@@ -1,0 +1,10 @@
+// tile_level.h - which overview answers a resolution.
+#pragma once
+#include "format/cog.h"
+#include "geo/crs.h"
+
+// The CRS of the tiles, made once a process; NULL when PROJ can't (its error is in err).
+const ra_crs *ra__mercator(ra_err *err);
+// The coarsest level whose cells are not larger than a pixel of `pixel` metres of EPSG:3857. It depends on the grid
+// and the resolution only, not on the tile: neighbours use the same level.
+size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs, double pixel);

@@ -1,0 +1,210 @@
+// tile_paint.c - values to bodies. A png is a palette image wherever its pixels have at most 255 colours, which is
+// nearly always: entry 0 is "nothing", the ramp's entries follow. Pixel rules: contracts.md §1.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/png.h"
+#include "render/tile_job.h"
+
+enum { PALETTE = 256, NPY_HEAD = 128 };
+
+// ---- values to entries of the ramp; -1: nothing
+
+// float32 values are stretched in double and stored back as float before they are cut to whole numbers, float64 ones
+// stay double.
+static void stretch_f32(const float *values, size_t n, double low, double high, int32_t *out) {
+  const double factor = 255 / (high - low);
+  for (size_t i = 0; i < n; i++) {
+    double v = (double)values[i];
+    double clipped = v < low ? low : v > high ? high : v;
+    float at = (float)((clipped - low) * factor);
+    out[i] = at >= 0 ? (int32_t)at : -1;
+  }
+}
+
+static void stretch_f64(const double *values, size_t n, double low, double high, int32_t *out) {
+  const double width = high - low;
+  for (size_t i = 0; i < n; i++) {
+    double v = values[i];
+    double clipped = v < low ? low : v > high ? high : v;
+    double at = (clipped - low) / width * 255;
+    out[i] = at >= 0 ? (int32_t)at : -1;
+  }
+}
+
+// Neighbours are often equal, so a value that was just looked up is not looked up again.
+static void find_entries(const ra__tile_job *job, const ra__plane *plane, int32_t *out) {
+  double last = NAN;
+  int32_t entry = -1;
+  for (size_t i = 0; i < plane->count; i++) {
+    double v = job->is_double ? ((const double *)plane->cells)[i]
+                              : (double)((const float *)plane->cells)[i];
+    if (!(v == last)) {
+      last = v;
+      entry = ra_ramp_find(job->request->ramp, v);
+    }
+    out[i] = entry;
+  }
+}
+
+static void to_entries(const ra__tile_job *job, const ra__plane *plane, int32_t *out) {
+  const ra_tile_request *request = job->request;
+  double low = request->rescale[0], high = request->rescale[1];
+  if (ra_ramp_get_kind(request->ramp) != RA_RAMP_LINEAR) {
+    find_entries(job, plane, out);
+  } else if (job->is_double) {
+    stretch_f64(plane->cells, plane->count, low, high, out);
+  } else {
+    stretch_f32(plane->cells, plane->count, low, high, out);
+  }
+}
+
+// ---- colours
+
+// Without a mask every pixel is opaque, and nothing is value 0: the table's first colour, or black.
+static void colour_of(const ra_tile_request *request, int32_t entry, uint8_t rgba[4]) {
+  bool linear = ra_ramp_get_kind(request->ramp) == RA_RAMP_LINEAR;
+  memset(rgba, 0, 4);
+  if (entry < 0 && linear && !request->return_mask) entry = 0;
+  if (entry >= 0) memcpy(rgba, ra_ramp_colours(request->ramp)[entry], 4);
+  if (!request->return_mask) rgba[3] = 255;
+}
+
+typedef struct range {
+  int32_t least, most;  // of the entries that are there; least > most: none is
+} range;
+
+static range find_range(const int32_t *entries, size_t n) {
+  uint32_t least = UINT32_MAX;  // as unsigned numbers -1 is never the least
+  int32_t most = -1;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t entry = (uint32_t)entries[i];
+    least = entry < least ? entry : least;
+    most = entries[i] > most ? entries[i] : most;
+  }
+  return (range){most < 0 ? 0 : (int32_t)least, most};
+}
+
+// Entries that lie close together become palette indexes by one subtraction.
+static int paint_range(const ra__tile_job *job, const int32_t *entries, size_t n, range used,
+                       uint8_t *index, ra_buf **out, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  uint8_t palette[PALETTE][4];
+  unsigned count = (unsigned)(used.most - used.least + 2);
+  colour_of(request, -1, palette[0]);
+  for (unsigned i = 1; i < count; i++) colour_of(request, used.least + (int32_t)i - 1, palette[i]);
+  for (size_t i = 0; i < n; i++) {
+    int32_t at = entries[i] - used.least + 1;
+    index[i] = (uint8_t)(entries[i] < 0 ? 0 : at);
+  }
+  return ra_png_indexed(index, request->size, request->size, (const uint8_t(*)[4])palette, count,
+                        out, err);
+}
+
+// Which entries occur, as palette slots from 1 on; 0 when they are more than 255.
+static unsigned number_entries(const int32_t *entries, size_t n, uint32_t *slots, unsigned count) {
+  memset(slots, 0, count * sizeof *slots);
+  for (size_t i = 0; i < n; i++) {
+    if (entries[i] >= 0) slots[entries[i]] = 1;
+  }
+  unsigned used = 0;
+  for (unsigned i = 0; i < count; i++) {
+    if (slots[i]) slots[i] = ++used;
+  }
+  return used < PALETTE ? used : 0;
+}
+
+static int paint_slots(const ra__tile_job *job, const int32_t *entries, size_t n,
+                       const uint32_t *slots, unsigned used, uint8_t *index, ra_buf **out,
+                       ra_err *err) {
+  const ra_tile_request *request = job->request;
+  uint8_t palette[PALETTE][4];
+  colour_of(request, -1, palette[0]);
+  for (unsigned i = 0; i < ra_ramp_count(request->ramp); i++) {
+    if (slots[i]) colour_of(request, (int32_t)i, palette[slots[i]]);
+  }
+  for (size_t i = 0; i < n; i++) {
+    index[i] = (uint8_t)(entries[i] < 0 ? 0 : slots[entries[i]]);
+  }
+  return ra_png_indexed(index, request->size, request->size, (const uint8_t(*)[4])palette, used + 1,
+                        out, err);
+}
+
+static int paint_rgba(const ra__tile_job *job, int32_t *entries, size_t n, ra_buf **out, ra_err *err) {
+  uint8_t *rgba = (uint8_t *)entries;
+  for (size_t i = 0; i < n; i++) {
+    uint8_t colour[4];
+    colour_of(job->request, entries[i], colour);
+    memcpy(rgba + i * 4, colour, 4);
+  }
+  return ra_png_rgba(rgba, job->request->size, job->request->size, out, err);
+}
+
+int ra__tile_png(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err *err) {
+  unsigned count = ra_ramp_count(job->request->ramp);
+  int32_t *entries = ra_arena_alloc(&job->arena, plane->count * sizeof *entries);
+  uint32_t *slots = ra_arena_alloc(&job->arena, count * sizeof *slots);
+  uint8_t *index = ra_arena_alloc(&job->arena, plane->count);
+  if (!entries || !slots || !index) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+  to_entries(job, plane, entries);
+  range used = find_range(entries, plane->count);
+  if (used.most - used.least + 2 <= PALETTE) {
+    return paint_range(job, entries, plane->count, used, index, out, err);
+  }
+  unsigned slots_used = number_entries(entries, plane->count, slots, count);
+  if (slots_used) {
+    return paint_slots(job, entries, plane->count, slots, slots_used, index, out, err);
+  }
+  return paint_rgba(job, entries, plane->count, out, err);
+}
+
+// ---- npy (format version 1.0)
+
+static void put_head(const ra__tile_job *job, uint8_t *at) {
+  char text[NPY_HEAD];
+  const ra_tile_request *request = job->request;
+  int n = snprintf(text, sizeof text,
+                   "{'descr': '<f%zu', 'fortran_order': False, 'shape': (%u, %u, %u), }",
+                   ra__tile_value_size(job), request->band_count + 1, request->size, request->size);
+  memcpy(at, "\x93NUMPY\x01\x00", 8);
+  at[8] = NPY_HEAD - 10;
+  at[9] = 0;
+  memset(at + 10, ' ', NPY_HEAD - 10);
+  memcpy(at + 10, text, (size_t)n);
+  at[NPY_HEAD - 1] = '\n';
+}
+
+int ra__tile_npy_new(const ra__tile_job *job, ra__plane *planes, ra_buf **out, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  size_t count = (size_t)request->size * request->size, plane_size = count * ra__tile_value_size(job);
+  ra_buf *body;
+  int rc = ra_buf_new(NPY_HEAD + plane_size * (request->band_count + 1), &body, err);
+  if (rc < 0) return rc;
+  put_head(job, ra_buf_bytes(body));
+  for (unsigned i = 0; i < request->band_count; i++) {
+    planes[i] = (ra__plane){ra_buf_bytes(body) + NPY_HEAD + i * plane_size, count};
+  }
+  *out = body;
+  return RA_OK;
+}
+
+static bool is_missing(const ra__tile_job *job, const ra__plane *plane, size_t i) {
+  return job->is_double ? isnan(((const double *)plane->cells)[i])
+                        : isnan(((const float *)plane->cells)[i]);
+}
+
+// A pixel counts as valid when any band has a value there.
+void ra__tile_npy_mask(const ra__tile_job *job, const ra__plane *planes, ra_buf *body) {
+  unsigned bands = job->request->band_count;
+  uint8_t *mask = ra_buf_bytes(body) + NPY_HEAD + bands * planes[0].count * ra__tile_value_size(job);
+  for (size_t i = 0; i < planes[0].count; i++) {
+    bool valid = false;
+    for (unsigned k = 0; k < bands && !valid; k++) valid = !is_missing(job, &planes[k], i);
+    if (job->is_double) {
+      ((double *)mask)[i] = valid ? 255 : 0;
+    } else {
+      ((float *)mask)[i] = valid ? 255 : 0;
+    }
+  }
+}

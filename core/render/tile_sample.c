@@ -1,0 +1,327 @@
+// tile_sample.c - one source's values at the tile's pixels: positions by geo/warp, the overview that fits, only the
+// blocks that are touched, then raster/resample. Where all lies in one block it is sampled in place.
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/size.h"
+#include "geo/warp.h"
+#include "raster/resample.h"
+#include "render/tile_job.h"
+#include "render/tile_level.h"
+
+// More cells than any source with overviews needs; without them a coarser zoom would read it whole.
+enum { WINDOW_CELLS = 64 << 20 };
+#define TOLERANCE 0.125
+
+// A source at the level chosen for the tile. Positions and cells are the level's; columns of a wrapping source that
+// crosses its seam go on beyond its width.
+typedef struct view {
+  ra__cog_source cog;
+  ra_warp warp;
+  size_t level;
+  ra_axis x_axis, y_axis;
+  const double *x, *y;
+  int64_t x0, x1, y0, y1;  // the window; empty when x0 >= x1
+} view;
+
+typedef struct region {  // cells of a window: in a block that is held, or in the arena
+  ra_window window;
+  ra_buf *held;
+} region;
+
+static int no_memory(ra_err *err) {
+  return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+}
+
+// ---- the view
+
+static int check_source(const ra_tile_source *source, const ra_tile_request *request, ra_cog *cog,
+                        ra_err *err) {
+  const ra_cog_info *info = ra_cog_get_info(cog);
+  const ra_grid *grid = &source->variable->grid->grid;
+  if (info->grid.width != grid->width || info->grid.height != grid->height) {
+    return ra_fail(err, RA_E_CORRUPT, source->variable->name,
+                   "its COG has %lld by %lld cells where the catalog says %lld by %lld",
+                   (long long)info->grid.width, (long long)info->grid.height,
+                   (long long)grid->width, (long long)grid->height);
+  }
+  for (unsigned i = 0; i < request->band_count; i++) {
+    if (request->bands[i] < info->bands) continue;
+    return ra_fail(err, RA_E_INVALID, source->variable->name, "band %u of %u; bands are 1 to %u",
+                   request->bands[i] + 1, info->bands, info->bands);
+  }
+  return RA_OK;
+}
+
+// Positions in cells of the full grid to the level's, unwrapped from `seam` on (0: as they are). Gives their range
+// inside the raster; least > most when there is none.
+static const double *scale_positions(ra_arena *arena, const double *from, size_t n, double factor,
+                                     double seam, const ra_axis *axis, double *least, double *most) {
+  double *to = ra_arena_alloc(arena, n * sizeof *to);
+  double extent = (double)axis->extent;
+  *least = INFINITY;
+  *most = -INFINITY;
+  for (size_t i = 0; to && i < n; i++) {
+    double at = from[i] * factor + (from[i] < seam ? extent : 0.0);
+    to[i] = at;
+    bool inside = at >= 0 && (axis->wraps || at <= extent);
+    *least = inside && at < *least ? at : *least;
+    *most = inside && at > *most ? at : *most;
+  }
+  return to;
+}
+
+static int place_view(ra__tile_job *job, const ra_grid *grid, view *v, ra_err *err) {
+  const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
+  bool bilinear = job->request->resampling == RA_RESAMPLING_BILINEAR;
+  size_t nx = v->warp.width, ny = v->warp.height;
+  if (!v->warp.separable) nx = ny = nx * ny;
+  v->x_axis = (ra_axis){.extent = level->width, .wraps = grid->wraps};
+  v->y_axis = (ra_axis){.extent = level->height};
+  double seam = v->warp.x1 > grid->width ? (double)v->warp.x0 : 0;
+  double x_least, x_most, y_least, y_most;
+  v->x = scale_positions(&job->arena, v->warp.x, nx, level->width / (double)grid->width, seam,
+                         &v->x_axis, &x_least, &x_most);
+  v->y = scale_positions(&job->arena, v->warp.y, ny, level->height / (double)grid->height, 0,
+                         &v->y_axis, &y_least, &y_most);
+  if (!v->x || !v->y) return no_memory(err);
+  v->x0 = v->x1 = v->y0 = v->y1 = 0;
+  if (x_least > x_most || y_least > y_most) return RA_OK;
+  ra_axis_reach(&v->x_axis, bilinear, x_least, x_most, &v->x0, &v->x1);
+  ra_axis_reach(&v->y_axis, bilinear, y_least, y_most, &v->y0, &v->y1);
+  v->x_axis.origin = v->x0;
+  v->y_axis.origin = v->y0;
+  return RA_OK;
+}
+
+static int make_warp(ra__tile_job *job, const ra_dataset_grid *grid, ra_warp *out, ra_err *err) {
+  const ra_crs *tiles = ra__mercator(err);
+  if (!tiles) return err ? err->code : RA_E_INTERNAL;
+  uint32_t size = job->request->size;
+  return ra_warp_new(tiles, job->gt, size, size, grid->crs, &grid->grid, TOLERANCE, &job->arena,
+                     out, err);
+}
+
+// ---- the window
+
+static int one_block(ra__tile_job *job, const view *v, const ra_cog_level *level, unsigned band,
+                     region *out, ra_err *err) {
+  uint32_t column = (uint32_t)(v->x0 / level->block_width);
+  uint32_t row = (uint32_t)(v->y0 / level->block_height);
+  int rc = ra__cog_block(job->context, &v->cog, v->level, band, column, row, job->cancel,
+                         job->timing, &out->held, err);
+  if (rc < 0) return rc;
+  size_t at = (size_t)(v->y0 % level->block_height) * level->block_width +
+              (size_t)(v->x0 % level->block_width);
+  out->window.cells =
+      (const uint8_t *)ra__cog_block_cells(out->held) + at * ra_dtype_size(v->cog.value_dtype);
+  out->window.stride = level->block_width;
+  out->window.has_missing = ra__cog_block_has_missing(out->held);
+  return RA_OK;
+}
+
+// Copies the part of a block that lies in the window: from column x (of the window's unbroken counting; it is
+// column `inside` of the raster) up to the block's or the window's end. *copied: columns done.
+static int copy_block(ra__tile_job *job, const view *v, unsigned band, int64_t x, int64_t y,
+                      uint8_t *cells, region *out, int64_t *copied, int64_t *copied_rows,
+                      ra_err *err) {
+  const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
+  int64_t inside = ((x % level->width) + level->width) % level->width;
+  int64_t block_x = inside % level->block_width, block_y = y % level->block_height;
+  int64_t columns = level->block_width - block_x, rows = level->block_height - block_y;
+  if (columns > level->width - inside) columns = level->width - inside;
+  if (columns > v->x1 - x) columns = v->x1 - x;
+  if (rows > v->y1 - y) rows = v->y1 - y;
+  *copied = columns;
+  *copied_rows = rows;
+  ra_buf *block;
+  int rc =
+      ra__cog_block(job->context, &v->cog, v->level, band, (uint32_t)(inside / level->block_width),
+                    (uint32_t)(y / level->block_height), job->cancel, job->timing, &block, err);
+  if (rc < 0) return rc;
+  size_t size = ra_dtype_size(v->cog.value_dtype), stride = out->window.stride;
+  const uint8_t *src = ra__cog_block_cells(block);
+  src += ((size_t)block_y * level->block_width + (size_t)block_x) * size;
+  uint8_t *dst = cells + ((size_t)(y - v->y0) * stride + (size_t)(x - v->x0)) * size;
+  for (int64_t i = 0; i < rows; i++) {
+    memcpy(dst, src, (size_t)columns * size);
+    dst += stride * size;
+    src += (size_t)level->block_width * size;
+  }
+  out->window.has_missing |= ra__cog_block_has_missing(block);
+  ra_buf_unref(block);
+  return RA_OK;
+}
+
+static int many_blocks(ra__tile_job *job, const view *v, unsigned band, ra_arena *arena,
+                       region *out, ra_err *err) {
+  size_t width = (size_t)(v->x1 - v->x0), cells;
+  if (!ra_size_mul(width, (size_t)(v->y1 - v->y0), &cells) || cells > WINDOW_CELLS) {
+    return ra_fail(err, RA_E_TOOBIG, v->cog.key,
+                   "the tile covers more than %d cells and the file has no overview for it; ask "
+                   "for a higher zoom",
+                   WINDOW_CELLS);
+  }
+  uint8_t *copy = ra_arena_alloc(arena, cells * ra_dtype_size(v->cog.value_dtype));
+  if (!copy) return no_memory(err);
+  out->window.cells = copy;
+  out->window.stride = width;
+  int64_t columns, rows = 0;
+  for (int64_t y = v->y0; y < v->y1; y += rows) {
+    for (int64_t x = v->x0; x < v->x1; x += columns) {
+      int rc = copy_block(job, v, band, x, y, copy, out, &columns, &rows, err);
+      if (rc < 0) return rc;
+    }
+  }
+  return RA_OK;
+}
+
+static int assemble(ra__tile_job *job, const view *v, unsigned band, ra_arena *arena, region *out,
+                    ra_err *err) {
+  const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
+  *out = (region){.window.is_double = v->cog.value_dtype == RA_DTYPE_F64};
+  bool one = v->x0 >= 0 && v->x1 <= level->width &&
+             v->x0 / level->block_width == (v->x1 - 1) / level->block_width &&
+             v->y0 / level->block_height == (v->y1 - 1) / level->block_height;
+  return one ? one_block(job, v, level, band, out, err) : many_blocks(job, v, band, arena, out, err);
+}
+
+// ---- sampling
+
+static bool make_taps(ra_arena *arena, const ra_axis *axis, const double *positions, size_t n,
+                      ra_taps *out) {
+  *out = (ra_taps){.count = n};
+  out->share = ra_arena_alloc(arena, n * sizeof *out->share);
+  out->nearest = ra_arena_alloc(arena, n * sizeof *out->nearest);
+  out->low = ra_arena_alloc(arena, n * sizeof *out->low);
+  out->high = ra_arena_alloc(arena, n * sizeof *out->high);
+  if (!out->share || !out->nearest || !out->low || !out->high) return false;
+  ra_taps_fill(out, axis, positions);
+  return true;
+}
+
+static int sample(ra__tile_job *job, const view *v, const ra_window *window, ra_arena *arena,
+                  void *out, ra_err *err) {
+  bool bilinear = job->request->resampling == RA_RESAMPLING_BILINEAR;
+  if (!v->warp.separable) {
+    ra_resample_points(window, &v->x_axis, &v->y_axis, v->x, v->y,
+                       (size_t)v->warp.width * v->warp.height, bilinear, out);
+    return RA_OK;
+  }
+  ra_taps x, y;
+  void *scratch = ra_arena_alloc(arena, ra_resample_scratch(window, v->warp.width));
+  if (!scratch || !make_taps(arena, &v->x_axis, v->x, v->warp.width, &x) ||
+      !make_taps(arena, &v->y_axis, v->y, v->warp.height, &y)) {
+    return no_memory(err);
+  }
+  ra_resample_grid(window, &x, &y, bilinear, scratch, out);
+  return RA_OK;
+}
+
+// ---- into planes that may be of another type, or hold something already
+
+static void set_cells(ra__plane *plane, bool plane_is_double, const void *values, bool is_double) {
+  for (size_t i = 0; i < plane->count; i++) {
+    double v = is_double ? ((const double *)values)[i] : (double)((const float *)values)[i];
+    if (plane_is_double) {
+      double *cell = (double *)plane->cells + i;
+      if (isnan(*cell)) *cell = v;
+    } else {
+      float *cell = (float *)plane->cells + i;
+      if (isnan(*cell)) *cell = (float)v;
+    }
+  }
+}
+
+static void clear_plane(const ra__tile_job *job, ra__plane *plane) {
+  for (size_t i = 0; i < plane->count; i++) {
+    if (job->is_double) {
+      ((double *)plane->cells)[i] = NAN;
+    } else {
+      ((float *)plane->cells)[i] = NAN;
+    }
+  }
+}
+
+static int sample_band(ra__tile_job *job, const view *v, unsigned band, bool first,
+                       ra__plane *plane, ra_err *err) {
+  bool is_double = v->cog.value_dtype == RA_DTYPE_F64;
+  bool direct = first && is_double == job->is_double;
+  if (first && !direct) clear_plane(job, plane);
+  ra_arena arena;
+  ra_arena_init(&arena, 0);
+  region part;
+  int rc = assemble(job, v, band, &arena, &part, err);
+  void *values = plane->cells;
+  if (rc == RA_OK && !direct) {
+    values = ra_arena_alloc(&arena, plane->count * ra_dtype_size(v->cog.value_dtype));
+    if (!values) rc = no_memory(err);
+  }
+  if (rc == RA_OK) rc = sample(job, v, &part.window, &arena, values, err);
+  if (rc == RA_OK && !direct) set_cells(plane, job->is_double, values, is_double);
+  ra_buf_unref(part.held);
+  ra_arena_deinit(&arena);
+  return rc;
+}
+
+static int sample_bands(ra__tile_job *job, const ra_tile_source *source, view *v, bool first,
+                        ra__plane *planes, ra_err *err) {
+  const ra_dataset_grid *grid = source->variable->grid;
+  int rc = check_source(source, job->request, v->cog.cog, err);
+  if (rc < 0) return rc;
+  v->level = ra__tile_level(v->cog.cog, &grid->grid, grid->crs, job->gt[1]);
+  rc = place_view(job, &grid->grid, v, err);
+  for (unsigned i = 0; rc == RA_OK && i < job->request->band_count; i++) {
+    if (v->x0 < v->x1) {
+      rc = sample_band(job, v, job->request->bands[i], first, &planes[i], err);
+    } else if (first) {
+      clear_plane(job, &planes[i]);
+    }
+  }
+  return rc;
+}
+
+static int sample_source(ra__tile_job *job, const ra_tile_source *source, bool first,
+                         ra__plane *planes, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  if (!source->variable->grid || !source->variable->mappable) {
+    return ra_fail(
+        err, RA_E_INVALID, source->variable->name,
+        "the variable is not on a map grid; choose one that the collection lists as mappable");
+  }
+  view v = {0};
+  int rc = make_warp(job, source->variable->grid, &v.warp, err);
+  if (rc < 0) return rc;
+  if (v.warp.x0 >= v.warp.x1) {
+    for (unsigned i = 0; first && i < request->band_count; i++) clear_plane(job, &planes[i]);
+    return RA_OK;
+  }
+  const double *nodata = request->has_nodata ? &request->nodata : NULL;
+  rc = ra__cog_source_init(job->context, source, request->unscale, nodata, job->timing, &v.cog, err);
+  if (rc < 0) return rc;
+  rc = sample_bands(job, source, &v, first, planes, err);
+  ra__cog_source_deinit(&v.cog);
+  return rc;
+}
+
+int ra__tile_sample(ra__tile_job *job, const ra_tile_source *source, bool first, ra__plane *planes,
+                    ra_err *err) {
+  uint64_t *ns = job->timing->ns;
+  uint64_t start = ra_clock_ns(), other = ns[RA_STAGE_FETCH] + ns[RA_STAGE_DECODE];
+  int rc = sample_source(job, source, first, planes, err);
+  other = ns[RA_STAGE_FETCH] + ns[RA_STAGE_DECODE] - other;
+  ns[RA_STAGE_WARP] += ra_clock_ns() - start - other;
+  return rc;
+}
+
+bool ra__tile_complete(const ra__tile_job *job, const ra__plane *planes, unsigned count) {
+  for (unsigned k = 0; k < count; k++) {
+    for (size_t i = 0; i < planes[k].count; i++) {
+      bool missing = job->is_double ? isnan(((const double *)planes[k].cells)[i])
+                                    : isnan(((const float *)planes[k].cells)[i]);
+      if (missing) return false;
+    }
+  }
+  return true;
+}
