@@ -280,6 +280,24 @@ static const ra_dataset_variable *check_variable(lua_State *L, const ra_dataset 
   return variable;
 }
 
+// ds:signature() -> a text, equal for datasets whose variables are described alike
+static int l_signature(lua_State *L) {
+  const ra_dataset *dataset = ra_bind_check_dataset(L, 1);
+  ra_str text;
+  ra_str_init(&text);
+  for (size_t i = 0; i < ra_dataset_variable_count(dataset); i++) {
+    const ra_dataset_variable *variable = ra_dataset_get_variable(dataset, i);
+    ra_str_addf(&text, "%s:%d:%d:%u:%s", variable->name, (int)variable->dtype,
+                variable->axis != NULL, variable->bands, variable->units);
+    for (int k = 0; variable->grid && k < 4; k++)
+      ra_str_addf(&text, ":%.9g", variable->grid->bbox[k]);
+    ra_str_add_char(&text, ';');
+  }
+  lua_pushlstring(L, text.ptr ? text.ptr : "", text.len);
+  ra_str_deinit(&text);
+  return 1;
+}
+
 // ---- extra dimensions
 
 static bool to_double(const char *text, double *out) {
@@ -341,6 +359,7 @@ static const luaL_Reg METHODS[] = {{"id", l_id},
                                    {"geometry", l_geometry},
                                    {"variable", l_variable},
                                    {"variables", l_variables},
+                                   {"signature", l_signature},
                                    {"extra_index", l_extra_index},
                                    {NULL, NULL}};
 

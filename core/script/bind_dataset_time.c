@@ -61,7 +61,7 @@ static int l_find_item(lua_State *L) {
   return 1;
 }
 
-// ds:item_step(i, variable) -> the variable's step at that item's time; 0 without time; nil where it has none
+// ds:item_step(variable, i) -> the variable's step at that item's time; 0 without time; nil where it has none
 static int l_item_step(lua_State *L) {
   const ra_dataset *dataset = ra_bind_check_dataset(L, 1);
   lua_Integer i = luaL_checkinteger(L, 3);
@@ -180,7 +180,7 @@ static int l_steps(lua_State *L) {
   const ra_dataset_variable *variable = check_variable(L, dataset);
   const char *text = luaL_checkstring(L, 3);
   const ra_dataset_axis *axis = variable->axis;
-  span wanted;
+  span wanted = {0, 0};
   ra_err err = {0};
   ra_calendar calendar = axis ? axis->calendar : RA_CALENDAR_PROLEPTIC_GREGORIAN;
   if (parse_span(calendar, text, &wanted, &err) < 0) return fail_datetime(L, &err);
