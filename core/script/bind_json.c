@@ -169,6 +169,15 @@ static int write_userdata(lua_State *L, ra_str *out, ra_err *err) {
   return RA_OK;
 }
 
+// Lua has one kind of number; a whole one is an integer in JSON, for readers that tell them apart.
+static void write_number(double value, ra_str *out) {
+  if (value == floor(value) && fabs(value) < 9007199254740992.0) {
+    ra_str_add_int(out, (int64_t)value);
+  } else {
+    ra_str_add_double(out, value);
+  }
+}
+
 // The value at the top. depth -1: a text that is JSON already.
 static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err) {
   size_t size;
@@ -182,7 +191,7 @@ static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err) {
         ra_str_add_json_bytes(out, text, size);
       }
       return RA_OK;
-    case LUA_TNUMBER: ra_str_add_double(out, lua_tonumber(L, -1)); return RA_OK;
+    case LUA_TNUMBER: write_number(lua_tonumber(L, -1), out); return RA_OK;
     case LUA_TBOOLEAN: ra_str_add(out, lua_toboolean(L, -1) ? "true" : "false"); return RA_OK;
     case LUA_TNIL: ra_str_add(out, "null"); return RA_OK;
     case LUA_TTABLE: return write_table(L, depth, out, err);
