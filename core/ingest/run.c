@@ -69,7 +69,8 @@ static void *convert(void *ctx) {
 
 static int start(ra_ingest_run *run, ra_store *store, ra_err *err) {
   run->store = store;
-  if (pthread_create(&run->thread, NULL, convert, run)) return ra_fail(err, RA_E_NOMEM, "", "no thread could be started");
+  if (pthread_create(&run->thread, NULL, convert, run))
+    return ra_fail(err, RA_E_NOMEM, "", "no thread could be started");
   run->started = true;
   return RA_OK;
 }

@@ -5,7 +5,8 @@
 
 typedef struct ra_ingest_run ra_ingest_run;
 
-int ra_ingest_run_new(ra_ingest *ingest, ra_ingest_run **out, ra_err *err);  // takes the ingest when it succeeds
+int ra_ingest_run_new(ra_ingest *ingest, ra_ingest_run **out,
+                      ra_err *err);  // takes the ingest when it succeeds
 ra_ingest_run *ra_ingest_run_ref(ra_ingest_run *run);
 void ra_ingest_run_unref(ra_ingest_run *run);  // NULL is fine
 ra_ingest *ra_ingest_run_get(ra_ingest_run *run);

@@ -71,7 +71,8 @@ static arguments check_arguments(lua_State *L) {
   a.datetime = option(L, "datetime", sizeof((work *)0)->datetime);
   a.compress = option(L, "cog_compress", 16);
   bool known = !*a.compress || !strcmp(a.compress, "zstd") || !strcmp(a.compress, "deflate");
-  if (!known) luaL_error(L, "bad option 'cog_compress' ('%s'; zstd or deflate expected)", a.compress);
+  if (!known)
+    luaL_error(L, "bad option 'cog_compress' ('%s'; zstd or deflate expected)", a.compress);
   bool table = lua_istable(L, 2);
   a.memory = table ? ra_bind_opt_number(L, 2, "memory", 0) : 0;
   a.jobs = table ? ra_bind_opt_integer(L, 2, "jobs", 0) : 0;
@@ -111,8 +112,11 @@ static int open_run(ra_op *op, void *state, ra_err *err) {
   return rc;
 }
 
-static const ra_op_kind OPEN = {
-    .name = "ingest.open", .state_size = sizeof(work), .lane = RA_OP_IO, .run = open_run, .deinit = work_deinit};
+static const ra_op_kind OPEN = {.name = "ingest.open",
+                                .state_size = sizeof(work),
+                                .lane = RA_OP_IO,
+                                .run = open_run,
+                                .deinit = work_deinit};
 
 static int push_open(lua_State *L, ra_op *op) {
   work *w = ra_op_state(op);
@@ -165,7 +169,9 @@ static int start_on_handle(lua_State *L, const ra_op_kind *kind, unsigned wait_m
   return ra_bind_op(L, op, push);
 }
 
-static int l_fingerprint(lua_State *L) { return start_on_handle(L, &FINGERPRINT, 0, push_fingerprint); }
+static int l_fingerprint(lua_State *L) {
+  return start_on_handle(L, &FINGERPRINT, 0, push_fingerprint);
+}
 
 // ---- rastrum.ingest.convert(handle, wait_ms) -> progress | nil, err: starts it, then watches it
 
@@ -313,9 +319,12 @@ static int l_id(lua_State *L) {
 }
 
 static const luaL_Reg FUNCTIONS[] = {{"describe", l_describe}, {"id", l_id}, {NULL, NULL}};
-static const luaL_Reg OPERATIONS[] = {{"open", l_open},       {"fingerprint", l_fingerprint},
-                                      {"convert", l_convert}, {"discard", l_discard},
-                                      {"inspect", l_inspect}, {"locate", l_locate},
+static const luaL_Reg OPERATIONS[] = {{"open", l_open},
+                                      {"fingerprint", l_fingerprint},
+                                      {"convert", l_convert},
+                                      {"discard", l_discard},
+                                      {"inspect", l_inspect},
+                                      {"locate", l_locate},
                                       {NULL, NULL}};
 
 static void setup(lua_State *L) { ra_bind_type(L, "ra.ingest", NULL); }

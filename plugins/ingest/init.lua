@@ -1,11 +1,12 @@
--- Ingest: a source file becomes one published version of one dataset, in four steps over the primitives of
--- rastrum.ingest: validate, convert, describe, publish. Several sources run one after another; one that fails is
--- reported and does not stop the others.
+-- Ingest: a source file becomes one published version of one dataset, in four steps over the
+-- primitives of rastrum.ingest: validate, convert, describe, publish. Several sources run one after
+-- another; one that fails is reported and does not stop the others.
 local catalog = require "rastrum.catalog"
 
 local M = { name = "ingest", api = 1, description = "NetCDF files into Zarr, COG and the catalog" }
 
 local WATCH_MS = 200  -- between two looks at a conversion
+local BEAT_S = 10     -- between two beats of a lease's heart
 
 -- ---- which dataset a source becomes
 
@@ -14,9 +15,9 @@ local function split(path)
   return folder or "", file or path
 end
 
-local function stem(file)
-  return (file:gsub("%.[^.]*$", ""))
-end
+local function file_of(path) return select(2, split(path)) end
+
+local function stem(file) return (file:gsub("%.[^.]*$", "")) end
 
 -- The longest folder that all paths lie in.
 local function common_parent(paths)
@@ -27,81 +28,125 @@ local function common_parent(paths)
   return parent
 end
 
--- One source: its stem. Several: the path below their common parent, so that 2020/data.nc and 2021/data.nc differ.
+-- One source: its stem. Several: the path below their common parent, so that 2020/data.nc and
+-- 2021/data.nc differ.
 local function dataset_id(path, paths)
-  local name = select(2, split(path))
-  if #paths > 1 then name = path:sub(#common_parent(paths) + 2) end
+  local name = #paths > 1 and path:sub(#common_parent(paths) + 2) or file_of(path)
   return rastrum.ingest.id(stem(name))
 end
 
 local function collection_id(path)
-  return rastrum.ingest.id((select(2, split((split(path))))))
+  return rastrum.ingest.id(file_of((split(path))))
 end
 
-local function invalid(where, message)
-  return { code = "invalid", where = where, message = message }
+local function invalid(where, message, ...)
+  return { code = "invalid", where = where, message = message:format(...) }
 end
 
--- ---- steps: each takes a job {path, source, options, …} and leaves in it what later steps need
+-- ---- steps: each takes a job {path, file, options, …} and leaves in it what later steps need
 
-local function published(job)
-  local snapshot = catalog.collection(job.collection)
-  for _, dataset in ipairs(snapshot and snapshot.datasets or {}) do
-    if dataset:id() == job.dataset then return dataset:version() end
+-- What is published now, unless another source than this one became it.
+local function find_published(job)
+  local row, err = catalog.find(job.collection, job.dataset)
+  if row == nil then return nil, err end
+  if row and row.source ~= job.path and not job.options.dataset then
+    return nil, {
+      code = "conflict", where = job.file,
+      message = ("dataset '%s/%s' was made of %s, this is %s; name another with --dataset, or the "
+        .. "same to replace it"):format(job.collection, job.dataset, row.source, job.path),
+    }
   end
+  job.old = row and row.version or nil
+  return true
+end
+
+local function note_findings(job)
+  for _, finding in ipairs(job.plan.findings) do
+    local where = finding.where ~= "" and finding.where .. ": " or ""
+    rastrum.emit {
+      event = "note", code = finding.code,
+      text = ("%s: %s: %s%s"):format(job.file, finding.severity, where, finding.message),
+    }
+  end
+end
+
+local function finish_unchanged(job)
+  job.done = true
+  rastrum.emit {
+    event = "unchanged", collection = job.collection, dataset = job.dataset, version = job.version,
+    text = ("%s: unchanged: %s/%s is published as version %s"):format(
+      job.file, job.collection, job.dataset, job.version),
+  }
+  return true
+end
+
+local function finish_dry(job)
+  local p = job.plan.plan
+  job.done = true
+  rastrum.emit {
+    event = "planned", collection = job.collection, dataset = job.dataset, plan = job.plan,
+    text = ("%s: would become %s/%s: %d arrays, %d maps, %.1f MB raw, %.0f MB of memory"):format(
+      job.file, job.collection, job.dataset, p.arrays, p.cogs, p.raw_bytes / 1e6,
+      p.memory_bytes / 1e6),
+  }
+  return true
 end
 
 local function validate(job)
   local o = job.options
   local handle, plan = rastrum.ingest.open(job.path, {
-    collection = job.collection, dataset = job.dataset, variables = o.variables, datetime = o.datetime,
-    cog_compress = o.cog_compress, memory = o.memory, jobs = o.jobs,
+    collection = job.collection, dataset = job.dataset, variables = o.variables,
+    datetime = o.datetime, cog_compress = o.cog_compress, memory = o.memory, jobs = o.jobs,
   })
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan
-  for _, finding in ipairs(plan.findings) do
-    local about = finding.where ~= "" and ("%s: %s"):format(finding.where, finding.message) or finding.message
-    rastrum.emit { event = "note", code = finding.code, text = ("%s: %s: %s"):format(job.file, finding.severity, about) }
-  end
-  if o.dry_run then
-    job.done = true
-    return true
-  end
-  local version, err = rastrum.ingest.fingerprint(handle)
-  if not version then return nil, err end
-  job.version = version
-  job.expected = published(job)
-  if job.expected == version then
-    rastrum.emit { event = "unchanged", collection = job.collection, dataset = job.dataset, version = version,
-      text = ("%s: unchanged: %s/%s is published as version %s"):format(job.file, job.collection, job.dataset, version) }
-    job.done = true
-  end
-  return true
+  note_findings(job)
+  if o.dry_run then return finish_dry(job) end
+  local version, fingerprint = rastrum.ingest.fingerprint(handle)
+  if not version then return nil, fingerprint end
+  job.version, job.fingerprint = version, fingerprint
+  local ok, err = find_published(job)
+  if not ok then return nil, err end
+  return job.old == version and finish_unchanged(job) or true
 end
 
-local function show(job, p)
-  local fraction = p.bytes_total > 0 and p.bytes_done / p.bytes_total or 0
-  rastrum.emit { event = "progress", fraction = fraction, dataset = job.dataset,
+local function show_progress(job)
+  local p = job.progress
+  rastrum.emit {
+    event = "progress", dataset = job.dataset,
+    fraction = p.bytes_total > 0 and p.bytes_done / p.bytes_total or 0,
     text = ("%s  %.1f of %.1f MB, %d of %d maps"):format(
-      job.file, p.bytes_done / 1e6, p.bytes_total / 1e6, p.steps_done, p.steps_total) }
+      job.file, p.bytes_done / 1e6, p.bytes_total / 1e6, p.steps_done, p.steps_total),
+  }
 end
 
+-- The lease keeps other processes from the same dataset; its heart beats while the conversion runs.
 local function convert(job)
+  local err
+  job.lease, err = catalog.lease(job.collection, job.dataset, job.version)
+  if not job.lease then return nil, err end
+  local ok  -- another process may have published while this one had no lease
+  ok, err = find_published(job)
+  if not ok then return nil, err end
+  if job.old == job.version then return finish_unchanged(job) end
+  local beat = rastrum.time.clock()
   repeat
-    local p, err = rastrum.ingest.convert(job.handle, WATCH_MS)
-    if not p then return nil, err end
-    job.progress = p
-    show(job, p)
-  until p.done
+    job.progress, err = rastrum.ingest.convert(job.handle, WATCH_MS)
+    if not job.progress then return nil, err end
+    show_progress(job)
+    if rastrum.time.clock() - beat > BEAT_S then
+      beat = rastrum.time.clock()
+      job.lease.renew()
+    end
+  until job.progress.done
   job.written = true
   return true
 end
 
 local function describe(job)
-  local body, err = rastrum.ingest.describe(job.handle)
-  if not body then return nil, err end
-  job.body = body
-  return true
+  local err
+  job.body, err = rastrum.ingest.describe(job.handle)
+  return job.body and true, err
 end
 
 local function variable_names(plan)
@@ -120,47 +165,63 @@ end
 
 local function publish(job)
   local ok, err = catalog.publish {
-    collection = job.collection, dataset = job.dataset, expect_version = job.expected, version = job.version,
-    body = job.body, source = job.path,
+    body = job.body, fingerprint = job.fingerprint, source = job.path, old = job.old,
   }
   if not ok then return nil, err end
-  local names, p = variable_names(job.plan), job.progress
-  local seconds = (rastrum.time.now() - job.started) / 1000
+  local names, steps = variable_names(job.plan), step_count(job.plan)
+  local bytes_in, bytes_out = job.plan.bytes, job.progress.bytes_written
+  local seconds = rastrum.time.clock() - job.started
   rastrum.emit {
     event = "published", collection = job.collection, dataset = job.dataset, version = job.version,
-    variables = rastrum.json.array(names), steps = step_count(job.plan), bytes_in = job.plan.bytes,
-    bytes_out = p.bytes_written, seconds = seconds,
-    text = ("%s: published %s/%s version %s: %s; %d steps, %.1f MB in, %.1f MB out, %.2f s"):format(
-      job.file, job.collection, job.dataset, job.version, table.concat(names, ", "), step_count(job.plan),
-      job.plan.bytes / 1e6, p.bytes_written / 1e6, seconds),
+    variables = rastrum.json.array(names), steps = steps, bytes_in = bytes_in,
+    bytes_out = bytes_out, seconds = seconds,
+    text = ("%s: published %s/%s version %s: %s; %d steps, %.1f MB in, %.1f out, %.2f s"):format(
+      job.file, job.collection, job.dataset, job.version, table.concat(names, ", "), steps,
+      bytes_in / 1e6, bytes_out / 1e6, seconds),
   }
   return true
 end
 
-local STEPS = { { "validate", validate }, { "convert", convert }, { "describe", describe }, { "publish", publish } }
+local STEPS = {
+  { "validate", validate }, { "convert", convert }, { "describe", describe }, { "publish", publish },
+}
 
 -- ---- running them
 
+-- People find the file at the front of a refusal, whatever was at fault in it.
 local function report(job, err)
   if type(err) ~= "table" then err = { code = "internal", message = tostring(err) } end
-  local message = err.message or "failed"
-  if err.where and err.where ~= "" and err.where ~= job.file and err.where ~= job.path then
-    message = ("%s: %s"):format(err.where, message)
+  local message, where = err.message or "failed", err.where or ""
+  if where ~= "" and where ~= job.file and where ~= job.path then
+    message = ("%s: %s"):format(where, message)
   end
-  rastrum.emit { event = "error", code = err.code or "internal", message = message, where = job.file }
+  rastrum.emit {
+    event = "error", code = err.code or "internal", message = message, where = job.file,
+  }
+end
+
+-- Nothing may name what is discarded: another process can have published the same version.
+local function discard(job)
+  local row = catalog.find(job.collection, job.dataset)
+  if row == false or (row and row.version ~= job.version) then
+    rastrum.ingest.discard(job.handle)
+  end
 end
 
 -- What a job held or wrote is given back, whatever happened.
 local function settle(job, failed)
-  if failed and job.written then rastrum.ingest.discard(job.handle) end
+  if failed and job.written then discard(job) end
   if job.handle then job.handle:close() end
-  if job.lease then job.lease:release() end
+  if job.lease then job.lease.release() end
 end
 
 local function run_job(job)
-  job.started = rastrum.time.now()
+  job.started = rastrum.time.clock()
   for i, step in ipairs(STEPS) do
-    rastrum.emit { event = "step", step = step[1], index = i, steps = #STEPS, source = job.file, dataset = job.dataset }
+    rastrum.emit {
+      event = "step", step = step[1], index = i, steps = #STEPS, source = job.file,
+      dataset = job.dataset,
+    }
     local ok, err = step[2](job)
     if not ok then
       settle(job, true)
@@ -172,42 +233,38 @@ local function run_job(job)
   return true
 end
 
-local function list_jobs(args)
-  local options, paths, jobs = args.options or {}, {}, {}
-  for i, source in ipairs(args.sources) do
+-- Sources that are there, as absolute paths; the others are reported.
+local function locate(sources)
+  local paths = {}
+  for _, source in ipairs(sources) do
     local path, err = rastrum.ingest.locate(source)
-    if not path then
-      report({ file = source }, err)
-    else
+    if path then
       paths[#paths + 1] = path
+    else
+      report({ file = source }, err)
     end
-    if i == #args.sources and #paths == 0 then return jobs end
   end
-  if options.dataset and #paths > 1 then
-    return nil, invalid("--dataset", "names one dataset; there are several sources")
-  end
-  for _, path in ipairs(paths) do
-    jobs[#jobs + 1] = {
-      path = path, file = select(2, split(path)), options = options,
-      collection = options.collection or collection_id(path),
-      dataset = options.dataset or dataset_id(path, paths),
-    }
-  end
-  return jobs
+  return paths
 end
 
 -- Two sources of one run must not become one dataset.
-local function check_clash(jobs)
-  local seen = {}
-  for _, job in ipairs(jobs) do
+local function list_jobs(paths, options)
+  local jobs, seen = {}, {}
+  for i, path in ipairs(paths) do
+    local job = {
+      path = path, file = file_of(path), options = options,
+      collection = options.collection or collection_id(path),
+      dataset = options.dataset or dataset_id(path, paths),
+    }
     local key = job.collection .. "/" .. job.dataset
     if seen[key] then
-      return nil, invalid(job.path, ("becomes dataset '%s', and so does %s; rename one, or ingest it with --dataset")
-        :format(job.dataset, seen[key]))
+      return nil, invalid(path, "becomes dataset '%s', and so does %s; ingest one with --dataset",
+        key, seen[key])
     end
-    seen[key] = job.path
+    seen[key] = path
+    jobs[i] = job
   end
-  return true
+  return jobs
 end
 
 local function ingest(ctx)
@@ -215,16 +272,13 @@ local function ingest(ctx)
   if options.zarr_format and options.zarr_format ~= 3 then
     return nil, invalid("--zarr-format", "3 is what this version writes")
   end
-  local jobs, err = list_jobs(ctx.args)
+  local jobs, err = list_jobs(locate(ctx.args.sources), options)
   if not jobs then return nil, err end
-  local ok
-  ok, err = check_clash(jobs)
-  if not ok then return nil, err end
   local results = {}
-  for _, job in ipairs(jobs) do
-    ok, err = run_job(job)
-    if not ok then report(job, err) end
-    results[#results + 1] = { dataset = job.dataset, version = job.version, ok = ok or false }
+  for i, job in ipairs(jobs) do
+    local ok, problem = run_job(job)
+    if not ok then report(job, problem) end
+    results[i] = { dataset = job.dataset, version = job.version, ok = ok or false }
   end
   ctx.result = { datasets = rastrum.json.array(results) }
   return true
@@ -232,43 +286,51 @@ end
 
 -- ---- inspect
 
-local function line(...) return (...):format(select(2, ...)) end
-
-local function describe_plan(plan, lines)
+local function plan_lines(plan, lines)
+  local function add(...) lines[#lines + 1] = (...):format(select(2, ...)) end
   for _, grid in ipairs(plan.grid.grids) do
-    lines[#lines + 1] = line("grid      %s x %s: %d x %d cells, %s, west %.6g south %.6g east %.6g north %.6g",
-      grid.x, grid.y, grid.shape[2], grid.shape[1], grid.crs:match("^EPSG:%d+") or "own CRS", unpack(grid.bbox))
+    add("grid      %s x %s: %d x %d cells, %s, west %.6g south %.6g east %.6g north %.6g", grid.x,
+      grid.y, grid.shape[2], grid.shape[1], grid.crs:match("^EPSG:%d+") or "a CRS of its own",
+      unpack(grid.bbox))
   end
   for _, axis in ipairs(plan.times.axes) do
-    lines[#lines + 1] = line("time      %s: %d steps, %s, %s to %s", axis.name, axis.count, axis.calendar,
+    add("time      %s: %d steps, %s, %s to %s", axis.name, axis.count, axis.calendar,
       tostring(axis.first), tostring(axis.last))
   end
   for _, variable in ipairs(plan.variables) do
-    lines[#lines + 1] = line("variable  %s (%s) %s, %s: %s", variable.name, table.concat(variable.dims, ", "), variable.dtype,
-      table.concat(variable.shape, " x "),
-      variable.mappable and ("%d maps of %d bands"):format(variable.cogs, variable.bands) or "Zarr only")
+    local maps = ("%d maps of %d bands"):format(variable.cogs, variable.bands)
+    add("variable  %s (%s) %s, %s: %s", variable.name, table.concat(variable.dims, ", "),
+      variable.dtype, table.concat(variable.shape, " x "),
+      variable.mappable and maps or "Zarr only")
   end
-  lines[#lines + 1] = line("plan      %.1f MB raw, %d arrays, %d COGs, %.0f MB of memory", plan.plan.raw_bytes / 1e6,
-    plan.plan.arrays, plan.plan.cogs, plan.plan.memory_bytes / 1e6)
+  local p = plan.plan
+  add("plan      %.1f MB raw, %d arrays, %d COGs, %.0f MB of memory", p.raw_bytes / 1e6, p.arrays,
+    p.cogs, p.memory_bytes / 1e6)
+end
+
+local function inspect_text(source, plan)
+  local format = type(plan.format) == "string" and plan.format or "unknown"
+  local lines = { ("source    %s (%s)"):format(source, format) }
+  if plan.verdict == "ingest" then plan_lines(plan, lines) end
+  for _, finding in ipairs(plan.findings) do
+    local where = finding.where ~= "" and finding.where .. ": " or ""
+    lines[#lines + 1] = ("%-9s %s%s [%s]"):format(
+      finding.severity, where, finding.message, finding.code)
+  end
+  lines[#lines + 1] = "verdict   " .. plan.verdict
+  return table.concat(lines, "\n")
 end
 
 local function inspect(ctx)
   local options, source = ctx.args.options or {}, ctx.args.sources[1]
   local json, err = rastrum.ingest.inspect(source, {
-    collection = options.collection and rastrum.ingest.id(options.collection) or "data", dataset = "data",
-    variables = options.variables, datetime = options.datetime, memory = options.memory, jobs = options.jobs,
+    variables = options.variables, datetime = options.datetime, memory = options.memory,
+    jobs = options.jobs,
   })
   if not json then return nil, err end
   local plan = rastrum.json.decode(json)
-  local lines = { line("source    %s (%s)", source, type(plan.format) == "string" and plan.format or "unknown") }
-  if plan.verdict == "ingest" then describe_plan(plan, lines) end
-  for _, finding in ipairs(plan.findings) do
-    lines[#lines + 1] = line("%-9s %s%s [%s]", finding.severity, finding.where ~= "" and finding.where .. ": " or "",
-      finding.message, finding.code)
-  end
-  lines[#lines + 1] = line("verdict   %s", plan.verdict)
   ctx.result = {
-    json = rastrum.json.raw(json), text = table.concat(lines, "\n"), verdict = plan.verdict,
+    json = rastrum.json.raw(json), text = inspect_text(source, plan), verdict = plan.verdict,
     reason = plan.verdict == "refuse" and plan.findings[1].message or nil,
   }
   return true
