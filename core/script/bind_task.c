@@ -211,7 +211,9 @@ static int l_spawn(lua_State *L) {
   if (args > 50) return luaL_error(L, "spawn: at most 50 arguments");
   ra_err err = {0};
   ra_task *task;
-  if (script->draining) return luaL_error(L, "spawn: the host is shutting down");
+  // Requests are answered to the end, and may need a job for it; other jobs have been ended.
+  bool ending = script->drained && script->running && script->running->phase == RA_PHASE_JOB;
+  if (ending) return luaL_error(L, "spawn: the host is shutting down");
   if (ra__task_new(script, RA_PHASE_JOB, ra_bind_plugin(L), &task, &err) < 0) return ra_bind_fail(L, &err);
   task->finish = on_spawned_end;
   lua_xmove(L, task->co, args + 1);

@@ -16,11 +16,13 @@ enum { PLUGINS_MOST = 500, ASSET_MOST = 4 << 20 };
 
 typedef struct found {
   char *name, *dir, *file;  // dir: NULL for a plugin of one file
+  unsigned rank;            // of the folder where that name was first seen: built-in ones come before all others
 } found;
 
 typedef struct list {
   found items[PLUGINS_MOST];
   size_t count;
+  unsigned rank;  // of the folder that is being read
 } list;
 
 static char *join(const char *dir, const char *name, const char *rest) {
@@ -38,11 +40,15 @@ static void clear(found *f) {
 static found *slot(list *l, const char *name) {
   for (size_t i = 0; i < l->count; i++) {
     if (strcmp(l->items[i].name, name) == 0) {
+      unsigned rank = l->items[i].rank;
       clear(&l->items[i]);
+      l->items[i].rank = rank;
       return &l->items[i];
     }
   }
-  return l->count < PLUGINS_MOST ? &l->items[l->count++] : NULL;
+  if (l->count == PLUGINS_MOST) return NULL;
+  l->items[l->count].rank = l->rank;
+  return &l->items[l->count++];
 }
 
 // An entry of a plugin folder: <name>/init.lua, or <name>.lua.
@@ -55,13 +61,19 @@ static void look_at(list *l, const char *dir, const char *entry) {
   char *file = single ? join(dir, entry, "") : join(dir, entry, "/init.lua");
   found *f = file && ra_name_valid(name) && access(file, R_OK) == 0 ? slot(l, name) : NULL;
   if (f) {
-    *f = (found){.name = strdup(name), .dir = single ? NULL : join(dir, entry, ""), .file = file};
+    f->name = strdup(name);
+    f->dir = single ? NULL : join(dir, entry, "");
+    f->file = file;
   } else {
     free(file);
   }
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const found *)a)->name, ((const found *)b)->name); }
+static int by_rank(const void *a, const void *b) {
+  const found *one = a, *other = b;
+  if (one->rank != other->rank) return one->rank < other->rank ? -1 : 1;
+  return strcmp(one->name, other->name);
+}
 
 static void look_into(list *l, const char *dir) {
   DIR *open = opendir(dir);
@@ -130,7 +142,7 @@ static void refuse(ra_script *script, const char *name, const char *reason) {
 
 static void load_all(ra_script *script, list *l) {
   ra_err err = {0};
-  qsort(l->items, l->count, sizeof *l->items, by_name);
+  qsort(l->items, l->count, sizeof *l->items, by_rank);
   for (size_t i = 0; i < l->count; i++) {
     found *f = &l->items[i];
     if (disabled(script, f->name)) continue;
@@ -162,7 +174,10 @@ int ra_script_load(ra_script *script, ra_err *err) {
   if (ra__protect(script, load_app, script, 0) < 0) return ra__take_error(script->L, "", err);
   list *found_all = calloc(1, sizeof *found_all);
   if (!found_all) return ra_fail(err, RA_E_NOMEM, "", "no memory to read the plugins");
-  for (const char *const *dir = script->config.plugin_dirs; *dir; dir++) look_into(found_all, *dir);
+  for (const char *const *dir = script->config.plugin_dirs; *dir; dir++) {
+    look_into(found_all, *dir);
+    found_all->rank++;
+  }
   load_all(script, found_all);
   for (size_t i = 0; i < found_all->count; i++) clear(&found_all->items[i]);
   free(found_all);

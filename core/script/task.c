@@ -255,7 +255,11 @@ static void after_slice(ra_task *task, int status) {
   bool preempted = script->preempted;
   script->preempted = false;
   ra_err err = {0};
-  if (status != LUA_YIELD && status != 0) {
+  bool failed = status != LUA_YIELD && status != 0;
+  if (failed && task->lua_limit_ns && task->lua_ns > task->lua_limit_ns) {  // raised where it could not yield
+    count_drop(task, ra__budget_error(task, &err));
+    end(task, err.code, &err);
+  } else if (failed) {
     fail_task(task);
   } else if (status == 0) {
     end(task, RA_OK, NULL);

@@ -13,7 +13,7 @@ end
 local function show(req)
   local p = req.params
   local ramp, err = colormaps.get(p.name)
-  if not ramp then return rastrum.fail(err) end
+  if not ramp then return rastrum.problem(404, "Not found", err.message) end
   local etag = http.etag(req, ramp:digest())
   local headers = { ETag = etag, ["Cache-Control"] = http.SHORT }
   local unchanged = http.not_modified(req, etag, headers)
