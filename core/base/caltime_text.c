@@ -116,6 +116,7 @@ static bool read_zone(stamp *s) {
   if (*s->at != '+' && *s->at != '-') return true;
   int sign = *s->at++ == '-' ? -1 : 1;
   int64_t hour = 0, minute = 0;
+  bool single = isdigit((unsigned char)s->at[0]) && s->at[1] == ':';
   if (s->loose && isdigit((unsigned char)s->at[0]) && isdigit((unsigned char)s->at[1]) &&
       isdigit((unsigned char)s->at[2])) {  // -0900
     if (!read_digits(s, 3, 4, &hour)) return false;
@@ -131,6 +132,8 @@ static bool read_zone(stamp *s) {
     }
   }
   if (hour > 23 || minute > 59) return false;
+  // "-9:00" is no offset to cftime, through which the field reads its times; "-09:00" is one.
+  if (s->loose && single) return true;
   s->extra_ms -= sign * (hour * 60 + minute) * MINUTE_MS;
   return true;
 }

@@ -183,7 +183,10 @@ local function publish(job)
 end
 
 local STEPS = {
-  { "validate", validate }, { "convert", convert }, { "describe", describe }, { "publish", publish },
+  { "validate", validate },
+  { "convert", convert },
+  { "describe", describe },
+  { "publish", publish },
 }
 
 -- ---- running them
