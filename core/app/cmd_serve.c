@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "app/admin.h"
 #include "app/cli.h"
 #include "app/host.h"
 #include "app/supervisor.h"
@@ -19,13 +20,21 @@ typedef struct server {
   ra_host host;
   const ra_config *config;
   ra_http_server *http;
+  ra_admin *admin;  // NULL: no port of its own
   uv_signal_t signals[SIGNALS];
   uv_timer_t delay;
   ra_lag *lag;
   bool ending, script_done, http_done;
 } server;
 
-static void handle(void *ctx, ra_http_exchange *exchange) { ra_script_handle(((server *)ctx)->host.script, exchange); }
+static void handle(void *ctx, ra_http_exchange *exchange) {
+  server *s = ctx;
+  if (s->admin && ra_admin_owns(ra_http_exchange_request(exchange))) {
+    ra_admin_refuse(exchange);
+  } else {
+    ra_script_handle(s->host.script, exchange);
+  }
+}
 
 static void log_request(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes, uint64_t ns) {
   (void)ctx;
@@ -76,7 +85,9 @@ static int start_http(server *s, int fd, ra_err *err) {
                                .handle = handle,
                                .log = log_request,
                                .ctx = s};
+  int admin_fd = ra_supervisor_admin_fd();
   int rc = ra_http_server_new(&s->host.loop, &http, &s->http, err);
+  if (rc == RA_OK && admin_fd >= 0) rc = ra_admin_new(&s->host.loop, s->host.script, &http, admin_fd, &s->admin, err);
   return rc < 0 ? rc : ra_http_server_listen_fd(s->http, fd, err);
 }
 
@@ -104,9 +115,11 @@ static void finish(server *s) {
   ra_lag_stop(s->lag);
   ra_script_drain(s->host.script, GRACE_MS, script_drained, s);
   while (!s->script_done && uv_run(&s->host.loop, UV_RUN_ONCE)) continue;
+  ra_admin_free(s->admin, &s->host.loop);
   s->http_done = false;
   ra_http_server_close(s->http, http_drained, s);
   while (!s->http_done && uv_run(&s->host.loop, UV_RUN_ONCE)) continue;
+  ra_http_server_free(s->http);
 }
 
 static int serve(server *s, int fd, ra_err *err) {

@@ -29,7 +29,7 @@ typedef struct supervisor {
   worker workers[WORKERS_MAX];
   unsigned count;
   char **argv;
-  int fd;
+  int fd, admin_fd;  // admin_fd -1: none
   bool ending;
   uint64_t kill_at_ms;
   int exit_code;
@@ -37,14 +37,21 @@ typedef struct supervisor {
 
 static uint64_t now_ms(void) { return ra_clock_ns() / 1000000; }
 
+static void hand_over(const char *name, int fd) {
+  char text[32];
+  if (fd < 0) return;
+  fcntl(fd, F_SETFD, 0);
+  snprintf(text, sizeof text, "%d", fd);
+  setenv(name, text, 1);
+}
+
 static void become_worker(const supervisor *s, unsigned index, unsigned starts, pid_t parent, const sigset_t *old) {
   char text[32];
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(1);  // the parent died before the line above
   sigprocmask(SIG_SETMASK, old, NULL);
-  fcntl(s->fd, F_SETFD, 0);
-  snprintf(text, sizeof text, "%d", s->fd);
-  setenv("RASTRUM_WORKER_FD", text, 1);
+  hand_over("RASTRUM_WORKER_FD", s->fd);
+  hand_over("RASTRUM_WORKER_ADMIN_FD", s->admin_fd);
   snprintf(text, sizeof text, "%u.%u", index, starts);
   setenv("RASTRUM_WORKER", text, 1);
   execv("/proc/self/exe", s->argv);
@@ -150,22 +157,29 @@ int ra_supervisor_run(const ra_config *config, char **argv) {
   int64_t workers = ra_config_int(config, "workers");
   s->count = workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : (unsigned)workers;
   s->argv = argv;
-  int rc = ra_http_bind(ra_config_text(config, "listen"), ra_config_bool(config, "next_free_port"), &s->fd, &port, &err);
+  s->fd = s->admin_fd = -1;
+  const char *where = ra_config_text(config, "listen"), *admin = ra_config_text(config, "admin");
+  int rc = ra_http_bind(where, ra_config_bool(config, "next_free_port"), &s->fd, &port, &err);
+  if (rc == RA_OK && admin) rc = ra_http_bind(where = admin, false, &s->admin_fd, &port, &err);
+  int code = 1;
   if (rc < 0) {
-    fprintf(stderr, "rastrum: %s: %s\n", ra_config_text(config, "listen"), err.message);
-    free(s);
-    return 1;
+    fprintf(stderr, "rastrum: %s: %s\n", where, err.message);
+  } else {
+    code = watch(s);
   }
-  int code = watch(s);
-  close(s->fd);
+  if (s->fd >= 0) close(s->fd);
+  if (s->admin_fd >= 0) close(s->admin_fd);
   free(s);
   return code;
 }
 
-int ra_supervisor_listen_fd(void) {
-  const char *text = getenv("RASTRUM_WORKER_FD");
+static int handed_over(const char *name) {
+  const char *text = getenv(name);
   return text ? atoi(text) : -1;
 }
+
+int ra_supervisor_listen_fd(void) { return handed_over("RASTRUM_WORKER_FD"); }
+int ra_supervisor_admin_fd(void) { return handed_over("RASTRUM_WORKER_ADMIN_FD"); }
 
 bool ra_supervisor_first_start(void) {
   const char *text = getenv("RASTRUM_WORKER");

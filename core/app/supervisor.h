@@ -9,4 +9,6 @@ int ra_supervisor_run(const ra_config *config, char **argv);
 // In a worker: the listening descriptor that the supervisor handed in (-1: this process is no worker), and
 // whether this is the first start (its ready line is for people).
 int ra_supervisor_listen_fd(void);
+// The admin port's descriptor, or -1.
+int ra_supervisor_admin_fd(void);
 bool ra_supervisor_first_start(void);

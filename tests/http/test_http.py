@@ -249,6 +249,9 @@ def test_healthz_and_readyz(http):
 
 def test_metrics(http):
     http.get(TILE)
+    deadline = time.monotonic() + 5  # the loop's lag is measured once a second
+    while "rastrum_loop_lag_seconds" not in http.ok("/metrics").text and time.monotonic() < deadline:
+        time.sleep(0.05)
     answer = http.ok("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     text = answer.text
