@@ -31,8 +31,6 @@ static bool is_checksum(ra_codec_id id) {
   return id == RA_CODEC_FLETCHER32 || id == RA_CODEC_CRC32C;
 }
 
-static bool keeps_size(ra_codec_id id) { return id == RA_CODEC_SHUFFLE || is_checksum(id); }
-
 const char *ra_codec_name(ra_codec_id id) { return kinds[id].name; }
 
 static int check_chain(size_t count, size_t size, ra_err *err) {
@@ -43,15 +41,11 @@ static int check_chain(size_t count, size_t size, ra_err *err) {
   return RA_OK;
 }
 
-// sizes[i]: bytes that go into codec i when encoding. exact[i] false: only a bound is known, since a compressor
-// stands before.
-static void chain_sizes(const ra_codec *chain, size_t count, size_t raw, size_t *sizes, bool *exact) {
-  bool known = true;
+// sizes[i]: the most bytes that go into codec i when encoding.
+static void chain_sizes(const ra_codec *chain, size_t count, size_t raw, size_t *sizes) {
   for (size_t i = 0; i < count; i++) {
     sizes[i] = raw;
-    exact[i] = known;
     raw = kinds[chain[i].id].bound(raw);
-    known = known && keeps_size(chain[i].id);
   }
 }
 
@@ -62,43 +56,52 @@ static int wrong_size(const char *name, size_t got, size_t want, ra_err *err) {
 
 // One step of decoding; *span becomes what came out. to: where the last step writes. *slot is the scratch that does
 // not hold *span; a checksum leaves the span where it is.
-static int decode_step(const ra_codec *codec, bool last, int *slot, size_t size, bool exact,
-                       uint8_t *to, ra__span *span, ra_err *err) {
+static int decode_step(const ra_codec *codec, bool last, int *slot, size_t size, uint8_t *to,
+                       ra__span *span, ra_err *err) {
   const ra__codec_kind *kind = &kinds[codec->id];
   if (is_checksum(codec->id) && !last) {
-    int rc = ra__checksum_strip(codec->id, *span, span, err);
-    if (rc < 0) return rc;
-    return exact && span->size != size ? wrong_size(kind->name, span->size, size, err) : RA_OK;
+    return ra__checksum_strip(codec->id, *span, span, err);
   }
   uint8_t *dst = last ? to : ra__scratch(*slot, size);
   if (!dst) return ra_fail(err, RA_E_NOMEM, "", "no memory to decode %zu bytes", size);
   size_t got = 0;
   int rc = kind->decode(codec, *span, dst, size, &got, err);
   if (rc < 0) return rc;
-  if (exact && got != size) return wrong_size(kind->name, got, size, err);
   *span = (ra__span){dst, got};
   *slot ^= 1;
   return RA_OK;
 }
 
-int ra_codec_decode(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
-                    uint8_t *dst, size_t dst_size, ra_err *err) {
+static int copy(const uint8_t *src, size_t size, uint8_t *dst, size_t cap, size_t *got, ra_err *err) {
+  if (size > cap) return wrong_size("an uncompressed chunk", size, cap, err);
+  if (size) memcpy(dst, src, size);
+  *got = size;
+  return RA_OK;
+}
+
+int ra_codec_decode_some(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
+                         uint8_t *dst, size_t cap, size_t *got, ra_err *err) {
   size_t sizes[CHAIN_MAX];
-  bool exact[CHAIN_MAX];
-  int rc = check_chain(count, dst_size, err);
+  int rc = check_chain(count, cap, err);
   if (rc < 0) return rc;
-  if (count == 0) {
-    if (src_size != dst_size) return wrong_size("an uncompressed chunk", src_size, dst_size, err);
-    if (dst_size) memcpy(dst, src, dst_size);
-    return RA_OK;
-  }
-  chain_sizes(chain, count, dst_size, sizes, exact);
+  if (count == 0) return copy(src, src_size, dst, cap, got, err);
+  chain_sizes(chain, count, cap, sizes);
   ra__span span = {src, src_size};
   int slot = 0;
   for (size_t i = count; i-- > 0 && rc == RA_OK;) {
-    rc = decode_step(&chain[i], i == 0, &slot, sizes[i], exact[i], dst, &span, err);
+    rc = decode_step(&chain[i], i == 0, &slot, sizes[i], dst, &span, err);
   }
+  *got = span.size;
   return rc;
+}
+
+int ra_codec_decode(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
+                    uint8_t *dst, size_t dst_size, ra_err *err) {
+  size_t got = 0;
+  int rc = ra_codec_decode_some(chain, count, src, src_size, dst, dst_size, &got, err);
+  if (rc < 0 || got == dst_size) return rc;
+  const char *name = count ? kinds[chain[0].id].name : "an uncompressed chunk";
+  return wrong_size(name, got, dst_size, err);
 }
 
 size_t ra_codec_bound(const ra_codec *chain, size_t count, size_t size) {

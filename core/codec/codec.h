@@ -11,8 +11,8 @@ typedef enum ra_codec_id {
   RA_CODEC_DEFLATE,  // zlib stream (RFC 1950)
   RA_CODEC_GZIP,     // RFC 1952
   RA_CODEC_ZSTD,
-  RA_CODEC_BLOSC,       // container of c-blosc 1
-  RA_CODEC_LZ4,         // numcodecs: 4 bytes of size, then a block
+  RA_CODEC_BLOSC,  // container of c-blosc 1
+  RA_CODEC_LZ4,    // numcodecs: 4 bytes of size, then a block
   RA_CODEC_BZ2,
   RA_CODEC_SHUFFLE,     // HDF5's and numcodecs': bytes of `element` sized items transposed
   RA_CODEC_FLETCHER32,  // HDF5's: 4 bytes behind
@@ -33,6 +33,9 @@ const char *ra_codec_name(ra_codec_id id);
 // chain[0] was applied first when encoding; decoding walks it backwards. dst gets exactly dst_size bytes.
 int ra_codec_decode(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
                     uint8_t *dst, size_t dst_size, ra_err *err);
+// The same where the size is known only at most: *got says what came out.
+int ra_codec_decode_some(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
+                         uint8_t *dst, size_t cap, size_t *got, ra_err *err);
 int ra_codec_encode(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
                     ra_buf **out, ra_err *err);
 // The most bytes that encoding `size` of them can give, and encoding into that much room of the caller's own.

@@ -58,7 +58,7 @@ ra_cog *ra_cog_ref(ra_cog *cog);
 void ra_cog_unref(ra_cog *cog);
 size_t ra_cog_memory(const ra_cog *cog);  // bytes it holds, for cache accounting
 const ra_cog_info *ra_cog_get_info(const ra_cog *cog);
-size_t ra_cog_level_count(const ra_cog *cog);                            // 1 + overviews
+size_t ra_cog_level_count(const ra_cog *cog);                           // 1 + overviews
 const ra_cog_level *ra_cog_get_level(const ra_cog *cog, size_t level);  // 0: full resolution
 // Where a block's bytes lie; *size 0: sparse (all nodata). band 0-based (ignored unless planar).
 int ra_cog_block_range(const ra_cog *cog, size_t level, unsigned band, uint32_t column,

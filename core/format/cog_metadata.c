@@ -1,0 +1,99 @@
+// cog_metadata.c - GDAL_METADATA (XML) and GDAL_NODATA of a COG.
+#include <math.h>
+#include <stdlib.h>
+
+#include "format/cog_impl.h"
+#include "raster/stats.h"
+
+static void add_escaped(ra_str *out, const char *text) {
+  for (; *text; text++) {
+    switch (*text) {
+      case '&': ra_str_add(out, "&amp;"); break;
+      case '<': ra_str_add(out, "&lt;"); break;
+      case '>': ra_str_add(out, "&gt;"); break;
+      case '"': ra_str_add(out, "&quot;"); break;
+      default:
+        if ((unsigned char)*text >= 0x20) ra_str_add_char(out, *text);
+        break;
+    }
+  }
+}
+
+// role NULL: none.
+static void open_item(ra_str *out, const char *name, unsigned band, const char *role) {
+  ra_str_addf(out, "  <Item name=\"%s\" sample=\"%u\"", name, band);
+  if (role) ra_str_addf(out, " role=\"%s\"", role);
+  ra_str_add_char(out, '>');
+}
+
+static void add_number(ra_str *out, const char *name, unsigned band, const char *role, double value) {
+  open_item(out, name, band, role);
+  ra_str_add_double(out, value);
+  ra_str_add(out, "</Item>\n");
+}
+
+static void add_text(ra_str *out, const char *name, unsigned band, const char *role,
+                     const char *text) {
+  if (!text || !*text) return;
+  open_item(out, name, band, role);
+  add_escaped(out, text);
+  ra_str_add(out, "</Item>\n");
+}
+
+static int band_stats(const ra__cog_writer *w, unsigned band, ra_stats *stats, ra_err *err) {
+  const ra__cog_plane *full = &w->planes[0];
+  size_t row = full->width * w->size;
+  const uint8_t *cells = full->cells + band * row * full->height;
+  double *values = malloc(full->width * sizeof *values);
+  if (!values) return ra_fail(err, RA_E_NOMEM, "", "no memory for statistics");
+  ra_stats_init(stats);
+  for (uint32_t y = 0; y < full->height; y++) {
+    ra_unpack_f64(w->spec->dtype, cells + y * row, full->width, &w->packing, false, values);
+    ra_stats_add_f64(stats, values, full->width);
+  }
+  free(values);
+  return RA_OK;
+}
+
+static void add_stats(ra_str *out, unsigned band, const ra_stats *stats) {
+  if (stats->count) {
+    add_number(out, "STATISTICS_MAXIMUM", band, NULL, stats->max);
+    add_number(out, "STATISTICS_MEAN", band, NULL, stats->mean);
+    add_number(out, "STATISTICS_MINIMUM", band, NULL, stats->min);
+    add_number(out, "STATISTICS_STDDEV", band, NULL, ra_stats_stddev(stats));
+  }
+  open_item(out, "STATISTICS_VALID_PERCENT", band, NULL);
+  double share = stats->total ? 100.0 * (double)stats->count / (double)stats->total : 0;
+  ra_str_addf(out, "%.4g</Item>\n", share);
+}
+
+int ra__cog_metadata(const ra__cog_writer *w, ra_str *out, ra_err *err) {
+  const ra_cog_spec *spec = w->spec;
+  ra_str_add(out, "<GDALMetadata>\n");
+  for (unsigned band = 0; band < spec->bands; band++) {
+    ra_stats stats;
+    int rc = band_stats(w, band, &stats, err);
+    if (rc < 0) return rc;
+    add_stats(out, band, &stats);
+    if (spec->band_names) {
+      add_text(out, "DESCRIPTION", band, "description", spec->band_names[band]);
+    }
+    if (spec->scale != 1 || spec->offset != 0) {
+      add_number(out, "OFFSET", band, "offset", spec->offset);
+      add_number(out, "SCALE", band, "scale", spec->scale);
+    }
+    add_text(out, "UNITTYPE", band, "unittype", spec->unit);
+  }
+  ra_str_add(out, "</GDALMetadata>\n");
+  return RA_OK;
+}
+
+void ra__cog_nodata_text(double nodata, ra_str *out) {
+  if (isnan(nodata)) {
+    ra_str_add(out, "nan");
+  } else if (isinf(nodata)) {
+    ra_str_add(out, nodata > 0 ? "inf" : "-inf");
+  } else {
+    ra_str_add_double(out, nodata);
+  }
+}
