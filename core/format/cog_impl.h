@@ -73,7 +73,7 @@ typedef struct ra__cog_writer {
   bool big;
   int predictor;
   ra_packing packing;  // what is missing
-  uint8_t missing[8];  // the cell that stands for it
+  _Alignas(8) uint8_t missing[8];  // the cell that stands for it
   ra__cog_plane planes[RA__COG_LEVELS];
   size_t count;
   ra_geokeys keys;
@@ -103,7 +103,7 @@ struct ra_cog {
   ra_cog_info info;
   uint64_t file_size;
   bool swapped;  // the file is big-endian
-  uint8_t missing[8];
+  _Alignas(8) uint8_t missing[8];
   size_t level_count;
   ra__cog_level levels[RA__COG_LEVELS];
 };
