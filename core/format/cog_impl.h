@@ -72,7 +72,7 @@ typedef struct ra__cog_writer {
   unsigned block;
   bool big;
   int predictor;
-  ra_packing packing;  // what is missing
+  ra_packing packing;              // what is missing
   _Alignas(8) uint8_t missing[8];  // the cell that stands for it
   ra__cog_plane planes[RA__COG_LEVELS];
   size_t count;

@@ -185,8 +185,9 @@ static inline void world_variable_json(const world *w, ra_str *out) {
   ra_str_addf(
       out, "],\"time\":%s,\"time_dim\":%d,\"y_dim\":%d,\"x_dim\":%d,\"mappable\":true,\"bands\":%u",
       t < 0 ? "null" : "\"t0\"", t, y, x, w->levels ? w->levels : 1);
-  ra_str_addf(out, ",\"packing\":{\"scale\":%.17g,\"offset\":%.17g,\"missing\":[-32767]},\"nodata\":-32767", w->scale,
-              w->offset);
+  ra_str_addf(
+      out, ",\"packing\":{\"scale\":%.17g,\"offset\":%.17g,\"missing\":[-32767]},\"nodata\":-32767",
+      w->scale, w->offset);
   if (z >= 0) {
     ra_str_addf(out,
                 ",\"extra\":[{\"name\":\"level\",\"dim\":%d,\"size\":%u,\"units\":\"hPa\","
