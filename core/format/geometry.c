@@ -69,7 +69,7 @@ static int add_chain(builder *b, const json_t *positions, size_t least, int poly
   if (!json_is_array(positions) || json_array_size(positions) < least)
     return bad(b, polygon >= 0 ? "a ring takes four positions or more"
                                : "a line takes two positions or more");
-  chain *made;
+  chain *made = NULL;
   int rc = new_chain(b, json_array_size(positions), polygon, &made);
   for (size_t i = 0; rc == RA_OK && i < made->count; i++)
     rc = read_position(b, json_array_get(positions, i), &made->vertices[i]);
@@ -79,7 +79,7 @@ static int add_chain(builder *b, const json_t *positions, size_t least, int poly
 }
 
 static int add_point(builder *b, const json_t *position) {
-  chain *made;
+  chain *made = NULL;
   int rc = new_chain(b, 1, -1, &made);
   return rc < 0 ? rc : read_position(b, position, made->vertices);
 }
