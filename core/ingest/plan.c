@@ -20,6 +20,20 @@ static bool listed(const char *list, const char *name) {
   return false;
 }
 
+static int unknown(const ra_ingest *ingest, const char *name, ra_err *err) {
+  ra_str names;
+  ra_str_init(&names);
+  for (size_t i = 0; i < ingest->cf->count && names.len < 300; i++) {
+    if (!ingest->cf->variables[i].mappable) continue;
+    if (names.len) ra_str_add(&names, ", ");
+    ra_str_add(&names, ingest->cf->variables[i].source->name);
+  }
+  ra_fail(err, RA_E_INVALID, ra_source_name(ingest->source), "has no variable '%s'; it has %s", name,
+          names.ptr ? names.ptr : "none");
+  ra_str_deinit(&names);
+  return RA_E_INVALID;
+}
+
 static int check_list(const ra_ingest *ingest, ra_err *err) {
   const char *list = ingest->options.variables;
   for (const char *p = list; p && *p;) {
@@ -27,10 +41,7 @@ static int check_list(const ra_ingest *ingest, ra_err *err) {
     char name[256] = "";
     if (n < sizeof name) memcpy(name, p, n);
     const ra_cf_variable *variable = ra_cf_find(ingest->cf, name);
-    if (!variable) {
-      return ra_fail(err, RA_E_INVALID, ra_source_name(ingest->source),
-                     "has no variable '%s' (--variables)", name);
-    }
+    if (!variable) return unknown(ingest, name, err);
     if (variable->role == RA_CF_DATA && !variable->mappable) {
       return ra_fail(err, variable->reason_code, ra_source_name(ingest->source),
                      "variable '%s' cannot be put on a map: %s", name,

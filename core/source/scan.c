@@ -97,6 +97,7 @@ static herr_t visit(hid_t group, const char *path, const H5L_info_t *info, void 
 }
 
 int ra__source_scan(ra_source *source, ra_err *err) {
+  H5dont_atexit();  // after a damaged file its clean-up at exit loops and says so
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   H5PLset_loading_state(
       0);  // a filter named by a file is never loaded from a folder named by the environment

@@ -42,10 +42,8 @@ static int set_path(ra_source *source, const char *path, ra_err *err) {
 }
 
 static int open_locked(ra_source *source, ra_err *err) {
-  if (source->hdf5) {
-    int rc = ra__source_scan(source, err);
-    if (rc < 0) return rc;
-  }
+  int rc = source->hdf5 ? ra__source_scan(source, err) : ra__source_classic(source, err);
+  if (rc < 0) return rc;
   int status = nc_open(source->path, NC_NOWRITE, &source->ncid);
   if (status) {
     source->ncid = -1;

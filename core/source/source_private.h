@@ -35,6 +35,8 @@ void ra__source_unlock(void);
 int ra__source_magic(ra_source *source, ra_err *err);
 // Walks an HDF5 file: refuses what leads out of it, notes filters without a decoder. Lock held.
 int ra__source_scan(ra_source *source, ra_err *err);
+// Refuses a classic file that ends before its data do.
+int ra__source_classic(ra_source *source, ra_err *err);
 // Fills the model from an open ncid. Lock held.
 int ra__source_inquire(ra_source *source, ra_err *err);
 // Attributes of a variable (NC_GLOBAL: of the group). Lock held.

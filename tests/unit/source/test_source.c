@@ -38,7 +38,7 @@ static void foreign_files_are_named(void **state) {
   refused(nc_path("empty.nc"), "empty");
   refused(nc_path("text.nc"), "not NetCDF");
   refused(nc_path("grib.nc"), "GRIB");
-  refused(nc_path("short.nc"), "cannot be opened as NetCDF");
+  refused(nc_path("short.nc"), "incomplete NetCDF header");
   refused(nc_path("tiff.nc"), "TIFF");
   refused(nc_path("cut.nc"), "truncated or damaged");
   refused(nc_path("none.nc"), "cannot be found");
@@ -88,6 +88,41 @@ static void virtual_datasets_are_refused(void **state) {
   assert_true(data >= 0);
   H5Dclose(data), H5Sclose(space), H5Pclose(dcpl), H5Fclose(file);
   refused(nc_path("virtual.nc"), "virtual");
+}
+
+// Classic files of each kind, with fixed and record variables, cut after every byte: only the whole file opens.
+static void cut_classic_files_are_refused(void **state) {
+  (void)state;
+  static const int MODES[] = {NC_CLASSIC_MODEL, NC_64BIT_OFFSET, NC_64BIT_DATA};
+  for (int i = 0; i < 6; i++) {
+    int nc = nc_new("whole.nc", MODES[i % 3]);
+    int dims[] = {nc_dim(nc, "t", NC_UNLIMITED), nc_dim(nc, "x", 3)};
+    int a = nc_var(nc, "a", NC_SHORT, 2, dims), b = i < 3 ? nc_var(nc, "b", NC_BYTE, 2, dims) : a;
+    int c = nc_var(nc, "c", NC_DOUBLE, 1, &dims[1]);
+    nc_text(nc, NC_GLOBAL, "title", "odd");
+    nc_number(nc, a, "n", NC_SHORT, 1);
+    NC(nc_enddef(nc));
+    const size_t start[] = {0, 0}, count[] = {3, 3};
+    const short cells[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const double fixed[] = {1, 2, 3};
+    NC(nc_put_vara_short(nc, a, start, count, cells));
+    NC(nc_put_vara_short(nc, b, start, count, cells));
+    NC(nc_put_var_double(nc, c, fixed));
+    NC(nc_close(nc));
+    FILE *f = fopen(nc_path("whole.nc"), "rb");
+    char bytes[4096];
+    size_t size = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    ra_source *source;
+    ra_err err = {0};
+    assert_int_equal(ra_source_open(nc_path("whole.nc"), &source, &err), RA_OK);
+    ra_source_free(source);
+    for (size_t n = 4; n + 4 <= size; n++) {  // the last bytes may be padding
+      write_bytes("part.nc", bytes, n);
+      if (ra_source_open(nc_path("part.nc"), &source, &err) >= 0)
+        fail_msg("%zu of %zu bytes open", n, size);
+    }
+  }
 }
 
 static ra_source *opened(const char *name) {
@@ -173,9 +208,13 @@ static void each_chunk_counts_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(foreign_files_are_named),    cmocka_unit_test(external_storage_is_refused),
-      cmocka_unit_test(external_links_are_refused), cmocka_unit_test(virtual_datasets_are_refused),
-      cmocka_unit_test(the_model_is_the_files),     cmocka_unit_test(each_chunk_counts_once),
+      cmocka_unit_test(foreign_files_are_named),
+      cmocka_unit_test(cut_classic_files_are_refused),
+      cmocka_unit_test(external_storage_is_refused),
+      cmocka_unit_test(external_links_are_refused),
+      cmocka_unit_test(virtual_datasets_are_refused),
+      cmocka_unit_test(the_model_is_the_files),
+      cmocka_unit_test(each_chunk_counts_once),
   };
   return cmocka_run_group_tests(tests, nc_setup, nc_teardown);
 }
