@@ -13,7 +13,7 @@ enum { DIMENSION = 10, VARIABLE = 11, ATTRIBUTE = 12, LIST_MAX = 1 << 20, DIMS_M
 typedef struct header {
   FILE *file;
   int version;       // 1, 2 or 5
-  bool bad;          // ended too soon, or is no header; netcdf-c finds the words
+  bool bad;          // ended too soon, or is no header
   uint64_t records;  // UINT64_MAX: unknown (written as a stream)
   uint64_t *dims;    // lengths; 0: the record dimension
   uint64_t dim_count;
