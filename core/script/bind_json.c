@@ -256,6 +256,7 @@ static int l_array(lua_State *L) {
   if (lua_gettop(L) == 0) lua_newtable(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  if (tagged(L, "ra.array")) return 1;
   if (lua_getmetatable(L, 1)) return luaL_error(L, "json.array: the table has a metatable already");
   luaL_getmetatable(L, "ra.array");
   lua_setmetatable(L, 1);

@@ -105,8 +105,11 @@ local function unknown(id)
   local names = {}
   for _, row in ipairs(state.order) do names[#names + 1] = row.id end
   local near = require("rastrum.text").nearest(id, names)
-  return nil, { code = "not_found", where = "collection", message = near
-    and ("there is no collection '%s'; did you mean '%s'?"):format(id, near) or ("there is no collection '%s'"):format(id) }
+  local more = #names > 10 and (" and %d more; /stac/collections lists them"):format(#names - 10) or ""
+  local known = near and ("did you mean '%s'?"):format(near)
+    or #names == 0 and "there is none yet"
+    or ("there are %s%s"):format(table.concat(names, ", ", 1, math.min(#names, 10)), more)
+  return nil, { code = "not_found", where = "collection", message = ("there is no collection '%s'; %s"):format(id, known) }
 end
 
 ---The collection's snapshot (rastrum.snapshot).

@@ -51,13 +51,13 @@ local function choosable(variable)
   return list
 end
 
--- {dim = value text} from `level` and `sel`.
+-- {dim = {value, where, text as it was given}} from `level` and `sel`.
 local function wishes(variable, level, sel)
   local wanted = {}
   for _, text in ipairs(sel or {}) do
     local dim, value = text:match("^([^=]+)=(.+)$")
     if not dim then return bad("sel", "sel is '%s'; it takes dimension=value", text) end
-    wanted[dim] = value
+    wanted[dim] = { value = value, where = "sel", text = text }
   end
   if level ~= nil then
     local dims = choosable(variable)
@@ -68,7 +68,7 @@ local function wishes(variable, level, sel)
       return bad("level", "variable '%s' has %s; choose with sel=dimension=value", variable.name,
         #dims == 0 and "no levels" or "the dimensions " .. table.concat(dims, ", "))
     end
-    wanted[dims[1]] = level
+    wanted[dims[1]] = { value = level, where = "level", text = level }
   end
   return wanted
 end
@@ -84,19 +84,19 @@ function M.extras(dataset, variable, level, sel)
   local indexes, chosen = {}, {}
   for i, extra in ipairs(variable.extra) do
     local index = 0
-    local value = wanted[extra.name]
-    if value ~= nil then
-      index, err = dataset:extra_index(variable.name, extra.name, tostring(value))
-      if not index then return nil, err end
+    local wish = wanted[extra.name]
+    if wish then
+      index, err = dataset:extra_index(variable.name, extra.name, tostring(wish.value))
+      if not index then return bad(wish.where, "%s is '%s'; %s", wish.where, wish.text, err.message) end
       wanted[extra.name] = nil
     end
     indexes[i] = index
     chosen[extra.name] = extra.values and extra.values[index + 1] or index
   end
-  local unknown = next(wanted)
+  local unknown, wish = next(wanted)
   if unknown then
-    return bad("sel", "variable '%s' has no dimension '%s'%s", variable.name, unknown,
-      #variable.extra > 0 and "; it has " .. table.concat(choosable(variable), ", ") or "")
+    return bad("sel", "sel is '%s'; variable '%s' has no dimension '%s'%s", wish.text, variable.name, unknown,
+      #choosable(variable) > 0 and "; it has " .. table.concat(choosable(variable), ", ") or "")
   end
   return indexes, chosen
 end

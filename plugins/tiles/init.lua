@@ -53,6 +53,11 @@ local function plan(snapshot, p)
   local sources
   sources, err = catalog.sources(snapshot, { variable = variable.name, datetime = p.datetime, item = p.item })
   if not sources then return nil, err end
+  if #sources == 0 then
+    return nil, { code = "not_found", where = "datetime",
+      message = ("collection '%s' has no '%s' at %s; /tiles/%s/times lists the times, nearest::T takes the nearest"):format(
+        snapshot.id, variable.name, p.datetime or "any time", snapshot.id) }
+  end
   local bands, versions = nil, {}
   for i, source in ipairs(sources) do
     local own = source.dataset:variable(source.variable)
@@ -140,7 +145,7 @@ local function tile(req)
   if p.format == "png" then
     ramp, err = ramp_of(p)
     if not ramp then return rastrum.fail(err) end
-    if #drawn.bands ~= 1 then return rastrum.fail(bad("bidx", "a png takes one band, %d were asked for", #drawn.bands)) end
+    if #drawn.bands ~= 1 then return rastrum.fail(bad("bidx", "bidx: a png takes one band, %d were asked for", #drawn.bands)) end
   end
   local etag = http.etag(req, drawn.versions, rescale[1], rescale[2], ramp and ramp:digest() or "")
   local headers = { ETag = etag, ["Cache-Control"] = v and http.IMMUTABLE or http.SHORT }
