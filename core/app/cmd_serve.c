@@ -1,4 +1,5 @@
 // cmd_serve.c - `rastrum serve`: the supervisor, or (started again by it) a worker: loop, host, HTTP server, signals.
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,9 +147,19 @@ static int serve(server *s, int fd, ra_err *err) {
   return RA_OK;
 }
 
+// A job's working memory (megabytes a tile) goes back to the heap, not to the system: taking its pages from there again
+// costs more than a warm tile itself.
+static void keep_freed_memory(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
+}
+
 int ra_cmd_serve(const ra_cli *cli) {
   int fd = ra_supervisor_listen_fd();
   if (fd < 0) return ra_supervisor_run(cli->config, cli->argv);
+  keep_freed_memory();
   server *s = calloc(1, sizeof *s);
   if (!s) return RA_EXIT_FAILED;
   s->config = cli->config;
