@@ -323,8 +323,9 @@ static int make_mesh(const double gt[6], double tolerance, const ra__source *sou
                    .width = warp->width,
                    .height = warp->height,
                    .tolerance = tolerance};
-  mesh.x = warp->x = ra_arena_calloc(arena, cells, sizeof *warp->x);
-  mesh.y = warp->y = ra_arena_calloc(arena, cells, sizeof *warp->y);
+  // Every pixel is written; 16384² doubles fit a size_t.
+  mesh.x = warp->x = ra_arena_alloc(arena, cells * sizeof *warp->x);
+  mesh.y = warp->y = ra_arena_alloc(arena, cells * sizeof *warp->y);
   mesh.x_steps = ra_arena_calloc(arena, across * down, sizeof *mesh.x_steps);
   mesh.y_steps = ra_arena_calloc(arena, across * down, sizeof *mesh.y_steps);
   if (!warp->x || !warp->y || !mesh.x_steps || !mesh.y_steps) {
