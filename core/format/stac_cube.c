@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "format/stac_item.h"
+
 enum { NAMES_MAX = 64, VALUES_MAX = 1000 };
 
 typedef struct names {
@@ -157,5 +159,11 @@ void ra__stac_add_cube(const ra_dataset *dataset, uint64_t axes, ra_str *out) {
     first = false;
     add_variable(variable, out);
   }
+  ra_str_add_char(out, '}');
+}
+
+void ra_stac_cube(const ra_dataset *dataset, ra_str *out) {
+  ra_str_add_char(out, '{');
+  ra__stac_add_cube(dataset, UINT64_MAX, out);
   ra_str_add_char(out, '}');
 }

@@ -26,3 +26,5 @@ int ra_stac_writer_add(ra_stac_writer *writer, const ra_dataset *dataset, size_t
 bool ra_stac_item_footprint(const ra_dataset *dataset, size_t i, double bbox[4], ra_str *geometry);
 // The item's axes, one bit each. Items of one dataset with equal bits share their grids and variables.
 uint64_t ra_stac_item_axes(const ra_dataset *dataset, size_t i);
+// {"cube:dimensions":{…},"cube:variables":{…}} of all variables, for collections.
+void ra_stac_cube(const ra_dataset *dataset, ra_str *out);

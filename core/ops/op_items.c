@@ -209,6 +209,7 @@ static int write_page(page *p, ra_err *err) {
   int rc = RA_OK;
   ra_str_init(&out);
   ra_stac_writer_init(&writer, items->base_url);
+  ra_str_add_char(&out, '[');
   while (rc == RA_OK && items->count < p->count && items->count < items->limit &&
          (!items->count || out.len < items->max_bytes)) {
     if (ra_cancel_is_set(p->cancel))
@@ -219,6 +220,7 @@ static int write_page(page *p, ra_err *err) {
   if (rc == RA_OK && items->count < p->count)
     ra__items_write_token(items, &p->heap[items->count - 1].key, &items->next);
   ra_stac_writer_deinit(&writer);
+  ra_str_add_char(&out, ']');
   if (rc == RA_OK) return ra_str_take(&out, &items->out, err);
   ra_str_deinit(&out);
   return rc;

@@ -34,7 +34,7 @@ typedef struct ra_op_items {
   const char *token;  // "" for the first page
   size_t limit, max_bytes;
   const char *fields;  // JSON {"include":[…],"exclude":[…]}; "" for all
-  ra_buf *out;         // the result: items with commas between; NULL once taken
+  ra_buf *out;         // the result: a JSON list of items; NULL once taken
   size_t count, matched;
   ra_str next;  // the next page's token; empty when this is the last
 } ra_op_items;

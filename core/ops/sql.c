@@ -69,17 +69,19 @@ static int connect(ra_sql *sql, const char *name, int flags) {
   return code;
 }
 
-// A file on a medium that cannot be written needs "immutable": there is no place for its shared memory.
+// Read-write where the file allows, so that the last one to close can tidy the log away; queries only all the same. A
+// file on a medium that cannot be written needs "immutable": there is no place for its shared memory.
 static int open_readonly(ra_sql *sql, ra_err *err) {
   if (access(sql->path, F_OK))
     return ra_fail(err, RA_E_NOTFOUND, sql->path, "there is no such database");
-  int code = connect(sql, sql->path, SQLITE_OPEN_READONLY);
+  int code = connect(sql, sql->path, SQLITE_OPEN_READWRITE);
   if ((code & 0xff) == SQLITE_CANTOPEN && !strpbrk(sql->path, "?#%")) {
     char name[4200];
     snprintf(name, sizeof name, "file:%s?immutable=1", sql->path);
     sqlite3_close(sql->db);
     code = connect(sql, name, SQLITE_OPEN_READONLY);
   }
+  if (code == SQLITE_OK) code = sqlite3_exec(sql->db, "PRAGMA query_only=ON", NULL, NULL, NULL);
   return code == SQLITE_OK ? RA_OK : fail(sql, code, err, "cannot open the database");
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/stac_item.h"
 #include "ops/op_dataset.h"
 
 enum { TEXTS_MAX = 100000 };
@@ -155,6 +156,16 @@ static int l_geometry(lua_State *L) {
   const ra_dataset *dataset = ra_bind_check_dataset(L, 1);
   if (!ra_dataset_grid_count(dataset)) return 0;
   lua_pushstring(L, ra_dataset_get_grid(dataset, 0)->geometry);
+  return 1;
+}
+
+// ds:cube() -> JSON object with "cube:dimensions" and "cube:variables" of all its variables
+static int l_cube(lua_State *L) {
+  ra_str text;
+  ra_str_init(&text);
+  ra_stac_cube(ra_bind_check_dataset(L, 1), &text);
+  lua_pushlstring(L, text.ptr ? text.ptr : "{}", text.len);
+  ra_str_deinit(&text);
   return 1;
 }
 
@@ -356,6 +367,7 @@ static const luaL_Reg METHODS[] = {{"id", l_id},
                                    {"body", l_body},
                                    {"about", l_about},
                                    {"bbox", l_bbox},
+                                   {"cube", l_cube},
                                    {"geometry", l_geometry},
                                    {"variable", l_variable},
                                    {"variables", l_variables},

@@ -161,7 +161,7 @@ static int read_options(lua_State *L, ra_op_items *items, ra_err *err) {
   return read_place(L, items, err);
 }
 
-// -> buf of items with commas between, {count=, matched=, next=token|nil}
+// -> buf (a JSON list), {count=, matched=, next=token|nil}
 static int push_items(lua_State *L, ra_op *op) {
   ra_op_items *items = ra_op_state(op);
   ra_buf *out = items->out;
