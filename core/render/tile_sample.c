@@ -12,7 +12,10 @@
 
 // More cells than any source with overviews needs; without them a coarser zoom would read it whole.
 enum { WINDOW_CELLS = 64 << 20 };
-#define TOLERANCE 0.125
+
+// Destination pixels. Far below what the eye sees (an eighth), since it costs a few more places asked of PROJ only, and
+// nearest then gives the very cells that GDAL's exact transformer gives.
+#define TOLERANCE 0.005
 
 // A source at the level chosen for the tile. Positions and cells are the level's; columns of a wrapping source that
 // crosses its seam go on beyond its width.
@@ -54,7 +57,7 @@ static int check_source(const ra_tile_source *source, const ra_tile_request *req
   return RA_OK;
 }
 
-// Positions in cells of the full grid to the level's, unwrapped from `seam` on (0: as they are). Gives their range
+// Positions in cells of the full grid to the level's, those left of `seam` one turn on. Gives their range
 // inside the raster; least > most when there is none.
 static const double *scale_positions(ra_arena *arena, const double *from, size_t n, double factor,
                                      double seam, const ra_axis *axis, double *least, double *most) {
@@ -79,12 +82,12 @@ static int place_view(ra__tile_job *job, const ra_grid *grid, view *v, ra_err *e
   if (!v->warp.separable) nx = ny = nx * ny;
   v->x_axis = (ra_axis){.extent = level->width, .wraps = grid->wraps};
   v->y_axis = (ra_axis){.extent = level->height};
-  double seam = v->warp.x1 > grid->width ? (double)v->warp.x0 : 0;
+  double seam = v->warp.x1 > grid->width ? (double)v->warp.x0 : -INFINITY;
   double x_least, x_most, y_least, y_most;
   v->x = scale_positions(&job->arena, v->warp.x, nx, level->width / (double)grid->width, seam,
                          &v->x_axis, &x_least, &x_most);
-  v->y = scale_positions(&job->arena, v->warp.y, ny, level->height / (double)grid->height, 0,
-                         &v->y_axis, &y_least, &y_most);
+  v->y = scale_positions(&job->arena, v->warp.y, ny, level->height / (double)grid->height,
+                         -INFINITY, &v->y_axis, &y_least, &y_most);
   if (!v->x || !v->y) return no_memory(err);
   v->x0 = v->x1 = v->y0 = v->y1 = 0;
   if (x_least > x_most || y_least > y_most) return RA_OK;

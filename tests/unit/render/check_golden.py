@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from PIL import Image
 from rasterio.enums import Resampling
@@ -106,15 +107,15 @@ def levels(values):
 def unlike_nearest(got, want, plane, grid, crs, z, x, y):
     """(share of pixels unlike GDAL's, how many of these are of no cell within 0.51 of the pixel)."""
     same = (got == want) | (np.isnan(got) & np.isnan(want))
-    far = 0
-    for j, i in np.argwhere(~same):
+    far, unlike = 0, np.argwhere(~same)
+    for j, i in unlike if len(unlike) < 1000 else ():
         mx, my = tile_transform(z, x, y) * (i + 0.5, j + 0.5)
         gx, gy = transform("EPSG:3857", crs, [mx], [my])
         c, r = ~grid * (gx[0], gy[0])
         near = [plane[b, a] if 0 <= a < plane.shape[1] and 0 <= b < plane.shape[0] else np.nan
                 for a in {math.floor(c - 0.01), math.floor(c + 0.01)} for b in {math.floor(r - 0.01), math.floor(r + 0.01)}]
         far += not any(v == got[j, i] or (np.isnan(v) and np.isnan(got[j, i])) for v in near)
-    return 1 - same.mean(), far
+    return len(unlike) / same.size, far
 
 
 def unlike_bilinear(got, want):
@@ -154,10 +155,10 @@ def compare(folder):
         print("%-7s %2d/%d/%d %-8s level %d valid %.3f: %s%s" % (name, *place, how, level, np.isfinite(got).mean(), what,
                                                                  "" if ok else "  <-- FAILS"))
         bad += not ok
-        if np.isfinite(got).mean() > 0.3 and how == "bilinear" and np.nanstd(np.diff(levels(got).astype(float))) > 1:
+        steps = np.abs(np.diff(levels(got).astype(int)))
+        if np.isfinite(got).mean() > 0.3 and (steps > 3).mean() > 0.005:  # else a neighbour's value is as good
             shifted += 1
-            moved = np.roll(got, 1, axis=1)
-            shifted_fails += not passes(how, moved[:, 1:], want[:, 1:], plane, grid, crs, place)[0]
+            shifted_fails += not passes(how, got[:, :-1], want[:, 1:], plane, grid, crs, place)[0]
     print("shifted by one pixel %d of %d fail" % (shifted_fails, shifted))
     return bad or shifted == 0 or shifted_fails < shifted
 

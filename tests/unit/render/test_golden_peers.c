@@ -1,11 +1,10 @@
 // Golden tiles: COGs that GDAL writes in four CRSs, rendered here, held against GDAL's warper by check_golden.py.
 // Needs PEERS_PYTHON, a Python that has rasterio and Pillow; skipped (77) without it.
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "geo/warp.h"
 #include "render/cog_source.h"
 #include "render/tile.h"
 #include "render/tile_level.h"
@@ -77,8 +76,7 @@ static int write_level(ra_render_context *context, const ra_tile_request *reques
   if (ra_mercator_tile(request->z, request->x, request->y, request->size, gt, NULL) < 0) return 1;
   const ra_dataset_grid *grid = source->variable->grid;
   char text[24];
-  int n = snprintf(text, sizeof text, "%zu",
-                   ra__tile_level(cog.cog, &grid->grid, grid->crs, gt[1]));
+  int n = snprintf(text, sizeof text, "%zu", ra__tile_level(cog.cog, &grid->grid, grid->crs, gt[1]));
   ra__cog_source_deinit(&cog);
   return write_out(number, "level", text, (size_t)n);
 }
