@@ -66,7 +66,7 @@ static const double *scale_positions(ra_arena *arena, const double *from, size_t
   *least = INFINITY;
   *most = -INFINITY;
   for (size_t i = 0; to && i < n; i++) {
-    double at = from[i] * factor + (from[i] >= 0 && from[i] < seam ? extent : 0.0);
+    double at = from[i] * factor + (from[i] < seam ? extent : 0.0);
     to[i] = at;
     bool inside = at >= 0 && (axis->wraps || at <= extent);
     *least = inside && at < *least ? at : *least;
