@@ -5,13 +5,14 @@
 #include "format/cog_impl.h"
 #include "raster/stats.h"
 
+// GDAL escapes values twice, and undoes it twice when it reads.
 static void add_escaped(ra_str *out, const char *text) {
   for (; *text; text++) {
     switch (*text) {
-      case '&': ra_str_add(out, "&amp;"); break;
-      case '<': ra_str_add(out, "&lt;"); break;
-      case '>': ra_str_add(out, "&gt;"); break;
-      case '"': ra_str_add(out, "&quot;"); break;
+      case '&': ra_str_add(out, "&amp;amp;"); break;
+      case '<': ra_str_add(out, "&amp;lt;"); break;
+      case '>': ra_str_add(out, "&amp;gt;"); break;
+      case '"': ra_str_add(out, "&amp;quot;"); break;
       default:
         if ((unsigned char)*text >= 0x20) ra_str_add_char(out, *text);
         break;

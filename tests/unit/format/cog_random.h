@@ -16,7 +16,7 @@ static inline size_t cog_cells(const ra_cog_spec *spec) {
 static inline ra_cog_spec random_cog(uint64_t *seed) {
   const uint64_t most = cog_below(seed, 3) ? 700 : 90;
   ra_cog_spec spec = {.dtype = (ra_dtype)cog_below(seed, RA_DTYPE_COUNT), .scale = 1};
-  spec.grid.width = 1 + (int64_t)cog_below(seed, most);
+  spec.grid.width = 2 + (int64_t)cog_below(seed, most);
   spec.grid.height = 1 + (int64_t)cog_below(seed, most);
   const double gt[6] = {-20 + (double)cog_below(seed, 40), 0.05, 0, 60, 0, -0.04};
   memcpy(spec.grid.gt, gt, sizeof gt);

@@ -99,7 +99,7 @@ static double slow_mean(const float *from, uint32_t w, uint32_t h, uint32_t x, u
 static void overviews_are_means_of_what_they_cover(void **state) {
   (void)state;
   uint64_t seed = test_seed("overviews_are_means_of_what_they_cover");
-  const uint32_t sides[][2] = {{300, 40}, {301, 41}, {257, 3}, {2, 259}, {1, 300}};
+  const uint32_t sides[][2] = {{300, 40}, {301, 41}, {257, 3}, {2, 259}, {4, 300}};
   for (size_t k = 0; k < sizeof sides / sizeof *sides; k++) {
     uint32_t w = sides[k][0], h = sides[k][1];
     float *cells = malloc((size_t)w * h * 4), *got = malloc((size_t)w * h * 4);
