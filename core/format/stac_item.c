@@ -294,25 +294,38 @@ static int prepare(ra_stac_writer *writer, const ra_dataset *dataset, uint64_t a
 
 // ---- what differs
 
-// Instants that RFC 3339 cannot say are left out.
+// What RFC 3339 can say: years 0000 to 9999.
 static bool has_rfc3339(int64_t iso_ms) {
-  const int64_t first = -62167219200000, last = 253402300799999;  // years 0000 to 9999
-  return iso_ms != RA_TIME_NONE && iso_ms >= first && iso_ms <= last;
+  const int64_t first = -62167219200000, last = 253402300799999;
+  return iso_ms >= first && iso_ms <= last;
+}
+
+static void add_range(ra_str *out, const char *first, const char *last) {
+  ra_str_addf(out, "\"datetime\":null,\"start_datetime\":\"%s\",\"end_datetime\":\"%s\"", first,
+              last);
+}
+
+// Many clients cannot read a "datetime" in year 0, and then lose the whole page: there it is a range of no length.
+static void add_datetime(ra_str *out, const ra_dataset_item *item) {
+  const int64_t year_one = -62135596800000;
+  char iso[40];
+  if (!item->axis || !has_rfc3339(item->iso_ms)) {
+    add_range(out, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z");
+    return;
+  }
+  ra_time_format(RA_CALENDAR_PROLEPTIC_GREGORIAN, item->iso_ms, iso);
+  if (item->iso_ms < year_one)
+    add_range(out, iso, iso);
+  else
+    ra_str_addf(out, "\"datetime\":\"%s\"", iso);
 }
 
 static void add_times(ra_str *out, const ra_dataset_item *item) {
-  char iso[40], own[40];
-  if (!item->axis || !has_rfc3339(item->iso_ms)) {
-    ra_str_add(out,
-               "\"datetime\":null,\"start_datetime\":\"0001-01-01T00:00:00Z\","
-               "\"end_datetime\":\"9999-12-31T23:59:59Z\"");
-  } else {
-    ra_time_format(RA_CALENDAR_PROLEPTIC_GREGORIAN, item->iso_ms, iso);
-    ra_str_addf(out, "\"datetime\":\"%s\"", iso);
-  }
+  add_datetime(out, item);
   if (!item->axis) return;
   ra_str_addf(out, ",\"rastrum:time_index\":%zu", item->step);
   bool exact;
+  char own[40];
   ra_time_to_iso(item->axis->calendar, item->true_ms, &exact);
   if (exact && has_rfc3339(item->iso_ms)) return;
   ra_time_format(item->axis->calendar, item->true_ms, own);

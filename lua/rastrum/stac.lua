@@ -26,7 +26,7 @@ local EXTENSION = "https://stac-extensions.github.io/"
 local COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 local ZARR = "application/vnd.zarr; version=3"
 local MOST_STORES = 100
-local LEAST_MS, MOST_MS = -62167219200000, 253402300799999  -- what RFC 3339 can say
+local LEAST_MS, MOST_MS = -62135596800000, 253402300799999  -- years 1 to 9999: what clients can read
 
 local function array(list) return rastrum.json.array(list or {}) end
 

@@ -116,12 +116,20 @@ local function self_href(req)
   return req.base_url .. req.path .. (req.query ~= "" and "?" .. req.query or "")
 end
 
+-- Some clients repeat the collection in the query.
+local function named(list, id)
+  for _, each in ipairs(list or {}) do
+    if each == id then return true end
+  end
+  return list == nil
+end
+
 local function items(req)
   local shot, err = catalog.collection(req.params.collection)
   if not shot then return rastrum.fail(err) end
   local root = req.base_url .. "/stac"
   local own = root .. "/collections/" .. shot.id
-  return page(req, { shot }, req.params, {
+  return page(req, named(req.params.collections, shot.id) and { shot } or {}, req.params, {
     { rel = "self", type = GEOJSON, href = self_href(req) },
     { rel = "root", type = "application/json", href = root },
     { rel = "parent", type = "application/json", href = own },
@@ -186,6 +194,12 @@ local QUERY = {
   LIMIT, SORTBY, FIELDS, TOKEN,
 }
 
+local function with_collection(list)
+  local out = { COLLECTION }
+  for _, each in ipairs(list) do out[#out + 1] = each end
+  return out
+end
+
 local function texts(most) return { type = "array", items = { type = "string" }, max_items = most, nullable = true } end
 
 local BODY = { type = "application/json", description = "the parameters of a search", schema = {
@@ -208,7 +222,7 @@ M.routes = {
   { "GET", "/stac/collections", collections, summary = "All collections" },
   { "GET", "/stac/collections/{collection}", collection, summary = "One collection", params = { COLLECTION } },
   { "GET", "/stac/collections/{collection}/items", items, summary = "Items of a collection, newest first",
-    params = { COLLECTION, LIMIT, BBOX, DATETIME, SORTBY, FIELDS, TOKEN } },
+    params = with_collection(QUERY) },
   { "GET", "/stac/collections/{collection}/items/{item}", item, summary = "One item",
     params = { COLLECTION, { name = "item", type = "string", description = "an item's id" } } },
   { "GET", "/stac/search", search_by_query, summary = "Search items", params = QUERY },

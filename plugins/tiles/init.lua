@@ -233,7 +233,7 @@ local function tilejson(req)
     tilejson = "3.0.0",
     name = snapshot.title or snapshot.id,
     description = drawn.variable.long_name ~= "" and drawn.variable.long_name or drawn.variable.name,
-    attribution = rastrum.config.attribution,
+    attribution = type(rastrum.config.attribution) == "string" and rastrum.config.attribution or nil,
     version = "1.0.0",
     scheme = "xyz",
     tiles = rastrum.json.array { template },
