@@ -91,6 +91,18 @@ static int assemble(const image *img, const uint8_t *stream, size_t size, ra_buf
   return RA_OK;
 }
 
+// ISA-L's assembly leaves the upper halves of the vector registers in use, which makes all later SSE code of this
+// thread several times slower.
+#if defined(__x86_64__)
+__attribute__((target("avx"))) static void clear_upper_halves(void) { __builtin_ia32_vzeroupper(); }
+
+static void leave_isal(void) {
+  if (__builtin_cpu_supports("avx")) clear_upper_halves();
+}
+#else
+static void leave_isal(void) {}
+#endif
+
 // rows: filtered. An incompressible stream grows by a few bytes a stored block; the bound leaves more.
 static int compress(const image *img, uint8_t *rows, size_t size, ra_buf **out, ra_err *err) {
   size_t bound = size + size / 64 + 1024;
@@ -108,23 +120,35 @@ static int compress(const image *img, uint8_t *rows, size_t size, ra_buf **out, 
   p->stream.next_out = p->out;
   p->stream.avail_out = (uint32_t)bound;
   int rc = isal_deflate_stateless(&p->stream);
+  leave_isal();
   if (rc != COMP_OK) return ra_fail(err, RA_E_INTERNAL, "png", "deflate failed with %d", rc);
   return assemble(img, p->out, p->stream.total_out, out, err);
 }
 
-static bool byte_swapped(const image *img) { return img->depth == 16; }
+// `a_byte` indexes into each byte, the first in the highest bits; a constant where this is called, so that the inner
+// loop is unrolled.
+static inline void pack_row(const uint8_t *src, size_t width, unsigned a_byte, uint8_t *dst) {
+  unsigned depth = 8 / a_byte;
+  size_t whole = width / a_byte, rest = width % a_byte;
+  for (size_t i = 0; i < whole; i++, src += a_byte) {
+    unsigned bits = 0;
+    for (unsigned k = 0; k < a_byte; k++) bits = bits << depth | src[k];
+    dst[i] = (uint8_t)bits;
+  }
+  if (rest == 0) return;
+  unsigned bits = 0;
+  for (unsigned k = 0; k < a_byte; k++) bits = bits << depth | (k < rest ? src[k] : 0u);
+  dst[whole] = (uint8_t)bits;
+}
 
 // One row as PNG stores it: samples big-endian, or several palette indexes a byte.
 static void store_row(const image *img, const uint8_t *src, size_t row_bytes, uint8_t *dst) {
-  if (byte_swapped(img)) {
-    for (size_t i = 0; i + 1 < row_bytes; i += 2) dst[i] = src[i + 1], dst[i + 1] = src[i];
-    return;
-  }
-  unsigned a_byte = 8 / img->depth;
-  memset(dst, 0, row_bytes);
-  for (size_t x = 0; x < img->width; x++) {
-    unsigned shift = 8 - img->depth * (unsigned)(x % a_byte + 1);
-    dst[x / a_byte] = (uint8_t)(dst[x / a_byte] | src[x] << shift);
+  switch (img->depth) {
+    case 1: pack_row(src, img->width, 8, dst); break;
+    case 2: pack_row(src, img->width, 4, dst); break;
+    case 4: pack_row(src, img->width, 2, dst); break;
+    default:
+      for (size_t i = 0; i + 1 < row_bytes; i += 2) dst[i] = src[i + 1], dst[i + 1] = src[i];
   }
 }
 

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "raster/vector.h"
+
 enum { BLOCK = 1024 };
 
 // What the loops need, with limits that hold for every number when the variable has none.
@@ -47,20 +49,20 @@ static unpack_plan make_plan(ra_dtype dtype, const ra_packing *packing, bool uns
   return plan;
 }
 
-#define UNPACK(NAME, IN, OUT)                                                           \
-  static void NAME(const void *cells, size_t n, const unpack_plan *plan, OUT *out) {    \
-    const IN *src = cells;                                                              \
-    const double scale = plan->scale, offset = plan->offset;                            \
-    const double least = plan->least, most = plan->most;                                \
-    for (size_t i = 0; i < n; i++) {                                                    \
-      double v = (double)src[i];                                                        \
-      double value = v * scale + offset;                                                \
-      out[i] = (OUT)(((v >= least) & (v <= most)) ? value : (double)NAN);               \
-    }                                                                                   \
-    for (unsigned k = 0; k < plan->missing_count; k++) {                                \
-      const double missing = plan->missing[k];                                          \
-      for (size_t i = 0; i < n; i++) out[i] = (double)src[i] == missing ? NAN : out[i]; \
-    }                                                                                   \
+#define UNPACK(NAME, IN, OUT)                                                                  \
+  RA_VECTOR static void NAME(const void *cells, size_t n, const unpack_plan *plan, OUT *out) { \
+    const IN *src = cells;                                                                     \
+    const double scale = plan->scale, offset = plan->offset;                                   \
+    const double least = plan->least, most = plan->most;                                       \
+    for (size_t i = 0; i < n; i++) {                                                           \
+      double v = (double)src[i];                                                               \
+      double value = v * scale + offset;                                                       \
+      out[i] = (OUT)(((v >= least) & (v <= most)) ? value : (double)NAN);                      \
+    }                                                                                          \
+    for (unsigned k = 0; k < plan->missing_count; k++) {                                       \
+      const double missing = plan->missing[k];                                                 \
+      for (size_t i = 0; i < n; i++) out[i] = (double)src[i] == missing ? NAN : out[i];        \
+    }                                                                                          \
   }
 
 #define UNPACK_BOTH(NAME, IN)      \

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "raster/vector.h"
+
 // A position that misses a cell's edge by rounding counts as on it, as in GDAL's warper.
 #define EDGE 1e-10
 
@@ -22,18 +24,18 @@ static bool is_inside(const ra_axis *axis, double position) {
   return position >= 0 && position <= most;
 }
 
+// Positions are not negative here, so that cutting off is rounding down.
 static inline tap tap_at(const ra_axis *axis, double position) {
   if (!is_inside(axis, position)) return (tap){-1, 0, 0, 0};
-  int64_t nearest = (int64_t)(position + EDGE);
-  double low_at = floor(position - 0.5);
-  int64_t low = (int64_t)low_at, high = low + 1;
+  int64_t nearest = (int64_t)(position + EDGE), low = (int64_t)(position + 0.5) - 1, high = low + 1;
+  double share = position - 0.5 - (double)low;
   if (!axis->wraps) {
     nearest = clamp(nearest, axis->extent);
     low = clamp(low, axis->extent);
     high = clamp(high, axis->extent);
   }
   return (tap){(int32_t)(nearest - axis->origin), (int32_t)(low - axis->origin),
-               (int32_t)(high - axis->origin), position - 0.5 - low_at};
+               (int32_t)(high - axis->origin), share};
 }
 
 void ra_axis_reach(const ra_axis *axis, bool bilinear, double least, double most, int64_t *first,

@@ -13,6 +13,7 @@ static void NAME(blank_outside)(const ra_taps *x, REAL *out) {
   }
 }
 
+RA_VECTOR
 static void NAME(nearest_row)(const REAL *row, const ra_taps *x, REAL *out) {
   if (x->all_inside) {
     for (size_t i = 0; i < x->count; i++) out[i] = row[x->nearest[i]];
@@ -39,6 +40,7 @@ static void NAME(nearest_grid)(const ra_window *window, const ra_taps *x, const 
 
 // ---- bilinear, nothing missing
 
+RA_VECTOR
 static void NAME(blend_row)(const REAL *row, const ra_taps *x, const REAL *share, REAL *out) {
   for (size_t i = 0; i < x->count; i++) {
     REAL low = row[x->low[i]], high = row[x->high[i]];
@@ -46,12 +48,14 @@ static void NAME(blend_row)(const REAL *row, const ra_taps *x, const REAL *share
   }
 }
 
+RA_VECTOR
 static void NAME(mix_rows)(const REAL *low, const REAL *high, REAL share, size_t n, REAL *out) {
   for (size_t i = 0; i < n; i++) out[i] = low[i] + (high[i] - low[i]) * share;
 }
 
 // ---- bilinear, with missing cells: sums of weighted values and of weights, divided at the end
 
+RA_VECTOR
 static void NAME(weigh_row)(const REAL *row, const ra_taps *x, const REAL *share, REAL *sum,
                             REAL *weight) {
   for (size_t i = 0; i < x->count; i++) {
@@ -66,6 +70,7 @@ static void NAME(weigh_row)(const REAL *row, const ra_taps *x, const REAL *share
 }
 
 // nearest: the row of the cells that hold the positions; where such a cell is missing there is nothing.
+RA_VECTOR
 static void NAME(mix_weighed)(const REAL *const sums[2], const REAL *const weights[2], REAL share,
                               const REAL *nearest, const ra_taps *x, REAL *out) {
   const REAL *low = sums[0], *high = sums[1], *low_weight = weights[0], *high_weight = weights[1];

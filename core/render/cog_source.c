@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "base/str.h"
+#include "raster/vector.h"
 #include "render/object.h"
 
 enum { HEAD_FIRST = 16384, BLOCK_HEAD = 64 };
@@ -137,7 +138,7 @@ bool ra__cog_block_has_missing(const ra_buf *block) {
 
 // NaN is the only value that differs from itself; the sum of such differences is a loop without branches.
 #define COUNT_MISSING(NAME, TYPE)                                   \
-  static size_t NAME(const TYPE *cells, size_t n) {                 \
+  RA_VECTOR static size_t NAME(const TYPE *cells, size_t n) {       \
     size_t missing = 0;                                             \
     for (size_t i = 0; i < n; i++) missing += cells[i] != cells[i]; \
     return missing;                                                 \

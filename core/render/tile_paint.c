@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/png.h"
+#include "raster/vector.h"
 #include "render/tile_job.h"
 
 enum { PALETTE = 256, NPY_HEAD = 128 };
@@ -12,24 +13,28 @@ enum { PALETTE = 256, NPY_HEAD = 128 };
 // ---- values to entries of the ramp; -1: nothing
 
 // float32 values are stretched in double and stored back as float before they are cut to whole numbers, float64 ones
-// stay double.
+// stay double. NaN is clipped to the low end like any other number, and then marked: no branch, so that this is vector
+// code.
+RA_VECTOR
 static void stretch_f32(const float *values, size_t n, double low, double high, int32_t *out) {
   const double factor = 255 / (high - low);
   for (size_t i = 0; i < n; i++) {
     double v = (double)values[i];
-    double clipped = v < low ? low : v > high ? high : v;
-    float at = (float)((clipped - low) * factor);
-    out[i] = at >= 0 ? (int32_t)at : -1;
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    float at = (float)((v - low) * factor);
+    out[i] = (int32_t)at | -(int32_t)(values[i] != values[i]);
   }
 }
 
+RA_VECTOR
 static void stretch_f64(const double *values, size_t n, double low, double high, int32_t *out) {
   const double width = high - low;
   for (size_t i = 0; i < n; i++) {
     double v = values[i];
-    double clipped = v < low ? low : v > high ? high : v;
-    double at = (clipped - low) / width * 255;
-    out[i] = at >= 0 ? (int32_t)at : -1;
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    out[i] = (int32_t)((v - low) / width * 255) | -(int32_t)(values[i] != values[i]);
   }
 }
 
@@ -75,6 +80,7 @@ typedef struct range {
   int32_t least, most;  // of the entries that are there; least > most: none is
 } range;
 
+RA_VECTOR
 static range find_range(const int32_t *entries, size_t n) {
   uint32_t least = UINT32_MAX;  // as unsigned numbers -1 is never the least
   int32_t most = -1;
@@ -86,6 +92,14 @@ static range find_range(const int32_t *entries, size_t n) {
   return (range){most < 0 ? 0 : (int32_t)least, most};
 }
 
+RA_VECTOR
+static void subtract(const int32_t *entries, size_t n, int32_t least, uint8_t *out) {
+  for (size_t i = 0; i < n; i++) {
+    int32_t at = entries[i] - least + 1;
+    out[i] = (uint8_t)(entries[i] < 0 ? 0 : at);
+  }
+}
+
 // Entries that lie close together become palette indexes by one subtraction.
 static int paint_range(const ra__tile_job *job, const int32_t *entries, size_t n, range used,
                        uint8_t *index, ra_buf **out, ra_err *err) {
@@ -94,10 +108,7 @@ static int paint_range(const ra__tile_job *job, const int32_t *entries, size_t n
   unsigned count = (unsigned)(used.most - used.least + 2);
   colour_of(request, -1, palette[0]);
   for (unsigned i = 1; i < count; i++) colour_of(request, used.least + (int32_t)i - 1, palette[i]);
-  for (size_t i = 0; i < n; i++) {
-    int32_t at = entries[i] - used.least + 1;
-    index[i] = (uint8_t)(entries[i] < 0 ? 0 : at);
-  }
+  subtract(entries, n, used.least, index);
   return ra_png_indexed(index, request->size, request->size, (const uint8_t(*)[4])palette, count,
                         out, err);
 }
