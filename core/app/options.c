@@ -66,6 +66,8 @@ const ra_option RA_OPTIONS[] = {
     {"max_connections", RA_OPTION_INT, "10000", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
      "open connections; over it the answer is 503"},
 
+    {"grace", RA_OPTION_DURATION, "24h", RA_CMD_CATALOG, true, false, "TIME",
+     "gc: how long what is published no longer is kept"},
     {"collection", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "ID",
      "the collection (default: the name of the file's folder)"},
     {"dataset", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "ID",
