@@ -20,6 +20,10 @@ if(RA_SANITIZE)
   target_link_options(ra_flags INTERFACE -fsanitize=${RA_SANITIZE})
 endif()
 
+if(RA_FUZZ)
+  target_compile_options(ra_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # ra_packages(base openssl jansson): imported pkg-config targets PkgConfig::<name>, made once.
 macro(ra_packages)
   foreach(package ${ARGN})

@@ -159,7 +159,8 @@ int ra__cog_overviews(ra__cog_writer *w, ra_err *err) {
   for (; w->count < RA__COG_LEVELS; w->count++) {
     const ra__cog_plane *from = &w->planes[w->count - 1];
     if (from->width <= w->block && from->height <= w->block) return RA_OK;
-    if (from->width == 1) return RA_OK;  // judges compare widths: an overview as wide as its image is an error
+    if (from->width == 1)
+      return RA_OK;  // judges compare widths: an overview as wide as its image is an error
     ra__cog_plane *to = &w->planes[w->count];
     to->width = (from->width + 1) / 2;
     to->height = (from->height + 1) / 2;

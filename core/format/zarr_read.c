@@ -147,10 +147,10 @@ static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t
 // ---- fetching
 
 static int fetch(region *r, const char *key, uint64_t offset, size_t size, ra_err *err) {
-  if (size > r->packed_cap) {
+  if (size > r->packed_cap || !r->packed) {
     free(r->packed);
     r->packed_cap = 0;
-    r->packed = malloc(size);
+    r->packed = malloc(size ? size : 1);
     if (!r->packed) return ra_fail(err, RA_E_NOMEM, key, "no memory to read %zu bytes", size);
     r->packed_cap = size;
   }

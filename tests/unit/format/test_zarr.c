@@ -84,7 +84,7 @@ static void arrays_there_and_back(void **state) {
 static ra_zarr_spec planned(ra_dtype dtype, unsigned ndim, const uint64_t *shape, int t, int y,
                             int x) {
   ra_zarr_spec spec = {.name = "v", .dtype = dtype, .ndim = ndim};
-  memcpy(spec.shape, shape, ndim * sizeof *shape);
+  if (ndim) memcpy(spec.shape, shape, ndim * sizeof *shape);
   ra_zarr_plan(&spec, t, y, x);
   return spec;
 }

@@ -18,7 +18,7 @@ static inline void random_fill(uint64_t *seed, ra_zarr_spec *spec) {
   } else {
     const unsigned bits = 8 * (unsigned)ra_dtype_size(spec->dtype);
     const int64_t fills[] = {0, 1, 100,
-                             ra_dtype_is_signed(spec->dtype) ? -(int64_t)(1ull << (bits - 1))
+                             ra_dtype_is_signed(spec->dtype) ? (int64_t)(UINT64_MAX << (bits - 1))
                                                              : (int64_t)(UINT64_MAX >> (64 - bits))};
     spec->fill_int = fills[below(seed, 4)];
   }
