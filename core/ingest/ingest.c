@@ -1,6 +1,8 @@
 // ingest.c - opening and planning; see ingest.h
 #include "ingest/ingest.h"
 
+#include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +11,14 @@
 #include "ingest/ingest_private.h"
 
 static const size_t MEMORY = (size_t)512 << 20;
+
+// Big buffers are mapped, so that growing one moves no byte and freeing it gives the memory back: else glibc's arenas
+// keep several times what is in use.
+static void tune_malloc(void) {
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
+  mallopt(M_ARENA_MAX, 2);
+}
 
 static int copy_text(ra_ingest *ingest, const char **text, ra_err *err) {
   if (!*text) return RA_OK;
@@ -53,7 +63,9 @@ static int open_all(ra_ingest *ingest, const char *path, const ra_ingest_options
 }
 
 int ra_ingest_open(const char *path, const ra_ingest_options *options, ra_ingest **out, ra_err *err) {
+  static pthread_once_t tuned = PTHREAD_ONCE_INIT;
   *out = NULL;
+  pthread_once(&tuned, tune_malloc);
   ra_ingest *ingest = calloc(1, sizeof *ingest);
   if (!ingest) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
   ra_arena_init(&ingest->arena, (size_t)256 << 20);

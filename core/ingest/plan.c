@@ -28,8 +28,8 @@ static int unknown(const ra_ingest *ingest, const char *name, ra_err *err) {
     if (names.len) ra_str_add(&names, ", ");
     ra_str_add(&names, ingest->cf->variables[i].source->name);
   }
-  ra_fail(err, RA_E_INVALID, ra_source_name(ingest->source), "has no variable '%s'; it has %s", name,
-          names.ptr ? names.ptr : "none");
+  ra_fail(err, RA_E_INVALID, ra_source_name(ingest->source), "has no variable '%s'; it has %s",
+          name, names.ptr ? names.ptr : "none");
   ra_str_deinit(&names);
   return RA_E_INVALID;
 }
