@@ -10,57 +10,70 @@
 // A position that misses a cell's edge by rounding counts as on it, as in GDAL's warper.
 #define EDGE 1e-10
 
-typedef struct tap {
-  int32_t nearest, low, high;
-  double share;
-} tap;
+enum { RUN = 256 };  // single positions are worked on in runs of this many
 
-static int64_t clamp(int64_t cell, int64_t extent) {
-  return cell < 0 ? 0 : cell >= extent ? extent - 1 : cell;
+ra_axis ra_axis_plain(int64_t extent, bool wraps) {
+  return (ra_axis){.extent = extent, .wraps = wraps, .scale = 1, .seam = -(double)INFINITY};
 }
 
-static bool is_inside(const ra_axis *axis, double position) {
-  double most = (double)axis->extent * (axis->wraps ? 2 : 1);
-  return position >= 0 && position <= most;
+static double last_position(const ra_axis *axis) {
+  return (double)axis->extent * (axis->wraps ? 2 : 1);
 }
 
-// Positions are not negative here, so that cutting off is rounding down.
-static inline tap tap_at(const ra_axis *axis, double position) {
-  if (!is_inside(axis, position)) return (tap){-1, 0, 0, 0};
-  int64_t nearest = (int64_t)(position + EDGE), low = (int64_t)(position + 0.5) - 1, high = low + 1;
-  double share = position - 0.5 - (double)low;
-  if (!axis->wraps) {
-    nearest = clamp(nearest, axis->extent);
-    low = clamp(low, axis->extent);
-    high = clamp(high, axis->extent);
+double ra_axis_cell(const ra_axis *axis, double position) {
+  double at = position * axis->scale + (position < axis->seam ? (double)axis->extent : 0.0);
+  return at >= 0 && at <= last_position(axis) ? at : (double)NAN;
+}
+
+// Positions are not negative where they are cut off to whole cells, so that this is rounding down. No branches: vector
+// code.
+RA_VECTOR
+static void find_taps(const ra_axis *axis, const double *positions, size_t n, int32_t *nearest,
+                      int32_t *low, int32_t *high, double *share) {
+  const double scale = axis->scale, seam = axis->seam, turn = (double)axis->extent;
+  const double last = last_position(axis);
+  const int32_t origin = (int32_t)axis->origin;
+  const int32_t least = axis->wraps ? INT32_MIN : 0;
+  const int32_t most = axis->wraps ? INT32_MAX : (int32_t)axis->extent - 1;
+  for (size_t i = 0; i < n; i++) {
+    double at = positions[i] * scale + (positions[i] < seam ? turn : 0.0);
+    bool inside = (at >= 0) & (at <= last);
+    at = inside ? at : 0;
+    int32_t holds = (int32_t)(at + EDGE), before = (int32_t)(at + 0.5) - 1, after = before + 1;
+    share[i] = at - 0.5 - (double)before;
+    holds = holds < most ? holds : most;
+    before = before > least ? before : least;
+    after = after < most ? after : most;
+    nearest[i] = inside ? holds - origin : -1;
+    low[i] = inside ? before - origin : 0;
+    high[i] = inside ? after - origin : 0;
   }
-  return (tap){(int32_t)(nearest - axis->origin), (int32_t)(low - axis->origin),
-               (int32_t)(high - axis->origin), share};
+}
+
+void ra_taps_fill(ra_taps *taps, const ra_axis *axis, const double *positions) {
+  find_taps(axis, positions, taps->count, taps->nearest, taps->low, taps->high, taps->share);
+  taps->all_inside = true;
+  for (size_t i = 0; i < taps->count; i++) {
+    if (taps->nearest[i] < 0) taps->all_inside = false;
+  }
 }
 
 void ra_axis_reach(const ra_axis *axis, bool bilinear, double least, double most, int64_t *first,
                    int64_t *last) {
-  ra_axis whole = {.extent = axis->extent, .wraps = axis->wraps};
-  tap from = tap_at(&whole, least), to = tap_at(&whole, most);
-  *first = bilinear && from.low < from.nearest ? from.low : from.nearest;
-  *last = (bilinear && to.high > to.nearest ? to.high : to.nearest) + 1;
+  const double ends[2] = {least, most};
+  int32_t nearest[2], low[2], high[2];
+  double share[2];
+  ra_axis whole = ra_axis_plain(axis->extent, axis->wraps);
+  find_taps(&whole, ends, 2, nearest, low, high, share);
+  *first = bilinear && low[0] < nearest[0] ? low[0] : nearest[0];
+  *last = (bilinear && high[1] > nearest[1] ? high[1] : nearest[1]) + 1;
 }
 
-void ra_taps_fill(ra_taps *taps, const ra_axis *axis, const double *positions) {
-  taps->all_inside = true;
-  for (size_t i = 0; i < taps->count; i++) {
-    tap t = tap_at(axis, positions[i]);
-    taps->nearest[i] = t.nearest;
-    taps->low[i] = t.low;
-    taps->high[i] = t.high;
-    taps->share[i] = t.share;
-    if (t.nearest < 0) {
-      taps->nearest[i] = -1;
-      taps->low[i] = taps->high[i] = 0;
-      taps->all_inside = false;
-    }
-  }
-}
+// The taps of a run of single positions.
+typedef struct run_taps {
+  int32_t x_near[RUN], x_low[RUN], x_high[RUN], y_near[RUN], y_low[RUN], y_high[RUN];
+  double x_share[RUN], y_share[RUN];
+} run_taps;
 
 #define REAL float
 #define NAME(name) name##_f32

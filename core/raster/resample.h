@@ -8,13 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// One axis of the raster, and where the window begins on it.
+// One axis of the raster, how positions along it are given, and where the window begins on it.
 typedef struct ra_axis {
-  int64_t extent;  // cells
+  int64_t extent;  // cells, at most 2^29
   bool wraps;  // positions may lie in [0, 2 * extent), and cells -1 … 2 * extent are cells modulo extent
+  double scale;  // cells a unit of position: 1, or less for an overview whose positions are those of the full raster
+  double seam;     // positions below it lie one turn on; -INFINITY: none does
   int64_t origin;  // the window's first cell
 } ra_axis;
 
+// At most 2^31 cells from its first to its last.
 typedef struct ra_window {
   const void *cells;  // NaN where missing
   bool is_double;     // else float
@@ -31,10 +34,15 @@ typedef struct ra_taps {
   bool all_inside;
 } ra_taps;
 
-// The cells [*first, *last) that positions between least and most (inside the raster) need.
+// Positions in cells of the raster itself, the window being all of it.
+ra_axis ra_axis_plain(int64_t extent, bool wraps);
+// The cells of the whole raster, [*first, *last), that positions between least and most need. Both are cells already:
+// scaled and unwrapped, inside the raster.
 void ra_axis_reach(const ra_axis *axis, bool bilinear, double least, double most, int64_t *first,
                    int64_t *last);
-// taps->count positions; its arrays are there already. NaN and positions outside get nearest -1.
+// A position in cells; NaN when it lies outside.
+double ra_axis_cell(const ra_axis *axis, double position);
+// taps->count positions; its arrays are there already. NaN and positions outside get nearest -1, low and high 0.
 void ra_taps_fill(ra_taps *taps, const ra_axis *axis, const double *positions);
 
 // A grid of x->count by y->count pixels. scratch: ra_resample_scratch bytes, 64-byte aligned. out: float or double

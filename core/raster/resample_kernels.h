@@ -145,32 +145,66 @@ static void NAME(bilinear_grid)(const ra_window *window, const ra_taps *x, const
   }
 }
 
-// ---- single positions
+// ---- single positions; the same arithmetic as above
 
-static inline REAL NAME(bilinear_point)(const REAL *cells, size_t stride, tap x, tap y) {
-  const REAL *low = cells + (size_t)y.low * stride, *high = cells + (size_t)y.high * stride;
-  REAL sx = (REAL)x.share, sy = (REAL)y.share;
-  REAL v[4] = {low[x.low], low[x.high], high[x.low], high[x.high]};
-  REAL w[4] = {(1 - sx) * (1 - sy), sx * (1 - sy), (1 - sx) * sy, sx * sy};
-  REAL sum = 0, weight = 0;
-  for (int k = 0; k < 4; k++) {
-    bool valid = v[k] == v[k];
-    sum += valid ? v[k] * w[k] : (REAL)0;
-    weight += valid ? w[k] : (REAL)0;
+RA_VECTOR
+static void NAME(nearest_run)(const REAL *cells, int32_t stride, const run_taps *t, size_t n,
+                              REAL *out) {
+  for (size_t i = 0; i < n; i++) {
+    int32_t outside = (t->x_near[i] | t->y_near[i]) >> 31;
+    REAL value = cells[(t->y_near[i] * stride + t->x_near[i]) & ~outside];
+    out[i] = outside ? (REAL)NAN : value;
   }
-  return sum / weight;
+}
+
+RA_VECTOR
+static void NAME(blend_run)(const REAL *cells, int32_t stride, const run_taps *t, size_t n,
+                            REAL *out) {
+  for (size_t i = 0; i < n; i++) {
+    int32_t low = t->y_low[i] * stride, high = t->y_high[i] * stride;
+    REAL sx = (REAL)t->x_share[i], sy = (REAL)t->y_share[i];
+    REAL a = cells[low + t->x_low[i]], b = cells[low + t->x_high[i]];
+    REAL c = cells[high + t->x_low[i]], d = cells[high + t->x_high[i]];
+    REAL top = a + (b - a) * sx, bottom = c + (d - c) * sx;
+    REAL value = top + (bottom - top) * sy;
+    out[i] = (t->x_near[i] | t->y_near[i]) < 0 ? (REAL)NAN : value;
+  }
+}
+
+RA_VECTOR
+static void NAME(weigh_run)(const REAL *cells, int32_t stride, const run_taps *t, size_t n,
+                            REAL *out) {
+  for (size_t i = 0; i < n; i++) {
+    int32_t low = t->y_low[i] * stride, high = t->y_high[i] * stride;
+    REAL sx = (REAL)t->x_share[i], sy = (REAL)t->y_share[i];
+    REAL a = cells[low + t->x_low[i]], b = cells[low + t->x_high[i]];
+    REAL c = cells[high + t->x_low[i]], d = cells[high + t->x_high[i]];
+    REAL wa = a == a ? 1 - sx : (REAL)0, wb = b == b ? sx : (REAL)0;
+    REAL wc = c == c ? 1 - sx : (REAL)0, wd = d == d ? sx : (REAL)0;
+    a = a == a ? a : (REAL)0, b = b == b ? b : (REAL)0;
+    c = c == c ? c : (REAL)0, d = d == d ? d : (REAL)0;
+    REAL rest = 1 - sy, weight = (wa + wb) * rest + (wc + wd) * sy;
+    REAL value = ((a * wa + b * wb) * rest + (c * wc + d * wd) * sy) / weight;
+    int32_t outside = (t->x_near[i] | t->y_near[i]) >> 31;
+    REAL cell = cells[(t->y_near[i] * stride + t->x_near[i]) & ~outside];
+    out[i] = outside || !(cell == cell) ? (REAL)NAN : value;
+  }
 }
 
 static void NAME(points)(const ra_window *window, const ra_axis *x_axis, const ra_axis *y_axis,
                          const double *x, const double *y, size_t n, bool bilinear, REAL *out) {
-  const REAL *cells = window->cells;
-  for (size_t i = 0; i < n; i++) {
-    tap tx = tap_at(x_axis, x[i]), ty = tap_at(y_axis, y[i]);
-    if (tx.nearest < 0 || ty.nearest < 0) {
-      out[i] = (REAL)NAN;
-      continue;
+  run_taps t;
+  int32_t stride = (int32_t)window->stride;
+  for (size_t at = 0; at < n; at += RUN) {
+    size_t count = n - at < RUN ? n - at : RUN;
+    find_taps(x_axis, x + at, count, t.x_near, t.x_low, t.x_high, t.x_share);
+    find_taps(y_axis, y + at, count, t.y_near, t.y_low, t.y_high, t.y_share);
+    if (!bilinear) {
+      NAME(nearest_run)(window->cells, stride, &t, count, out + at);
+    } else if (window->has_missing) {
+      NAME(weigh_run)(window->cells, stride, &t, count, out + at);
+    } else {
+      NAME(blend_run)(window->cells, stride, &t, count, out + at);
     }
-    REAL cell = cells[(size_t)ty.nearest * window->stride + (size_t)tx.nearest];
-    out[i] = bilinear && cell == cell ? NAME(bilinear_point)(cells, window->stride, tx, ty) : cell;
   }
 }

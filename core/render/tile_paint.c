@@ -200,22 +200,23 @@ int ra__tile_npy_new(const ra__tile_job *job, ra__plane *planes, ra_buf **out, r
   return RA_OK;
 }
 
-static bool is_missing(const ra__tile_job *job, const ra__plane *plane, size_t i) {
-  return job->is_double ? isnan(((const double *)plane->cells)[i])
-                        : isnan(((const float *)plane->cells)[i]);
-}
+// A pixel counts as valid when any band has a value there; NaN alone differs from itself.
+#define ADD_TO_MASK(NAME, TYPE)                                                            \
+  RA_VECTOR static void NAME(const TYPE *values, size_t n, TYPE *mask) {                   \
+    for (size_t i = 0; i < n; i++) mask[i] = values[i] == values[i] ? (TYPE)255 : mask[i]; \
+  }
+ADD_TO_MASK(add_to_mask_f32, float)
+ADD_TO_MASK(add_to_mask_f64, double)
 
-// A pixel counts as valid when any band has a value there.
 void ra__tile_npy_mask(const ra__tile_job *job, const ra__plane *planes, ra_buf *body) {
-  unsigned bands = job->request->band_count;
-  uint8_t *mask = ra_buf_bytes(body) + NPY_HEAD + bands * planes[0].count * ra__tile_value_size(job);
-  for (size_t i = 0; i < planes[0].count; i++) {
-    bool valid = false;
-    for (unsigned k = 0; k < bands && !valid; k++) valid = !is_missing(job, &planes[k], i);
+  size_t plane_size = planes[0].count * ra__tile_value_size(job);
+  void *mask = ra_buf_bytes(body) + NPY_HEAD + job->request->band_count * plane_size;
+  memset(mask, 0, plane_size);  // all bits zero is 0.0
+  for (unsigned k = 0; k < job->request->band_count; k++) {
     if (job->is_double) {
-      ((double *)mask)[i] = valid ? 255 : 0;
+      add_to_mask_f64(planes[k].cells, planes[k].count, mask);
     } else {
-      ((float *)mask)[i] = valid ? 255 : 0;
+      add_to_mask_f32(planes[k].cells, planes[k].count, mask);
     }
   }
 }

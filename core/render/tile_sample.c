@@ -11,20 +11,19 @@
 #include "render/tile_level.h"
 
 // More cells than any source with overviews needs; without them a coarser zoom would read it whole.
-enum { WINDOW_CELLS = 64 << 20 };
+enum { WINDOW_CELLS = 64 << 20, SIDE_MOST = 1 << 29 };
 
 // Destination pixels. Far below what the eye sees (an eighth), since it costs a few more places asked of PROJ only, and
 // nearest then gives the very cells that GDAL's exact transformer gives.
 #define TOLERANCE 0.005
 
-// A source at the level chosen for the tile. Positions and cells are the level's; columns of a wrapping source that
-// crosses its seam go on beyond its width.
+// A source at the level chosen for the tile. Cells are the level's; columns of a wrapping source that crosses its seam
+// go on beyond its width.
 typedef struct view {
   ra__cog_source cog;
   ra_warp warp;
   size_t level;
   ra_axis x_axis, y_axis;
-  const double *x, *y;
   int64_t x0, x1, y0, y1;  // the window; empty when x0 >= x1
 } view;
 
@@ -49,6 +48,11 @@ static int check_source(const ra_tile_source *source, const ra_tile_request *req
                    (long long)info->grid.width, (long long)info->grid.height,
                    (long long)grid->width, (long long)grid->height);
   }
+  if (grid->width > SIDE_MOST || grid->height > SIDE_MOST) {
+    return ra_fail(err, RA_E_UNSUPPORTED, source->variable->name,
+                   "%lld by %lld cells; a tile's source has up to %d a side",
+                   (long long)grid->width, (long long)grid->height, SIDE_MOST);
+  }
   for (unsigned i = 0; i < request->band_count; i++) {
     if (request->bands[i] < info->bands) continue;
     return ra_fail(err, RA_E_INVALID, source->variable->name, "band %u of %u; bands are 1 to %u",
@@ -57,45 +61,53 @@ static int check_source(const ra_tile_source *source, const ra_tile_request *req
   return RA_OK;
 }
 
-// Positions in cells of the full grid to the level's, those left of `seam` one turn on. Gives their range
-// inside the raster; least > most when there is none.
-static const double *scale_positions(ra_arena *arena, const double *from, size_t n, double factor,
-                                     double seam, const ra_axis *axis, double *least, double *most) {
-  double *to = ra_arena_alloc(arena, n * sizeof *to);
-  double extent = (double)axis->extent;
+// The range of cells of the level that a run of positions lies in; least > most when it is empty.
+static void measure(const ra_axis *axis, const double *positions, size_t n, double *least,
+                    double *most) {
   *least = INFINITY;
   *most = -INFINITY;
-  for (size_t i = 0; to && i < n; i++) {
-    double at = from[i] * factor + (from[i] < seam ? extent : 0.0);
-    to[i] = at;
-    bool inside = at >= 0 && (axis->wraps || at <= extent);
-    *least = inside && at < *least ? at : *least;
-    *most = inside && at > *most ? at : *most;
+  for (size_t i = 0; i < n; i++) {
+    double at = ra_axis_cell(axis, positions[i]);
+    *least = at < *least ? at : *least;
+    *most = at > *most ? at : *most;
   }
-  return to;
 }
 
-static int place_view(ra__tile_job *job, const ra_grid *grid, view *v, ra_err *err) {
+// Axes of the level; positions stay those of the full grid. A window whose columns cross the seam begins at seam_at.
+static ra_axis level_axis(uint32_t level_size, int64_t full_size, bool wraps, double seam_at) {
+  ra_axis axis = ra_axis_plain(level_size, wraps);
+  axis.scale = level_size / (double)full_size;
+  axis.seam = seam_at;
+  return axis;
+}
+
+// Without separate axes the window that the warp has found will do, which is up to half a cell too large.
+static void place_by_warp(const ra_warp *warp, const view *v, double x[2], double y[2]) {
+  x[0] = (double)warp->x0 * v->x_axis.scale;
+  x[1] = nextafter((double)warp->x1 * v->x_axis.scale, 0);
+  y[0] = (double)warp->y0 * v->y_axis.scale;
+  y[1] = nextafter((double)warp->y1 * v->y_axis.scale, 0);
+}
+
+static void place_view(const ra__tile_job *job, const ra_grid *grid, view *v) {
   const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
+  const ra_warp *warp = &v->warp;
   bool bilinear = job->request->resampling == RA_RESAMPLING_BILINEAR;
-  size_t nx = v->warp.width, ny = v->warp.height;
-  if (!v->warp.separable) nx = ny = nx * ny;
-  v->x_axis = (ra_axis){.extent = level->width, .wraps = grid->wraps};
-  v->y_axis = (ra_axis){.extent = level->height};
-  double seam = v->warp.x1 > grid->width ? (double)v->warp.x0 : -INFINITY;
-  double x_least, x_most, y_least, y_most;
-  v->x = scale_positions(&job->arena, v->warp.x, nx, level->width / (double)grid->width, seam,
-                         &v->x_axis, &x_least, &x_most);
-  v->y = scale_positions(&job->arena, v->warp.y, ny, level->height / (double)grid->height,
-                         -INFINITY, &v->y_axis, &y_least, &y_most);
-  if (!v->x || !v->y) return no_memory(err);
+  double seam = warp->x1 > grid->width ? (double)warp->x0 : -INFINITY, x[2], y[2];
+  v->x_axis = level_axis(level->width, grid->width, grid->wraps, seam);
+  v->y_axis = level_axis(level->height, grid->height, false, -INFINITY);
+  if (warp->separable) {
+    measure(&v->x_axis, warp->x, warp->width, &x[0], &x[1]);
+    measure(&v->y_axis, warp->y, warp->height, &y[0], &y[1]);
+  } else {
+    place_by_warp(warp, v, x, y);
+  }
   v->x0 = v->x1 = v->y0 = v->y1 = 0;
-  if (x_least > x_most || y_least > y_most) return RA_OK;
-  ra_axis_reach(&v->x_axis, bilinear, x_least, x_most, &v->x0, &v->x1);
-  ra_axis_reach(&v->y_axis, bilinear, y_least, y_most, &v->y0, &v->y1);
+  if (x[0] > x[1] || y[0] > y[1]) return;
+  ra_axis_reach(&v->x_axis, bilinear, x[0], x[1], &v->x0, &v->x1);
+  ra_axis_reach(&v->y_axis, bilinear, y[0], y[1], &v->y0, &v->y1);
   v->x_axis.origin = v->x0;
   v->y_axis.origin = v->y0;
-  return RA_OK;
 }
 
 static int make_warp(ra__tile_job *job, const ra_dataset_grid *grid, ra_warp *out, ra_err *err) {
@@ -208,14 +220,14 @@ static int sample(ra__tile_job *job, const view *v, const ra_window *window, ra_
                   void *out, ra_err *err) {
   bool bilinear = job->request->resampling == RA_RESAMPLING_BILINEAR;
   if (!v->warp.separable) {
-    ra_resample_points(window, &v->x_axis, &v->y_axis, v->x, v->y,
+    ra_resample_points(window, &v->x_axis, &v->y_axis, v->warp.x, v->warp.y,
                        (size_t)v->warp.width * v->warp.height, bilinear, out);
     return RA_OK;
   }
   ra_taps x, y;
   void *scratch = ra_arena_alloc(arena, ra_resample_scratch(window, v->warp.width));
-  if (!scratch || !make_taps(arena, &v->x_axis, v->x, v->warp.width, &x) ||
-      !make_taps(arena, &v->y_axis, v->y, v->warp.height, &y)) {
+  if (!scratch || !make_taps(arena, &v->x_axis, v->warp.x, v->warp.width, &x) ||
+      !make_taps(arena, &v->y_axis, v->warp.y, v->warp.height, &y)) {
     return no_memory(err);
   }
   ra_resample_grid(window, &x, &y, bilinear, scratch, out);
@@ -274,7 +286,7 @@ static int sample_bands(ra__tile_job *job, const ra_tile_source *source, view *v
   int rc = check_source(source, job->request, v->cog.cog, err);
   if (rc < 0) return rc;
   v->level = ra__tile_level(v->cog.cog, &grid->grid, grid->crs, job->gt[1]);
-  rc = place_view(job, &grid->grid, v, err);
+  place_view(job, &grid->grid, v);
   for (unsigned i = 0; rc == RA_OK && i < job->request->band_count; i++) {
     if (v->x0 < v->x1) {
       rc = sample_band(job, v, job->request->bands[i], first, &planes[i], err);
