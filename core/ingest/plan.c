@@ -129,7 +129,7 @@ static int plan_memory(ra_ingest *ingest, ra_err *err) {
   while (jobs > 1 && peak(ingest, jobs, &which) > ingest->options.memory) jobs--;
   ingest->jobs = jobs;
   ingest->need = peak(ingest, jobs, &which);
-  if (ingest->need <= ingest->options.memory) return RA_OK;
+  if (!which || ingest->need <= ingest->options.memory) return RA_OK;
   return ra_fail(err, RA_E_TOOBIG, ra_source_name(ingest->source),
                  "does not fit: variable '%s' needs %zu MiB of memory, --memory allows %zu MiB; "
                  "give more, or choose smaller ones with --variables",

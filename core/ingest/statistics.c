@@ -64,7 +64,7 @@ static int run_all(const ra__block *block, part *parts, size_t count, ra_err *er
 
 static int histogram_pass(const ra__block *block, part *parts, size_t count, ra_err *err) {
   ra__array *array = block->array;
-  ra_histogram *histograms = calloc(count, sizeof *histograms);
+  ra_histogram *histograms = calloc(count + 1, sizeof *histograms);
   if (!histograms) return ra_fail(err, RA_E_NOMEM, array->zarr.name, "out of memory");
   ra_histogram_init(&array->histogram, array->stats.min, array->stats.max);
   for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,6 @@
 // bind_ingest.c - rastrum.ingest.*: the primitives that ingest workflows are made of.
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,11 +42,13 @@ static ra_ingest_run *check_run(lua_State *L, int arg) {
   return ((handle *)ra_bind_check(L, arg, "ra.ingest"))->run;
 }
 
-static int new_work(lua_State *L, const ra_op_kind *kind, ra_op **op, work **w) {
+// NULL, and `nil, err` on the stack, when there is no operation to be had.
+static work *new_work(lua_State *L, const ra_op_kind *kind, ra_op **op) {
   ra_err err = {0};
-  if (ra_op_new(ra_bind_ops(L), kind, op, &err) < 0) return ra_bind_fail(L, &err);
-  *w = ra_op_state(*op);
-  return 0;
+  *op = NULL;
+  if (ra_op_new(ra_bind_ops(L), kind, op, &err) >= 0) return ra_op_state(*op);
+  ra_bind_fail(L, &err);
+  return NULL;
 }
 
 // ---- arguments: read into plain values first, since each of these may raise
@@ -82,11 +85,11 @@ static arguments check_arguments(lua_State *L) {
 }
 
 static void copy_arguments(const arguments *a, work *w) {
-  strcpy(w->path, a->path);
-  strcpy(w->collection, *a->collection ? a->collection : "data");
-  strcpy(w->dataset, *a->dataset ? a->dataset : "data");
-  strcpy(w->variables, a->variables);
-  strcpy(w->datetime, a->datetime);
+  snprintf(w->path, sizeof w->path, "%s", a->path);
+  snprintf(w->collection, sizeof w->collection, "%s", *a->collection ? a->collection : "data");
+  snprintf(w->dataset, sizeof w->dataset, "%s", *a->dataset ? a->dataset : "data");
+  snprintf(w->variables, sizeof w->variables, "%s", a->variables);
+  snprintf(w->datetime, sizeof w->datetime, "%s", a->datetime);
   w->options = (ra_ingest_options){
       .collection = w->collection,
       .dataset = w->dataset,
@@ -131,9 +134,8 @@ static int push_open(lua_State *L, ra_op *op) {
 static int l_open(lua_State *L) {
   arguments a = check_arguments(L);
   ra_op *op;
-  work *w;
-  int failed = new_work(L, &OPEN, &op, &w);
-  if (failed) return failed;
+  work *w = new_work(L, &OPEN, &op);
+  if (!w) return 2;
   copy_arguments(&a, w);
   return ra_bind_op(L, op, push_open);
 }
@@ -161,9 +163,8 @@ static int push_fingerprint(lua_State *L, ra_op *op) {
 static int start_on_handle(lua_State *L, const ra_op_kind *kind, unsigned wait_ms, ra_bind_push push) {
   ra_ingest_run *run = check_run(L, 1);
   ra_op *op;
-  work *w;
-  int failed = new_work(L, kind, &op, &w);
-  if (failed) return failed;
+  work *w = new_work(L, kind, &op);
+  if (!w) return 2;
   w->run = ra_ingest_run_ref(run);
   w->wait_ms = wait_ms;
   return ra_bind_op(L, op, push);
@@ -260,9 +261,8 @@ static int push_text(lua_State *L, ra_op *op) {
 static int l_inspect(lua_State *L) {
   arguments a = check_arguments(L);
   ra_op *op;
-  work *w;
-  int failed = new_work(L, &INSPECT, &op, &w);
-  if (failed) return failed;
+  work *w = new_work(L, &INSPECT, &op);
+  if (!w) return 2;
   copy_arguments(&a, w);
   return ra_bind_op(L, op, push_text);
 }
@@ -289,10 +289,9 @@ static int l_locate(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   luaL_argcheck(L, strlen(path) < PATH_SIZE, 1, "path too long");
   ra_op *op;
-  work *w;
-  int failed = new_work(L, &LOCATE, &op, &w);
-  if (failed) return failed;
-  strcpy(w->path, path);
+  work *w = new_work(L, &LOCATE, &op);
+  if (!w) return 2;
+  snprintf(w->path, sizeof w->path, "%s", path);
   return ra_bind_op(L, op, push_text);
 }
 

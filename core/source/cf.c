@@ -211,7 +211,7 @@ static bool check_axes(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *di
 }
 
 static int read_variable(ra_cf *cf, ra_cf_variable *variable, ra_err *err) {
-  ra__cf_dim dims[RA_SOURCE_DIMS];
+  ra__cf_dim dims[RA_SOURCE_DIMS] = {0};
   variable->time_dim = variable->y_dim = variable->x_dim = -1;
   ra__cf_packing(variable);
   if (variable->role != RA_CF_DATA) return RA_OK;

@@ -23,7 +23,7 @@ static const ra_source_var *coordinate_on(const ra_cf *cf, const ra_source_var *
                                           ra__cf_class class, unsigned least, unsigned most) {
   for (size_t i = 0; i < cf->count; i++) {
     const ra_source_var *other = cf->variables[i].source;
-    if (other == var || other->ndim < least || other->ndim > most) continue;
+    if (cf->variables[i].role == RA_CF_DATA || other->ndim < least || other->ndim > most) continue;
     if (ra__cf_classify(other) == class && dims_within(other, var)) return other;
   }
   return NULL;
