@@ -79,10 +79,12 @@ static int usage_error(const ra_command *command, const char *fmt, const char *a
 }
 
 static int unknown_option(const ra_command *command, const char *name) {
-  const char *near = ra_option_nearest(name, command->bit);
+  bool negated = strncmp(name, "no-", 3) == 0;
+  const char *near = ra_option_nearest(negated ? name + 3 : name, command->bit);
+  if (near && negated && ra_option_find(near)->type != RA_OPTION_BOOL) near = NULL;
   if (!near) return usage_error(command, "unknown option --%s%s", name, "");
   char text[64];
-  snprintf(text, sizeof text, "%s", near);
+  snprintf(text, sizeof text, "%s%s", negated ? "no-" : "", near);
   for (char *p = text; *p; p++) *p = *p == '_' ? '-' : *p;
   return usage_error(command, "unknown option --%s; did you mean --%s", name, text);
 }

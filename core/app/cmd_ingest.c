@@ -99,7 +99,7 @@ int ra_cmd_ingest(const ra_cli *cli) {
   ra_str_init(&args);
   arguments(cli, &args);
   output o = {.json = ra_config_bool(cli->config, "json")};
-  int rc = ra_host_run(&host, "ingest", args.ptr, on_event, &o, NULL, &err);
+  int rc = ra_host_run(&host, ra_config_text(cli->config, "workflow"), args.ptr, on_event, &o, NULL, &err);
   end_bar(&o);
   int code = rc < 0 || o.failed ? RA_EXIT_FAILED : RA_EXIT_DONE;
   if (rc < 0 && !o.failed) ra_cli_fail(&err);

@@ -217,7 +217,8 @@ static int set_key(ra_config *config, const char *key, json_t *value, const char
     return ra_fail(err, RA_E_INVALID, path, "%s is an option of the command line only", key);
   }
   if (option && json_is_array(value)) return set_list(config, option, value, path, err);
-  if (option && json_is_object(value) && json_object_size(value) == 0) return RA_OK;  // Lua's {} is an empty list
+  bool empty = json_is_object(value) && json_object_size(value) == 0;  // Lua's {} is an empty list
+  if (option && option->type == RA_OPTION_LIST && empty) return RA_OK;
   return set_value(config, key, value, path, err);
 }
 

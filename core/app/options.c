@@ -83,6 +83,8 @@ const ra_option RA_OPTIONS[] = {
      false, "BYTES", "working memory of an ingest"},
     {"jobs", RA_OPTION_INT, "0", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "N",
      "threads that encode (0: one a core)"},
+    {"workflow", RA_OPTION_TEXT, "ingest", RA_CMD_INGEST, true, false, "NAME",
+     "the workflow that does it, of any plugin"},
     {"dry_run", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
      "say what would be done; write nothing"},
     {"json", RA_OPTION_BOOL, "false", RA_CMD_HOST | RA_CMD_VERSION, true, false, NULL,

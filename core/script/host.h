@@ -44,6 +44,11 @@ struct ra_task {
   void *ctx;
 };
 
+// Tasks that can run, first come, first served.
+typedef struct ra__queue {
+  ra_task *head, **tail;
+} ra__queue;
+
 struct ra_script {
   lua_State *L;
   ra_script_config config;
@@ -51,7 +56,8 @@ struct ra_script {
   size_t heap, external, handles;
   unsigned task_count, dead_count;
   ra_task *tasks;
-  ra_task *queue_head, **queue_tail;
+  ra__queue ready;    // woken by something: they go first
+  ra__queue late;     // preempted: one slice of one of them a turn of the loop
   ra_task *running;   // its slice is on; allocations are charged to it
   ra_task *acting;    // whose results are being pushed: the scope of new userdata
   uint64_t slice_end_ns;
@@ -103,7 +109,8 @@ void ra__task_run(ra_task *task, int args);
 void ra__task_drop(ra_task *task, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void ra__task_wake(ra_task *task);
 ra_task *ra__task_check(lua_State *L, unsigned phases, const char *what);
-void ra__pump(ra_script *script);
+// Runs what is ready; at the beginning of a turn of the loop also one preempted task.
+void ra__pump(ra_script *script, bool new_turn);
 
 // slice.c
 void ra__slice_init(ra_script *script);

@@ -48,23 +48,28 @@ static void unlink_task(ra_task *task) {
   script->task_count--;
 }
 
-static void unqueue(ra_task *task) {
-  ra_script *script = task->script;
-  for (ra_task **at = &script->queue_head; *at; at = &(*at)->queue_next) {
+static bool unqueue_from(ra__queue *queue, ra_task *task) {
+  for (ra_task **at = &queue->head; *at; at = &(*at)->queue_next) {
     if (*at != task) continue;
     *at = task->queue_next;
-    if (script->queue_tail == &task->queue_next) script->queue_tail = at;
-    return;
+    if (queue->tail == &task->queue_next) queue->tail = at;
+    return true;
   }
+  return false;
 }
 
-static void enqueue(ra_task *task) {
-  ra_script *script = task->script;
+static void unqueue(ra_task *task) {
+  if (!unqueue_from(&task->script->ready, task)) unqueue_from(&task->script->late, task);
+}
+
+static void enqueue_in(ra__queue *queue, ra_task *task) {
   task->state = RA_TASK_READY;
   task->queue_next = NULL;
-  *script->queue_tail = task;
-  script->queue_tail = &task->queue_next;
+  *queue->tail = task;
+  queue->tail = &task->queue_next;
 }
+
+static void enqueue(ra_task *task) { enqueue_in(&task->script->ready, task); }
 
 static void report_drained(ra_script *script) {
   if (!script->drained || script->task_count || script->dead_count) return;
@@ -272,7 +277,7 @@ static void after_slice(ra_task *task, int status) {
     if (!task->cancelled) count_drop(task, err.code);
     end(task, err.code, &err);
   } else if (preempted) {
-    enqueue(task);
+    enqueue_in(&script->late, task);
   } else {
     submit(task);
   }
@@ -296,20 +301,28 @@ static void ra_task_step(ra_task *task) {
   after_slice(task, status);
 }
 
-static ra_task *dequeue(ra_script *script) {
-  ra_task *task = script->queue_head;
-  script->queue_head = task->queue_next;
-  if (!script->queue_head) script->queue_tail = &script->queue_head;
+static ra_task *dequeue(ra__queue *queue) {
+  ra_task *task = queue->head;
+  queue->head = task->queue_next;
+  if (!queue->head) queue->tail = &queue->head;
   task->state = RA_TASK_WAITING;
   return task;
 }
 
-void ra__pump(ra_script *script) {
+static void step_late(ra_script *script) {
+  uint64_t turn_ns = script->turn_ns;
+  if (script->late.head) ra_task_step(dequeue(&script->late));
+  script->turn_ns = turn_ns;  // those who come now don't wait for it twice
+}
+
+void ra__pump(ra_script *script, bool new_turn) {
   if (script->pumping) return;
   script->pumping = true;
-  while (script->queue_head && script->turn_ns < TURN_NS) ra_task_step(dequeue(script));
+  if (new_turn) script->turn_ns = 0;
+  while (script->ready.head && script->turn_ns < TURN_NS) ra_task_step(dequeue(&script->ready));
+  if (new_turn) step_late(script);
   script->pumping = false;
-  if (script->queue_head || script->turn_ns >= TURN_NS) {
+  if (script->ready.head || script->late.head || script->turn_ns >= TURN_NS) {
     ra_idle_start(script->pump);
   } else {
     ra_idle_stop(script->pump);
@@ -322,7 +335,7 @@ void ra__task_wake(ra_task *task) {
   if (script->running || script->pumping) {  // started by Lua code: after its slice
     if (!script->pumping) ra_idle_start(script->pump);
   } else {
-    ra__pump(script);
+    ra__pump(script, false);
   }
 }
 

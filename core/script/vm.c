@@ -101,8 +101,7 @@ static void free_config(ra_script_config *config) {
 
 static void on_pump(void *ctx) {
   ra_script *script = ctx;
-  script->turn_ns = 0;
-  ra__pump(script);
+  ra__pump(script, true);
 }
 
 // Wall time is looked at ten times a second; every task with a deadline is on the list.
@@ -131,7 +130,8 @@ int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) 
   ra_script *script = calloc(1, sizeof *script);
   if (!script) return ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
   copy_config(script, config);
-  script->queue_tail = &script->queue_head;
+  script->ready.tail = &script->ready.head;
+  script->late.tail = &script->late.head;
   script->L = lua_newstate(allocate, script);
   int rc = script->L ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
   if (rc == RA_OK) {

@@ -25,7 +25,8 @@ local function script(req) return send(req, "viewer.js") end
 local function style(req) return send(req, "viewer.css") end
 
 M.routes = {
-  { "GET", "/", page, summary = "The page" },
+  { "GET", "/", page, summary = "The page", params = {
+    { name = "collection", type = "string", description = "the collection that is shown first" } } },
   { "GET", "/viewer/viewer.js", script, summary = "The page's script" },
   { "GET", "/viewer/viewer.css", style, summary = "The page's style" },
 }

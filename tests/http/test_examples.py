@@ -45,3 +45,12 @@ def test_the_ramp(http):
     assert own and own <= set(http.ok("/colorMaps").json()["colorMaps"])
     for name in own:
         assert http.ok("/tiles/globe/0/0/0.png", colormap_name=name).headers["content-type"] == "image/png"
+
+
+def test_the_workflow(rastrum, sources, tmp_path):
+    """It refuses a file without times and hands others on."""
+    words = ("--workflow", "dated", "--plugins", EXAMPLES, "--collection", "c", "--store", tmp_path / "store")
+    done = rastrum("ingest", sources["alps"].path, *words, code=1)
+    assert "no times" in done.stderr and not list((tmp_path / "store").rglob("*.tif"))
+    rastrum("ingest", sources["zone"].path, *words)
+    assert list((tmp_path / "store").rglob("*.tif"))
