@@ -96,7 +96,7 @@ int ra__checksum_strip(ra_codec_id id, ra__span src, ra__span *raw, ra_err *err)
 
 static int strip_copy(ra_codec_id id, ra__span src, uint8_t *dst, size_t cap, size_t *got,
                       ra_err *err) {
-  ra__span raw;
+  ra__span raw = {0};
   int rc = ra__checksum_strip(id, src, &raw, err);
   if (rc < 0) return rc;
   if (raw.size > cap) {

@@ -111,48 +111,50 @@ static int check(int predictor, unsigned size, ra_err *err) {
   return ra_fail(err, RA_E_UNSUPPORTED, "", "predictor %d with samples of %u bytes", predictor, size);
 }
 
-typedef void (*row_step)(uint8_t *row, uint8_t *spare, size_t items, size_t samples, unsigned size);
+typedef struct row {
+  uint8_t *cells, *spare;  // spare: as many bytes
+  size_t items, samples;
+  unsigned size;  // bytes an item
+} row;
 
-static void encode2(uint8_t *row, uint8_t *spare, size_t items, size_t samples, unsigned size) {
-  (void)spare;
-  differ(row, items, samples, size);
-}
+static void encode2(const row *r) { differ(r->cells, r->items, r->samples, r->size); }
 
-static void decode2(uint8_t *row, uint8_t *spare, size_t items, size_t samples, unsigned size) {
-  (void)spare;
-  sum(row, items, samples, size);
-}
+static void decode2(const row *r) { sum(r->cells, r->items, r->samples, r->size); }
 
-static void encode3(uint8_t *row, uint8_t *spare, size_t items, size_t samples, unsigned size) {
-  if (size == 4) {
-    split4(spare, row, items);
+static void encode3(const row *r) {
+  if (r->size == 4) {
+    split4(r->spare, r->cells, r->items);
   } else {
-    split_any(spare, row, items, size);
+    split_any(r->spare, r->cells, r->items, r->size);
   }
-  differ_bytes(row, spare, items * size, samples);
+  differ_bytes(r->cells, r->spare, r->items * r->size, r->samples);
 }
 
-static void decode3(uint8_t *row, uint8_t *spare, size_t items, size_t samples, unsigned size) {
-  size_t bytes = items * size;
-  memcpy(spare, row, bytes);
-  sum(spare, bytes, samples, 1);
-  if (size == 4) {
-    join4(row, spare, items);
+static void decode3(const row *r) {
+  size_t bytes = r->items * r->size;
+  memcpy(r->spare, r->cells, bytes);
+  sum(r->spare, bytes, r->samples, 1);
+  if (r->size == 4) {
+    join4(r->cells, r->spare, r->items);
   } else {
-    join_any(row, spare, items, size);
+    join_any(r->cells, r->spare, r->items, r->size);
   }
 }
 
-static int each_row(row_step step, bool spare_wanted, uint8_t *rows, size_t width, size_t height,
+static int each_row(void (*step)(const row *), uint8_t *rows, size_t width, size_t height,
                     size_t samples, unsigned size, ra_err *err) {
-  size_t items, bytes;
-  if (__builtin_mul_overflow(width, samples, &items) ||
-      __builtin_mul_overflow(items, (size_t)size, &bytes)) {
+  row r = {.samples = samples, .size = size};
+  size_t bytes;
+  if (__builtin_mul_overflow(width, samples, &r.items) ||
+      __builtin_mul_overflow(r.items, (size_t)size, &bytes)) {
     return ra_fail(err, RA_E_TOOBIG, "", "rows of %zu pixels with %zu samples", width, samples);
   }
-  uint8_t *spare = spare_wanted ? ra__scratch(0, bytes) : NULL;
-  if (spare_wanted && !spare) return ra_fail(err, RA_E_NOMEM, "", "no memory for a row");
-  for (size_t y = 0; y < height; y++) step(rows + y * bytes, spare, items, samples, size);
+  r.spare = ra__scratch(0, bytes);
+  if (!r.spare) return ra_fail(err, RA_E_NOMEM, "", "no memory for a row");
+  for (size_t y = 0; y < height; y++) {
+    r.cells = rows + y * bytes;
+    step(&r);
+  }
   return RA_OK;
 }
 
@@ -160,14 +162,12 @@ int ra_predictor_encode(int predictor, uint8_t *rows, size_t width, size_t heigh
                         unsigned sample_size, ra_err *err) {
   int rc = check(predictor, sample_size, err);
   if (rc < 0 || predictor == 1) return rc;
-  return each_row(predictor == 2 ? encode2 : encode3, predictor == 3, rows, width, height, samples,
-                  sample_size, err);
+  return each_row(predictor == 2 ? encode2 : encode3, rows, width, height, samples, sample_size, err);
 }
 
 int ra_predictor_decode(int predictor, uint8_t *rows, size_t width, size_t height, size_t samples,
                         unsigned sample_size, ra_err *err) {
   int rc = check(predictor, sample_size, err);
   if (rc < 0 || predictor == 1) return rc;
-  return each_row(predictor == 2 ? decode2 : decode3, predictor == 3, rows, width, height, samples,
-                  sample_size, err);
+  return each_row(predictor == 2 ? decode2 : decode3, rows, width, height, samples, sample_size, err);
 }

@@ -72,7 +72,7 @@ int ra__cog_metadata(const ra__cog_writer *w, ra_str *out, ra_err *err) {
   const ra_cog_spec *spec = w->spec;
   ra_str_add(out, "<GDALMetadata>\n");
   for (unsigned band = 0; band < spec->bands; band++) {
-    ra_stats stats;
+    ra_stats stats = {0};
     int rc = band_stats(w, band, &stats, err);
     if (rc < 0) return rc;
     add_stats(out, band, &stats);

@@ -176,7 +176,7 @@ static int assemble(ra__cog_writer *w, output *out, ra_err *err) {
   choose_size(w);
   int rc = ra__cog_header(w, &header, err);
   if (rc == RA_OK) rc = reserve(out, header.len, err);
-  if (rc == RA_OK) {
+  if (rc == RA_OK && out->bytes) {
     memcpy(out->bytes, header.ptr, header.len);
     out->len = header.len;
     rc = append_planes(w, out, err);
@@ -191,7 +191,7 @@ int ra_cog_write(const ra_cog_spec *spec, const void *pixels, ra_buf **out, ra_e
   int rc = prepare(&w, spec, pixels, err);
   if (rc == RA_OK) rc = ra__cog_overviews(&w, err);
   if (rc == RA_OK) rc = assemble(&w, &file, err);
-  if (rc == RA_OK) {
+  if (rc == RA_OK && file.len) {
     uint8_t *fitting = realloc(file.bytes, file.len);
     if (fitting) file.bytes = fitting;
     rc = ra_buf_adopt(file.bytes, file.len, out, err);

@@ -116,7 +116,7 @@ static int read_index(const ra_zarr_array *array, const ra_reader *reader, const
   if (!packed) return ra_fail(err, RA_E_NOMEM, key, "no memory for a shard's index");
   rc = reader->read(reader->ctx, key, array->index_at_start ? 0 : size - bytes, bytes, packed, err);
   if (rc == RA_OK) rc = index_new(array->inner_count, size, out, err);
-  if (rc == RA_OK) {
+  if (rc == RA_OK && *out) {
     rc = decode_index(array, packed, *out, key, err);
     if (rc < 0) ra__zarr_index_unref(*out);
   }
@@ -131,7 +131,7 @@ int ra__zarr_index_get(ra_zarr_array *array, const ra_reader *reader, uint64_t s
   pthread_mutex_unlock(&array->lock);
   if (*out) return RA_OK;
   int rc = read_index(array, reader, key, out, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !*out) return rc;
   pthread_mutex_lock(&array->lock);
   keep(array, shard, *out);
   pthread_mutex_unlock(&array->lock);

@@ -325,7 +325,8 @@ static size_t number_length(const char *text, size_t size, bool *whole) {
 static char *quote_large(const char *json, size_t size, size_t *out_size) {
   char *out = malloc(size + size / 8 + 16), *to = out;
   bool text = false;
-  for (size_t i = 0; out && i < size;) {
+  if (!out) return NULL;
+  for (size_t i = 0; i < size;) {
     bool whole, digit = json[i] >= '0' && json[i] <= '9';
     if (text || !digit) {
       if (json[i] == '"') text = !text;
@@ -341,7 +342,7 @@ static char *quote_large(const char *json, size_t size, size_t *out_size) {
     i += n;
     if (quote) *to++ = '"';
   }
-  *out_size = out ? (size_t)(to - out) : 0;
+  *out_size = (size_t)(to - out);
   return out;
 }
 
@@ -362,19 +363,20 @@ int ra_zarr_array_parse(const char *json, size_t size, ra_zarr_array **out, ra_e
     return ra_fail(err, RA_E_CORRUPT, "zarr.json", "not JSON: line %d: %s", why.line, why.text);
   }
   ra_zarr_array *array = calloc(1, sizeof *array);
-  int rc = array ? RA_OK : ra_fail(err, RA_E_NOMEM, "zarr.json", "no memory for an array");
-  if (rc == RA_OK) {
-    atomic_init(&array->refs, 1);
-    pthread_mutex_init(&array->lock, NULL);
-    rc = parse_array(array, root, err);
+  if (!array) {
+    json_decref(root);
+    return ra_fail(err, RA_E_NOMEM, "zarr.json", "no memory for an array");
   }
+  atomic_init(&array->refs, 1);
+  pthread_mutex_init(&array->lock, NULL);
+  int rc = parse_array(array, root, err);
   json_decref(root);
-  if (rc == RA_OK) {
-    *out = array;
-  } else if (array) {
+  if (rc < 0) {
     ra_zarr_array_unref(array);
+    return rc;
   }
-  return rc;
+  *out = array;
+  return RA_OK;
 }
 
 int ra__zarr_derive(ra_zarr_array *array, ra_err *err) {

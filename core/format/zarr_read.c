@@ -210,18 +210,18 @@ static int add_part(region *r, const part *p, ra_err *err) {
 static int list_parts(region *r, const uint64_t *shard, const ra__zarr_index *index, ra_err *err) {
   const ra_zarr_array *array = r->array;
   const ra_zarr_info *info = &array->info;
-  uint64_t start[RA_ZARR_DIMS], count[RA_ZARR_DIMS];
+  uint64_t start[RA_ZARR_DIMS] = {0}, count[RA_ZARR_DIMS] = {0};
   for (unsigned i = 0; i < info->ndim; i++) {
     uint64_t low = shard[i] * info->shard[i], high = low + info->shard[i];
     uint64_t end = r->start[i] + r->count[i];
     start[i] = r->start[i] > low ? r->start[i] : low;
     count[i] = (end < high ? end : high) - start[i];
   }
-  walk chunks;
+  walk chunks = {0};
   walk_init(&chunks, info->ndim, start, count, info->chunk);
   r->part_count = 0;
   do {
-    part p;
+    part p = {0};
     size_t number = 0;
     for (unsigned i = 0; i < info->ndim; i++) {
       p.first[i] = chunks.at[i] * info->chunk[i];
@@ -285,7 +285,7 @@ static int read_plain(region *r, const uint64_t *chunk, const char *key, ra_err 
 
 static int read_region(region *r, ra_err *err) {
   const ra_zarr_array *array = r->array;
-  walk shards;
+  walk shards = {0};
   walk_init(&shards, array->info.ndim, r->start, r->count, array->info.shard);
   int rc;
   do {
