@@ -75,6 +75,20 @@ typedef struct run_taps {
   double x_share[RUN], y_share[RUN];
 } run_taps;
 
+// A position outside along one axis may have cells along the other that the window does not hold.
+RA_VECTOR
+static void drop_outside(run_taps *t, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    int32_t inside = ~((t->x_near[i] | t->y_near[i]) >> 31);
+    t->x_near[i] |= ~inside;
+    t->x_low[i] &= inside;
+    t->x_high[i] &= inside;
+    t->y_near[i] &= inside;
+    t->y_low[i] &= inside;
+    t->y_high[i] &= inside;
+  }
+}
+
 #define REAL float
 #define NAME(name) name##_f32
 #include "raster/resample_kernels.h"

@@ -151,9 +151,8 @@ RA_VECTOR
 static void NAME(nearest_run)(const REAL *cells, int32_t stride, const run_taps *t, size_t n,
                               REAL *out) {
   for (size_t i = 0; i < n; i++) {
-    int32_t outside = (t->x_near[i] | t->y_near[i]) >> 31;
-    REAL value = cells[(t->y_near[i] * stride + t->x_near[i]) & ~outside];
-    out[i] = outside ? (REAL)NAN : value;
+    REAL value = cells[t->x_near[i] < 0 ? 0 : t->y_near[i] * stride + t->x_near[i]];
+    out[i] = t->x_near[i] < 0 ? (REAL)NAN : value;
   }
 }
 
@@ -167,7 +166,7 @@ static void NAME(blend_run)(const REAL *cells, int32_t stride, const run_taps *t
     REAL c = cells[high + t->x_low[i]], d = cells[high + t->x_high[i]];
     REAL top = a + (b - a) * sx, bottom = c + (d - c) * sx;
     REAL value = top + (bottom - top) * sy;
-    out[i] = (t->x_near[i] | t->y_near[i]) < 0 ? (REAL)NAN : value;
+    out[i] = t->x_near[i] < 0 ? (REAL)NAN : value;
   }
 }
 
@@ -185,9 +184,8 @@ static void NAME(weigh_run)(const REAL *cells, int32_t stride, const run_taps *t
     c = c == c ? c : (REAL)0, d = d == d ? d : (REAL)0;
     REAL rest = 1 - sy, weight = (wa + wb) * rest + (wc + wd) * sy;
     REAL value = ((a * wa + b * wb) * rest + (c * wc + d * wd) * sy) / weight;
-    int32_t outside = (t->x_near[i] | t->y_near[i]) >> 31;
-    REAL cell = cells[(t->y_near[i] * stride + t->x_near[i]) & ~outside];
-    out[i] = outside || !(cell == cell) ? (REAL)NAN : value;
+    REAL cell = cells[t->x_near[i] < 0 ? 0 : t->y_near[i] * stride + t->x_near[i]];
+    out[i] = t->x_near[i] < 0 || !(cell == cell) ? (REAL)NAN : value;
   }
 }
 
@@ -199,6 +197,7 @@ static void NAME(points)(const ra_window *window, const ra_axis *x_axis, const r
     size_t count = n - at < RUN ? n - at : RUN;
     find_taps(x_axis, x + at, count, t.x_near, t.x_low, t.x_high, t.x_share);
     find_taps(y_axis, y + at, count, t.y_near, t.y_low, t.y_high, t.y_share);
+    drop_outside(&t, count);
     if (!bilinear) {
       NAME(nearest_run)(window->cells, stride, &t, count, out + at);
     } else if (window->has_missing) {
