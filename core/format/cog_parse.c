@@ -5,7 +5,7 @@
 #include "base/size.h"
 #include "format/cog_tags.h"
 
-enum { DIRECTORIES = 256, SUBFILE_REDUCED = 1, SUBFILE_PAGE = 2, SUBFILE_MASK = 4 };
+enum { DIRECTORIES = 256, SUBFILE_REDUCED = 1, SUBFILE_PAGE = 2, SUBFILE_MASK = 4, YCBCR = 6 };
 #define BLOCK_MOST ((size_t)256 << 20)  // decoded bytes of a block
 #define BLOCKS_MOST ((size_t)4 << 20)   // blocks of a level
 
@@ -76,9 +76,10 @@ static int parse_samples(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, 
 }
 
 static int parse_coding(ra__tiff *tiff, const ra__ifd *ifd, ra__cog_level *level, ra_err *err) {
-  uint64_t compression, predictor;
+  uint64_t compression, predictor = 1, colours = 1;
   int rc = ra__tiff_number(tiff, ifd, RA__TAG_COMPRESSION, 1, &compression, err);
   if (rc == RA_OK) rc = ra__tiff_number(tiff, ifd, RA__TAG_PREDICTOR, 1, &predictor, err);
+  if (rc == RA_OK) rc = ra__tiff_number(tiff, ifd, RA__TAG_PHOTOMETRIC, 1, &colours, err);
   if (rc != RA_OK) return rc;
   switch (compression) {
     case RA__TIFF_NONE:
@@ -89,6 +90,7 @@ static int parse_coding(ra__tiff *tiff, const ra__ifd *ifd, ra__cog_level *level
     case RA__TIFF_ZSTD: break;
     default: return unsupported(err, "compression", compression);
   }
+  if (colours == YCBCR) return unsupported(err, "colour space", colours);
   if (predictor < 1 || predictor > 3) return unsupported(err, "predictor", predictor);
   level->compression = (uint16_t)compression;
   level->predictor = (uint16_t)predictor;

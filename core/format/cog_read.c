@@ -87,14 +87,15 @@ static ra_codec_id codec_of(uint16_t compression) {
   }
 }
 
-// The last strip may hold the image's remaining rows only; every other block is whole. *rows: those decoded.
+// The last strip holds the image's remaining rows only, and some writers cut tiles so, too; every other block is
+// whole. *rows: those decoded.
 static int unpack(const ra_cog *cog, const ra__cog_level *l, const uint8_t *packed,
                   size_t packed_size, void *cells, size_t *rows, ra_err *err) {
   ra_codec codec = {.id = codec_of(l->compression)};
   size_t size = ra_dtype_size(cog->info.dtype), got = 0;
   size_t whole = block_cells(cog, l, l->shown.block_height) * size;
   size_t last = l->shown.height % l->shown.block_height;
-  size_t short_size = l->stripped && last ? block_cells(cog, l, last) * size : whole;
+  size_t short_size = last ? block_cells(cog, l, last) * size : whole;
   size_t count = l->compression == RA__TIFF_NONE ? 0 : 1;
   if (count == 0 && packed_size > whole) packed_size = whole;
   int rc = ra_codec_decode_some(&codec, count, packed, packed_size, cells, whole, &got, err);
