@@ -6,7 +6,7 @@ const $ = (id) => document.getElementById(id);
 const SIZE = 256, MAX_LAT = 85.0511287798066, MAX_ZOOM = 18;
 const view = { lon: 0, lat: 20, zoom: 2 };
 const state = { collection: null, info: null, times: [], template: null, generation: 0, place: null, series: null, extras: {},
-  turn: 0, ramp: null };
+  turn: 0, ramp: null, unseen: true };
 const images = new Map();          // "generation/z/x/y" -> <img>, x unwrapped
 
 // ---- projection: world units are pixels at zoom 0 (256 across)
@@ -221,8 +221,8 @@ async function chooseCollection(id) {
   state.place = state.series = state.info = null;
   $("place").hidden = true;
   $("variable").replaceChildren();
+  state.unseen = true;
   await refresh(true);
-  if (state.info) fit(state.info.bounds);
 }
 
 function query(more) {
@@ -265,6 +265,8 @@ async function refresh(anew) {
     }
     await drawLegend(info);
     say("");
+    if (state.unseen) fit(info.bounds);
+    state.unseen = false;
     draw();
     if (state.place && anew) choosePlace(...state.place);
     else if (state.series) showSeries();
@@ -370,7 +372,6 @@ function fit([west, south, east, north]) {
   view.zoom = Math.max(1, Math.min(9, Math.log2(Math.min((innerWidth - left) / across, down / high))));
   view.lon = wrap((west + east) / 2 - left / 2 / scale() * 360 / SIZE);
   view.lat = latOf((worldY(top) + worldY(bottom)) / 2 + (innerHeight - down) / 2 / scale());
-  draw();
 }
 
 function say(text) { $("message").textContent = text; }
@@ -386,7 +387,7 @@ async function start() {
       say("There is no data yet. Add some with: rastrum ingest FILE.nc");
       return;
     }
-    fill($("collection"), collections.map((c) => [c.id, c.title || c.id]));
+    fill($("collection"), collections.map((c) => [c.id, c.title && c.title !== c.id ? `${c.id} · ${c.title}` : c.id]));
     const asked = new URLSearchParams(location.search).get("collection");
     await chooseCollection(collections.some((c) => c.id === asked) ? asked : collections[0].id);
     if (asked) $("collection").value = asked;

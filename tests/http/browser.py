@@ -2,6 +2,7 @@
 import base64
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -41,9 +42,9 @@ class Browser:
     def _port(self):
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            words = (self.folder / "chromedriver.log").read_text(errors="replace").split("on port ")
-            if len(words) > 1 and "." in words[-1]:
-                return int(words[-1].split(".")[0])
+            found = re.search(r"started successfully on port (\d+)", (self.folder / "chromedriver.log").read_text(errors="replace"))
+            if found:
+                return int(found[1])
             time.sleep(0.05)
         raise RuntimeError("chromedriver did not start")
 

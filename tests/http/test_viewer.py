@@ -139,10 +139,11 @@ def test_every_collection_opens(page):
 def test_a_small_window(server, tmp_path):
     with Browser(tmp_path, (500, 800)) as small:
         small.open(server.url + "/?collection=alps")
-        small.until("+document.body.dataset.tiles >= 1")
+        small.until(LOADED.replace(">= 4", ">= 1"))
         inside = small.run("const r = document.getElementById('panel').getBoundingClientRect();"
                            "return r.left >= 0 && r.right <= innerWidth && r.bottom <= innerHeight")
         assert inside
+        assert colours(pixels(small, tmp_path)[100:300, 100:400]) > 50
         small.picture(ROOT / "build" / "viewer-small.png")
 
 
