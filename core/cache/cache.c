@@ -189,33 +189,44 @@ static entry *look_up(shard *s, ra_cache_key key, entry **mine) {
   return NULL;
 }
 
-// Makes the value unlocked, then files it; the caller gets a reference of its own.
+// The made value becomes the newest entry, and the oldest go.
+static void file(ra_cache *cache, shard *s, entry *e, void *value, size_t bytes) {
+  pthread_mutex_lock(&s->lock);
+  e->value = value;
+  e->bytes = bytes + sizeof *e;
+  e->ready = true;
+  s->bytes += e->bytes;
+  ra_metric_add(cache->bytes, cache->labels, (double)e->bytes);
+  list_push(s, e);
+  entry *gone = evict(cache, s);
+  pthread_cond_broadcast(&s->made);
+  pthread_mutex_unlock(&s->lock);
+  release(cache, gone);
+}
+
+static void give_up(shard *s, entry *e) {
+  pthread_mutex_lock(&s->lock);
+  forget(s, e);
+  pthread_cond_broadcast(&s->made);
+  pthread_mutex_unlock(&s->lock);
+  free(e);
+}
+
+// Makes the value unlocked, then files it; the caller gets a reference of its own. e is NULL when memory was short: the
+// value is then the caller's alone.
 static int fill(ra_cache *cache, shard *s, entry *e,
                 int (*make)(void *ctx, void **value, size_t *bytes, ra_err *err), void *ctx,
                 void **out, ra_err *err) {
   void *value = NULL;
   size_t bytes = 0;
   int rc = make(ctx, &value, &bytes, err);
-  if (rc == RA_OK) *out = e ? cache->ops.ref(value) : value;
-  if (!e) return rc;
-  entry *gone = NULL;
-  pthread_mutex_lock(&s->lock);
-  if (rc == RA_OK) {
-    e->value = value;
-    e->bytes = bytes + sizeof *e;
-    e->ready = true;
-    s->bytes += e->bytes;
-    ra_metric_add(cache->bytes, cache->labels, (double)e->bytes);
-    list_push(s, e);
-    gone = evict(cache, s);
-  } else {
-    forget(s, e);
+  if (rc < 0) {
+    if (e) give_up(s, e);
+    return rc;
   }
-  pthread_cond_broadcast(&s->made);
-  pthread_mutex_unlock(&s->lock);
-  if (rc < 0) free(e);
-  release(cache, gone);
-  return rc;
+  *out = e ? cache->ops.ref(value) : value;
+  if (e) file(cache, s, e, value, bytes);
+  return RA_OK;
 }
 
 int ra_cache_get(ra_cache *cache, ra_cache_key key,

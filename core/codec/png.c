@@ -43,12 +43,13 @@ static uint8_t *put_u32(uint8_t *at, uint32_t value) {
 // The bytes of the chunk's data are at `at + 8` already.
 static uint8_t *put_chunk(uint8_t *at, const char type[4], size_t size) {
   put_u32(at, (uint32_t)size);
-  memcpy(at + 4, type, 4);
+  for (int i = 0; i < 4; i++) at[4 + i] = (uint8_t)type[i];
   return put_u32(at + 8 + size, libdeflate_crc32(0, at + 4, size + 4));
 }
 
 static uint8_t *put_head(uint8_t *at, const image *img) {
-  memcpy(at, "\x89PNG\r\n\x1a\n", 8);
+  static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  memcpy(at, signature, sizeof signature);
   at += 8;
   uint8_t *data = put_u32(put_u32(at + 8, img->width), img->height);
   data[0] = (uint8_t)img->depth;
@@ -73,7 +74,7 @@ static uint8_t *put_palette(uint8_t *at, const image *img) {
 }
 
 static size_t palette_size(const image *img) {
-  if (img->colour != COLOUR_PALETTE) return 0;
+  if (!img->palette) return 0;
   unsigned alphas = transparent_count(img);
   return CHUNK + (size_t)img->palette_count * 3 + (alphas ? CHUNK + alphas : 0);
 }
@@ -83,7 +84,7 @@ static int assemble(const image *img, const uint8_t *stream, size_t size, ra_buf
   int rc = ra_buf_new(HEAD + palette_size(img) + CHUNK + size + CHUNK, &buf, err);
   if (rc < 0) return rc;
   uint8_t *at = put_head(ra_buf_bytes(buf), img);
-  if (img->colour == COLOUR_PALETTE) at = put_palette(at, img);
+  if (img->palette) at = put_palette(at, img);
   memcpy(at + 8, stream, size);
   at = put_chunk(at, "IDAT", size);
   put_chunk(at, "IEND", 0);

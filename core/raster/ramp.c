@@ -9,7 +9,10 @@
 
 int ra__ramp_new(ra_ramp_kind kind, unsigned count, ra_ramp **out, ra_err *err) {
   ra_ramp *ramp = calloc(1, sizeof *ramp);
-  if (!ramp) return ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for a colour ramp");
+  if (!ramp) {
+    ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for a colour ramp");
+    return RA_E_NOMEM;
+  }
   atomic_init(&ramp->refs, 1);
   ramp->kind = kind;
   ramp->count = count;
@@ -18,7 +21,8 @@ int ra__ramp_new(ra_ramp_kind kind, unsigned count, ra_ramp **out, ra_err *err) 
   ramp->high = calloc(count, sizeof *ramp->high);
   if (!ramp->colours || !ramp->low || !ramp->high) {
     ra_ramp_unref(ramp);
-    return ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for %u colours", count);
+    ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for %u colours", count);
+    return RA_E_NOMEM;
   }
   *out = ramp;
   return RA_OK;

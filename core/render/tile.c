@@ -100,17 +100,17 @@ static bool needs_double(const ra_tile_request *request) {
   return false;
 }
 
-static int no_source(ra__tile_job *job, ra__plane *planes) {
-  for (unsigned k = 0; k < job->request->band_count; k++) {
+// Planes are float when there is no source.
+static void fill_nothing(ra__plane *planes, unsigned count) {
+  for (unsigned k = 0; k < count; k++) {
     float *cells = planes[k].cells;
     for (size_t i = 0; i < planes[k].count; i++) cells[i] = NAN;
   }
-  return RA_OK;
 }
 
-static int fill(ra__tile_job *job, ra__plane *planes, ra_err *err) {
+static int fill(ra__tile_job *job, ra__plane *planes, unsigned count, ra_err *err) {
   const ra_tile_request *request = job->request;
-  if (request->source_count == 0) return no_source(job, planes);
+  if (request->source_count == 0) fill_nothing(planes, count);
   for (unsigned i = 0; i < request->source_count; i++) {
     if (ra_cancel_is_set(job->cancel)) {
       return ra_fail(err, RA_E_CANCELLED, "", "nobody waits for this tile any more");
@@ -118,7 +118,7 @@ static int fill(ra__tile_job *job, ra__plane *planes, ra_err *err) {
     int rc = ra__tile_sample(job, &request->sources[i], i == 0, planes, err);
     if (rc < 0) return rc;
     bool last = i + 1 == request->source_count;
-    if (!last && ra__tile_complete(job, planes, request->band_count)) break;
+    if (!last && ra__tile_complete(job, planes, count)) break;
   }
   return RA_OK;
 }
@@ -127,7 +127,7 @@ static int render_png(ra__tile_job *job, ra_buf **out, ra_err *err) {
   size_t count = (size_t)job->request->size * job->request->size;
   ra__plane plane = {ra_arena_alloc(&job->arena, count * ra__tile_value_size(job)), count};
   if (!plane.cells) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
-  int rc = fill(job, &plane, err);
+  int rc = fill(job, &plane, 1, err);
   if (rc < 0) return rc;
   uint64_t start = ra_clock_ns();
   rc = ra__tile_png(job, &plane, out, err);
@@ -136,11 +136,11 @@ static int render_png(ra__tile_job *job, ra_buf **out, ra_err *err) {
 }
 
 static int render_npy(ra__tile_job *job, ra_buf **out, ra_err *err) {
-  ra__plane planes[RA_TILE_BANDS];
+  ra__plane planes[RA_TILE_BANDS] = {0};
   ra_buf *body;
   int rc = ra__tile_npy_new(job, planes, &body, err);
   if (rc < 0) return rc;
-  rc = fill(job, planes, err);
+  rc = fill(job, planes, job->request->band_count, err);
   if (rc < 0) {
     ra_buf_unref(body);
     return rc;

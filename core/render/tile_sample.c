@@ -33,7 +33,8 @@ typedef struct region {  // cells of a window: in a block that is held, or in th
 } region;
 
 static int no_memory(ra_err *err) {
-  return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+  ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+  return RA_E_NOMEM;
 }
 
 // ---- the view
