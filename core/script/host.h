@@ -117,6 +117,7 @@ void ra__slice_init(ra_script *script);
 void ra__slice_begin(ra_script *script, ra_task *task);
 void ra__slice_end(ra_script *script, ra_task *task);
 extern const luaL_Reg RA__HOST_SLICE[];  // host.*: what the coroutine wrappers need
+bool ra__over_budget(const ra_task *task);
 int ra__budget_error(const ra_task *task, ra_err *err);
 
 // scope.c

@@ -85,7 +85,7 @@ int ra_script_plugins_json(ra_script *script, ra_str *out, ra_err *err);
 void ra_script_set_draining(ra_script *script);
 // Ends jobs at once, lets requests finish until grace_ms, then drops them; then `drained`.
 void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void *ctx), void *ctx);
-// After drained (or before anything was started). NULL is fine.
+// After drained and not from inside it (or before anything was started). NULL is fine.
 void ra_script_free(ra_script *script);
 
 typedef struct ra_script_stats {

@@ -13,10 +13,16 @@ static uint64_t budget_ns(const ra_script *script, const ra_task *task) {
   return task->lua_limit_ns ? task->lua_limit_ns : script->limits.request_lua_ms * 1000000u;
 }
 
+bool ra__over_budget(const ra_task *task) {
+  return task->lua_limit_ns && task->lua_ns > task->lua_limit_ns;
+}
+
 int ra__budget_error(const ra_task *task, ra_err *err) {
+  bool request = task->phase & (RA_PHASE_REQUEST | RA_PHASE_JOB);
   return ra_fail(err, RA_E_TIMEOUT, task->plugin,
-                 "plugin '%s' used more than %llu ms of Lua time, the limit of one request; lua_time raises it",
-                 task->plugin, (unsigned long long)(budget_ns(task->script, task) / 1000000u));
+                 "plugin '%s' used more than %llu ms of Lua time, the limit of %s", task->plugin,
+                 (unsigned long long)(budget_ns(task->script, task) / 1000000u),
+                 request ? "one request; lua_time raises it" : "reading a plugin");
 }
 
 // Jobs have no total, but none may hold the loop for longer than a request may where it cannot yield.
@@ -99,7 +105,9 @@ static bool own(lua_State *L) {
 
 // coroutine.yield for plugins: only inside a coroutine of their own.
 static int l_yield(lua_State *L) {
-  if (own(L)) return luaL_error(L, "coroutine.yield outside a coroutine of your own; to wait, call an operation");
+  if (own(L))
+    return luaL_error(
+        L, "coroutine.yield outside a coroutine of your own; to wait, call an operation");
   return lua_yield(L, lua_gettop(L));
 }
 

@@ -10,11 +10,13 @@
 #include "base/metrics.h"
 #include "script/host.h"
 
-#define TURN_NS 1000000u  // Lua time of one turn of the loop, over which the rest waits for the next
+#define TURN_NS \
+  1000000u  // Lua time of one turn of the loop, over which the rest waits for the next
 
 int ra__task_new(ra_script *script, ra_phase phase, const char *plugin, ra_task **out, ra_err *err) {
   if (script->task_count >= script->limits.tasks) {
-    ra_fail(err, RA_E_BUSY, plugin, "%u tasks are live, which is the most that may", script->task_count);
+    ra_fail(err, RA_E_BUSY, plugin, "%u tasks are live, which is the most that may",
+            script->task_count);
     if (err) err->retry = true;
     return RA_E_BUSY;
   }
@@ -88,15 +90,18 @@ static void end(ra_task *task, int rc, const ra_err *err) {
   unlink_task(task);
   if (in_flight) {
     script->dead_count++;
-    ra_op_cancel(task->op);
   } else {
     ra_op_unref(task->op);
   }
   if (task->finish) task->finish(task, rc, err);
   ra__scope_close(task);
   luaL_unref(script->L, LUA_REGISTRYINDEX, task->ref);
-  if (!in_flight) free(task);
-  report_drained(script);
+  if (in_flight) {
+    ra_op_cancel(task->op);  // last: it may be done at once, which frees the task
+  } else {
+    free(task);
+    report_drained(script);
+  }
 }
 
 static void count_drop(ra_task *task, int code) {
@@ -202,14 +207,15 @@ static int check_limits(ra_task *task, ra_err *err) {
     *err = task->op_err;
     return err->code;
   }
-  if (task->lua_limit_ns && task->lua_ns > task->lua_limit_ns) return ra__budget_error(task, err);
+  if (ra__over_budget(task)) return ra__budget_error(task, err);
   if (task->heap <= (ptrdiff_t)script->limits.task_heap) return RA_OK;
   script->running = task;  // what the collection frees is credited to it
   ra__collect(script);
   script->running = NULL;
   if (task->heap <= (ptrdiff_t)script->limits.task_heap) return RA_OK;
   return ra_fail(err, RA_E_NOMEM, task->plugin,
-                 "plugin '%s' held %td bytes of the Lua heap in one task, more than its %zu; lua_memory raises this",
+                 "plugin '%s' held %td bytes of the Lua heap in one task, more than its %zu; "
+                 "lua_memory raises this",
                  task->plugin, task->heap, script->limits.task_heap);
 }
 
@@ -220,7 +226,8 @@ static void drop_greediest(ra_script *script) {
   }
   if (!greediest) return;
   ra__task_drop(greediest, RA_E_NOMEM,
-                "the Lua heap is full (%zu bytes) and plugin '%s' held most of it; lua_memory raises this limit",
+                "the Lua heap is full (%zu bytes) and plugin '%s' held most of it; lua_memory "
+                "raises this limit",
                 script->limits.heap_hard, greediest->plugin);
 }
 
@@ -237,6 +244,11 @@ static void relieve(ra_script *script) {
 
 static void fail_task(ra_task *task) {
   ra_err err = {0};
+  if (ra__over_budget(task)) {  // the error is what ended a callback that could not yield
+    count_drop(task, ra__budget_error(task, &err));
+    end(task, err.code, &err);
+    return;
+  }
   lua_State *co = task->co;
   if (lua_isstring(co, -1) && task->phase != RA_PHASE_LOAD) {
     luaL_traceback(co, co, lua_tostring(co, -1), 0);
@@ -260,11 +272,7 @@ static void after_slice(ra_task *task, int status) {
   bool preempted = script->preempted;
   script->preempted = false;
   ra_err err = {0};
-  bool failed = status != LUA_YIELD && status != 0;
-  if (failed && task->lua_limit_ns && task->lua_ns > task->lua_limit_ns) {  // raised where it could not yield
-    count_drop(task, ra__budget_error(task, &err));
-    end(task, err.code, &err);
-  } else if (failed) {
+  if (status != LUA_YIELD && status != 0) {
     fail_task(task);
   } else if (status == 0) {
     end(task, RA_OK, NULL);
@@ -406,7 +414,8 @@ ra_task *ra__task_check(lua_State *L, unsigned phases, const char *what) {
 
 static void on_grace(void *ctx) {
   ra_script *script = ctx;
-  while (script->tasks) ra__task_drop(script->tasks, RA_E_BUSY, "the server is shutting down; try again");
+  while (script->tasks)
+    ra__task_drop(script->tasks, RA_E_BUSY, "the server is shutting down; try again");
 }
 
 void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void *ctx), void *ctx) {
@@ -421,7 +430,8 @@ void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void 
   }
   ra_err err = {0};
   if (script->task_count || script->dead_count) {
-    if (!script->grace && ra_timer_new(script->config.ops->loop, false, on_grace, script, &script->grace, &err) < 0) {
+    if (!script->grace &&
+        ra_timer_new(script->config.ops->loop, false, on_grace, script, &script->grace, &err) < 0) {
       on_grace(script);
     } else {
       ra_timer_start(script->grace, grace_ms, 0);
