@@ -350,7 +350,7 @@ function drawChart(series, marked) {
     c.fillText(short(v), left - 8, y(v) + 7);
   }
   c.strokeStyle = "#2b6cb0";
-  c.lineWidth = 3;
+  c.lineWidth = values.length > 400 ? 1.5 : 3;
   c.lineCap = c.lineJoin = "round";  // a value alone between gaps is a dot
   c.beginPath();
   values.forEach((v, i) => {
