@@ -105,7 +105,7 @@ static void points_are_the_source(void **state) {
     unsigned y = (unsigned)below(&seed, 18), x = (unsigned)below(&seed, 36);
     double lon = remainder(world_lon(&worlds[0], x) + (double)below(&seed, 900) / 100 - 4.5, 360);
     double lat = world_lat(&worlds[0], y) + (double)below(&seed, 900) / 100 - 4.5;
-    json_t *answer;
+    json_t *answer = NULL;
     ra_err err = {0};
     if (point(dataset, names, 2, lon, lat, NULL, 0, &answer, &err) < 0) fail_msg("%s", err.message);
     assert_int_equal(json_array_size(json_object_get(answer, "values")), 3);
@@ -124,7 +124,7 @@ static void bands_are_chosen(void **state) {
   write_cog(&w, dataset, 1);
   const char *name = "t2m";
   const unsigned bands[3] = {1, 0, 1}, wrong = 2;
-  json_t *answer;
+  json_t *answer = NULL;
   ra_err err = {0};
   assert_int_equal(point(dataset, &name, 1, 30, 45.5, bands, 3, &answer, &err), RA_OK);
   assert_int_equal(json_array_size(json_object_get(answer, "values")), 3);
@@ -146,7 +146,7 @@ static void outside_is_refused(void **state) {
   ra_dataset *dataset = world_dataset(&w, 1);
   write_cog(&w, dataset, 1);
   const char *name = "t2m";
-  json_t *answer;
+  json_t *answer = NULL;
   ra_err err = {0};
   assert_int_equal(point(dataset, &name, 1, 100, 45, NULL, 0, &answer, &err), RA_E_INVALID);
   assert_non_null(strstr(err.message, "bbox"));
