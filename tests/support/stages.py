@@ -17,6 +17,7 @@ REPORTS = ROOT / "build" / "reports"
 PEERS = pathlib.Path(os.environ.setdefault("PEERS_DIR", str(ROOT / "build" / "peers"))).resolve()
 SHARED = pathlib.Path(os.environ.setdefault("RASTRUM_SHARED", str(ROOT.parent / "shared"))).resolve()
 PYTHON = PEERS / "venv" / "bin" / "python"
+os.environ.setdefault("PEERS_PYTHON", str(PYTHON))
 CORES = str(os.cpu_count() or 1)
 SANITIZED = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
@@ -121,9 +122,9 @@ def marks(long, sanitized):
 
 STAGES = {
     "build": lambda long: merge(build("release"), build("asan")),
+    "venv": lambda long: venv(),
     "unit": lambda long: ctest("release", "-LE", "lua"),
     "lua": lambda long: ctest("release", "-L", "lua"),
-    "venv": lambda long: venv(),
     "http": lambda long: pytest("release", *marks(long, False)),
     "lint": lint,
     "acceptance": lambda long: judges.acceptance(ROOT, SHARED, PYTHON, REPORTS),

@@ -1,4 +1,5 @@
 // Lanes: width, depth, byte budget, priorities, overtaking, cancelling.
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -93,6 +94,7 @@ static void width_and_depth_bound_a_lane(void **state) {
   ra_lane_stats stats = ra_lane_get_stats(lane);
   assert_int_equal(stats.running, 2);
   assert_int_equal(stats.waiting, 3);
+  while (atomic_load(&running) < 2) sched_yield();  // both threads of the pool have begun
   finish_all();
   assert_int_equal(atomic_load(&most_running), 2);
   for (int i = 0; i < 5; i++)
