@@ -28,7 +28,7 @@ static const int before_month_leap[13] = {0,   31,  60,  91,  121, 152, 182,
 bool ra_calendar_parse(const char *name, ra_calendar *out) {
   if (!name) name = "";
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    if (strcasecmp(name, names[i].name)) continue;
+    if (strcasecmp(name, names[i].name) != 0) continue;
     *out = names[i].calendar;
     return true;
   }

@@ -204,7 +204,7 @@ static const char *split_units(const char *units, char word[24]) {
   word[n] = 0;
   if (!n || !isspace((unsigned char)*units)) return NULL;
   while (isspace((unsigned char)*units)) units++;
-  if (strncasecmp(units, "since", 5) || !isspace((unsigned char)units[5])) return NULL;
+  if (strncasecmp(units, "since", 5) != 0 || !isspace((unsigned char)units[5])) return NULL;
   units += 5;
   while (isspace((unsigned char)*units)) units++;
   return units;

@@ -219,7 +219,7 @@ static bool read_label(const char *text, ra_calendar calendar, int64_t *ms) {
 
 bool ra_dataset_find_item(const ra_dataset *dataset, const char *item_id, size_t *i) {
   size_t length = strlen(dataset->id);
-  if (strncmp(item_id, dataset->id, length)) return false;
+  if (strncmp(item_id, dataset->id, length) != 0) return false;
   if (!item_id[length]) {
     *i = 0;
     return !dataset->items[0].axis;

@@ -71,9 +71,9 @@ static int add_chain(builder *b, const json_t *positions, size_t least, int poly
                                : "a line takes two positions or more");
   chain *made = NULL;
   int rc = new_chain(b, json_array_size(positions), polygon, &made);
-  for (size_t i = 0; rc == RA_OK && i < made->count; i++)
+  for (size_t i = 0; rc == RA_OK && made && i < made->count; i++)
     rc = read_position(b, json_array_get(positions, i), &made->vertices[i]);
-  if (rc < 0 || polygon < 0) return rc;
+  if (rc < 0 || !made || polygon < 0) return rc;
   vertex first = made->vertices[0], last = made->vertices[made->count - 1];
   return first.x == last.x && first.y == last.y ? RA_OK : bad(b, "a ring ends where it began");
 }
@@ -81,7 +81,7 @@ static int add_chain(builder *b, const json_t *positions, size_t least, int poly
 static int add_point(builder *b, const json_t *position) {
   chain *made = NULL;
   int rc = new_chain(b, 1, -1, &made);
-  return rc < 0 ? rc : read_position(b, position, made->vertices);
+  return rc < 0 || !made ? rc : read_position(b, position, made->vertices);
 }
 
 static int add_line(builder *b, const json_t *positions) { return add_chain(b, positions, 2, -1); }
@@ -112,7 +112,7 @@ static int add_geometry(builder *b, const json_t *object) {
   if (!strcmp(type, "MultiLineString")) return add_each(b, coordinates, add_line);
   if (!strcmp(type, "Polygon")) return add_polygon(b, coordinates);
   if (!strcmp(type, "MultiPolygon")) return add_each(b, coordinates, add_polygon);
-  if (strcmp(type, "GeometryCollection")) return bad(b, "its \"type\" is no geometry's");
+  if (strcmp(type, "GeometryCollection") != 0) return bad(b, "its \"type\" is no geometry's");
   if (++b->depth > 8) return bad(b, "collections are nested too deep");
   int rc = add_each(b, json_object_get(object, "geometries"), add_geometry);
   b->depth--;

@@ -49,9 +49,8 @@ static int fail(const ra_sql *sql, int code, ra_err *err, const char *what) {
 
 static int make_folder(const char *path, ra_err *err) {
   char folder[4096];
-  if (strlen(path) >= sizeof folder)
+  if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
     return ra_fail(err, RA_E_INVALID, path, "the path is too long");
-  strcpy(folder, path);
   for (char *at = folder + 1; (at = strchr(at, '/')); at++) {
     *at = 0;
     if (mkdir(folder, 0777) && errno != EEXIST)
@@ -133,9 +132,9 @@ void ra_sql_unref(ra_sql *sql) {
 // The text's prepared statement, moved to the front; the last one makes room.
 static int prepare(ra_sql *sql, const char *text, sqlite3_stmt **out, ra_err *err) {
   int at = 0;
-  while (at < KEPT - 1 && sql->kept[at] && strcmp(sqlite3_sql(sql->kept[at]), text)) at++;
+  while (at < KEPT - 1 && sql->kept[at] && strcmp(sqlite3_sql(sql->kept[at]), text) != 0) at++;
   sqlite3_stmt *found = sql->kept[at];
-  if (!found || strcmp(sqlite3_sql(found), text)) {
+  if (!found || strcmp(sqlite3_sql(found), text) != 0) {
     sqlite3_stmt *made = NULL;
     int code = sqlite3_prepare_v3(sql->db, text, -1, SQLITE_PREPARE_PERSISTENT, &made, NULL);
     if (code != SQLITE_OK) return fail(sql, code, err, "a statement is wrong");
@@ -234,7 +233,7 @@ int ra_sql_query(ra_sql *sql, const ra_sql_statement *statement, ra_cancel *canc
   *rows = (ra_sql_rows){0};
   ra_arena_init(&rows->arena, ROWS_LIMIT);
   pthread_mutex_lock(&sql->lock);
-  sqlite3_stmt *stmt;
+  sqlite3_stmt *stmt = NULL;
   int rc = prepare(sql, statement->text, &stmt, err);
   if (rc == RA_OK && !sqlite3_stmt_readonly(stmt))
     rc = ra_fail(err, RA_E_INVALID, sql->path, "a query only reads: write in a transaction");
@@ -257,7 +256,7 @@ void ra_sql_rows_deinit(ra_sql_rows *rows) {
 }
 
 static int execute(ra_sql *sql, const ra_sql_statement *statement, int64_t *affected, ra_err *err) {
-  sqlite3_stmt *stmt;
+  sqlite3_stmt *stmt = NULL;
   int rc = prepare(sql, statement->text, &stmt, err);
   if (rc == RA_OK) rc = bind_all(sql, stmt, statement, err);
   if (rc < 0) return rc;

@@ -341,7 +341,8 @@ static int l_extra_index(lua_State *L) {
   const ra_dataset_extra *extra = NULL;
   for (unsigned i = 0; i < variable->extra_count; i++)
     if (!strcmp(variable->extra[i].name, dim)) extra = &variable->extra[i];
-  if (!extra) luaL_error(L, "variable '%s' has no extra dimension '%s'", variable->name, dim);
+  if (!extra)
+    return luaL_error(L, "variable '%s' has no extra dimension '%s'", variable->name, dim);
   double wanted;
   if (!to_double(text, &wanted)) return fail_extra(L, extra, text);
   if (!extra->values) {

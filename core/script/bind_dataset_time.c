@@ -157,7 +157,7 @@ static int parse_span(ra_calendar calendar, const char *text, span *out, ra_err 
                    "the datetime is too long: it takes a time or start/end");
   memcpy(ends[0], text, n);
   ends[0][n] = 0;
-  strcpy(ends[1], rest);
+  snprintf(ends[1], sizeof ends[1], "%s", rest);
   bool open[2], exists;
   int64_t ms[2] = {INT64_MIN, INT64_MAX};
   for (int i = 0; i < 2; i++) {
