@@ -47,7 +47,7 @@ def halved(grid):
     count = np.isfinite(blocks).sum(axis=(1, 3))
     total = np.nansum(blocks, axis=(1, 3))
     mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return Grid(mean, grid.transform * Affine.scale(2), grid.crs)
+    return Grid(mean, grid.transform @ Affine.scale(2), grid.crs)
 
 
 def tile_transform(z, x, y, size=256):
@@ -80,9 +80,9 @@ def warp(grid, z, x, y, method, size=256):
 def positions(grid, z, x, y, size=256):
     """(column, row) of every pixel's centre in the grid; a cell's centre is a whole number."""
     i, j = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
-    mx, my = tile_transform(z, x, y, size) * (i, j)
+    mx, my = tile_transform(z, x, y, size) @ (i, j)
     gx, gy = pyproj.Transformer.from_crs(MERCATOR, grid.crs, always_xy=True).transform(mx, my)
-    column, row = ~grid.transform * (np.asarray(gx), np.asarray(gy))
+    column, row = ~grid.transform @ (np.asarray(gx), np.asarray(gy))
     return column - 0.5, row - 0.5
 
 
