@@ -1,4 +1,5 @@
 // cmd_catalog.c - `rastrum catalog`, `colormap` and `plugin`: workflows of plugins that answer {"text":…,"json":…,"code":n}.
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@ static int print_result(const ra_cli *cli, const char *result) {
   return good ? code : RA_EXIT_FAILED;
 }
 
-static int run(const ra_cli *cli, const char *workflow) {
+// text: what a file that a word names holds; NULL: none was read.
+static int run(const ra_cli *cli, const char *workflow, const ra_str *text) {
   ra_host host;
   ra_err err = {0};
   if (ra_host_init(&host, cli->config, "cli", false, &err) < 0) return ra_cli_fail(&err);
@@ -36,7 +38,12 @@ static int run(const ra_cli *cli, const char *workflow) {
     if (i) ra_str_add_char(&args, ',');
     ra_str_add_json(&args, cli->words[i]);
   }
-  ra_str_addf(&args, "],\"json\":%s}", ra_config_bool(cli->config, "json") ? "true" : "false");
+  ra_str_addf(&args, "],\"json\":%s", ra_config_bool(cli->config, "json") ? "true" : "false");
+  if (text) {
+    ra_str_add(&args, ",\"text\":");
+    ra_str_add_json_bytes(&args, text->ptr ? text->ptr : "", text->len);
+  }
+  ra_str_add_char(&args, '}');
   int rc = ra_host_run(&host, workflow, args.ptr, NULL, NULL, &result, &err);
   int code = rc < 0 ? (ra_cli_fail(&err), rc == RA_E_INVALID ? RA_EXIT_USAGE : RA_EXIT_FAILED)
                     : print_result(cli, result.ptr);
@@ -46,8 +53,30 @@ static int run(const ra_cli *cli, const char *workflow) {
   return code;
 }
 
-int ra_cmd_catalog(const ra_cli *cli) { return run(cli, "catalog"); }
-int ra_cmd_colormap(const ra_cli *cli) { return run(cli, "colormap"); }
+int ra_cmd_catalog(const ra_cli *cli) { return run(cli, "catalog", NULL); }
+
+static int read_text(const char *path, ra_str *out) {
+  enum { MOST = 1 << 20 };
+  char piece[4096];
+  FILE *file = fopen(path, "rb");
+  for (size_t n; file && out->len <= MOST && (n = fread(piece, 1, sizeof piece, file)) > 0;) {
+    ra_str_add_bytes(out, piece, n);
+  }
+  bool good = file && !ferror(file);
+  if (!good) fprintf(stderr, "rastrum: %s: cannot be read: %s\n", path, strerror(errno));
+  if (good && out->len > MOST) fprintf(stderr, "rastrum: %s: over 1 MiB, which no colour ramp is\n", path);
+  if (file) fclose(file);
+  return good && out->len <= MOST ? RA_OK : RA_E_IO;
+}
+
+int ra_cmd_colormap(const ra_cli *cli) {
+  if (cli->word_count < 2) return run(cli, "colormap", NULL);
+  ra_str text;
+  ra_str_init(&text);
+  int code = read_text(cli->words[1], &text) < 0 ? RA_EXIT_FAILED : run(cli, "colormap", &text);
+  ra_str_deinit(&text);
+  return code;
+}
 
 int ra_cmd_plugin(const ra_cli *cli) {
   ra_host host;

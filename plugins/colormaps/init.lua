@@ -28,6 +28,26 @@ local function show(req)
   return { status = 200, type = "image/png", headers = headers, body = body }
 end
 
+-- `rastrum colormap list`, `rastrum colormap check FILE`; the file's text comes along.
+local function command(ctx)
+  local words, text = ctx.args.words, ctx.args.text
+  if words[1] == "list" and #words == 1 then
+    local names = colormaps.names()
+    ctx.result = { text = table.concat(names, "\n"), json = rastrum.json.array(names), code = 0 }
+    return true
+  end
+  if words[1] ~= "check" or not text then
+    return nil, { code = "invalid", where = "colormap", message = "it takes: list, or check FILE" }
+  end
+  local ramp, err = rastrum.ramp.parse(text)
+  if not ramp then return nil, { code = "corrupt", where = words[2], message = err.message } end
+  local kind = ramp:kind()
+  ctx.result = { text = ("%s: a %s ramp"):format(words[2], kind), json = { file = words[2], kind = kind }, code = 0 }
+  return true
+end
+
+M.workflows = { colormap = command }
+
 M.routes = {
   { "GET", "/colorMaps", list, summary = "The names of all colour ramps" },
   { "GET", "/colorMaps/{name}", show, summary = "A colour ramp as a table of 256 colours, or as a picture",

@@ -138,7 +138,19 @@ def test_plugin_list(rastrum, store):
 
 
 def test_colormap_list(rastrum, store):
-    assert "viridis" in rastrum("colormap", "list", "--store", store).stdout
+    assert "viridis" in rastrum("colormap", "list", "--store", store).stdout.split()
+    assert "magma" in json.loads(rastrum("colormap", "list", "--json", "--store", store).stdout)
+
+
+def test_colormap_check(rastrum, tmp_path):
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text('{"type": "linear", "colors": ["#053061", "#f7f7f7", "#67001f"]}')
+    bad.write_text('{"type": "linear", "colors": ["#05306", "#f7f7f7"]}')
+    assert "linear" in rastrum("colormap", "check", good, cwd=tmp_path).stdout
+    said = rastrum("colormap", "check", bad, code=1, cwd=tmp_path)
+    assert "bad.json: entry 1" in said.stderr
+    assert "none.json" in rastrum("colormap", "check", tmp_path / "none.json", code=1, cwd=tmp_path).stderr
+    rastrum("colormap", "sort", code=2, cwd=tmp_path)
 
 
 # ---- ingest, inspect, catalog

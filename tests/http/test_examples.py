@@ -23,7 +23,7 @@ def test_none_is_refused_and_all_are_short(http):
         assert name in {each["name"] for each in listed["plugins"]}
         assert len(path.read_text().splitlines()) <= 40, path
     kinds = "".join(path.read_text() for path in files)
-    assert all(re.search(rf"M\.{kind}\b", kinds) for kind in ("routes", "workflows", "searches"))
+    assert all(re.search(rf"M\.{kind}\b", kinds) for kind in ("routes", "workflows", "searches", "ramps"))
 
 
 def test_the_route(http):
@@ -41,8 +41,8 @@ def test_the_search_stands_where_a_collection_stands(http):
 
 
 def test_the_ramp(http):
-    own = {path.stem for path in (EXAMPLES / "colormaps").glob("*.json")}
-    assert own and own <= set(http.ok("/colorMaps").json()["colorMaps"])
+    own = {"two_tone", *(path.stem for path in (EXAMPLES / "colormaps").glob("*.json"))}
+    assert len(own) > 1 and own <= set(http.ok("/colorMaps").json()["colorMaps"])
     for name in own:
         assert http.ok("/tiles/globe/0/0/0.png", colormap_name=name).headers["content-type"] == "image/png"
 
