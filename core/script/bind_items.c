@@ -1,9 +1,10 @@
-// bind_items.c - rastrum.items{…}: a page of STAC items. Options are read twice: first where a mistake may raise while
+// bind_items.c - rastrum.items{…}: a page of STAC items; rastrum.times{…}: all times of a variable. Options are read twice: first where a mistake may raise while
 // nothing is held, then into the operation.
 #include <stdlib.h>
 #include <string.h>
 
 #include "ops/op_items.h"
+#include "ops/op_times.h"
 #include "script/bind_dataset.h"
 
 enum { LIMIT_MAX = 10000, IDS_MAX = 10000 };
@@ -76,23 +77,24 @@ static int64_t to_ms(double value) {
   return value >= most ? INT64_MAX : value <= -most ? INT64_MIN : (int64_t)value;
 }
 
-static const char *copy_text(lua_State *L, ra_op_items *items, const char *name, bool *ok) {
-  const char *copy = ra_arena_strdup(&items->arena, ra_bind_opt_string(L, 1, name, ""));
+static const char *copy_text(lua_State *L, ra_arena *arena, const char *name, bool *ok) {
+  const char *copy = ra_arena_strdup(arena, ra_bind_opt_string(L, 1, name, ""));
   *ok = *ok && copy;
   return copy;
 }
 
-static bool read_datasets(lua_State *L, ra_op_items *items) {
+// New references; NULL when out of memory.
+static ra_dataset **read_datasets(lua_State *L, size_t *count) {
   lua_getfield(L, 1, "datasets");
   size_t n = lua_istable(L, -1) ? lua_objlen(L, -1) : 0;
-  items->datasets = calloc(n + 1, sizeof(ra_dataset *));
-  for (size_t i = 0; items->datasets && i < n; i++) {
+  ra_dataset **datasets = calloc(n + 1, sizeof(ra_dataset *));
+  for (size_t i = 0; datasets && i < n; i++) {
     lua_rawgeti(L, -1, (int)i + 1);
-    items->datasets[items->dataset_count++] = ra_dataset_ref(ra_bind_check_dataset(L, -1));
+    datasets[(*count)++] = ra_dataset_ref(ra_bind_check_dataset(L, -1));
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-  return items->datasets;
+  return datasets;
 }
 
 static bool read_ids(lua_State *L, ra_op_items *items) {
@@ -148,11 +150,12 @@ static int read_place(lua_State *L, ra_op_items *items, ra_err *err) {
 
 static int read_options(lua_State *L, ra_op_items *items, ra_err *err) {
   ra_arena_init(&items->arena, ID_BYTES);
-  bool ok = read_datasets(L, items) && read_ids(L, items);
+  items->datasets = read_datasets(L, &items->dataset_count);
+  bool ok = items->datasets && read_ids(L, items);
   read_sorts(L, items);
-  items->base_url = copy_text(L, items, "base_url", &ok);
-  items->token = copy_text(L, items, "token", &ok);
-  items->fields = copy_text(L, items, "fields", &ok);
+  items->base_url = copy_text(L, &items->arena, "base_url", &ok);
+  items->token = copy_text(L, &items->arena, "token", &ok);
+  items->fields = copy_text(L, &items->arena, "fields", &ok);
   items->first = to_ms(ra_bind_opt_number(L, 1, "first", -1e300));
   items->last = to_ms(ra_bind_opt_number(L, 1, "last", 1e300));
   items->limit = (size_t)ra_bind_opt_integer(L, 1, "limit", 10);
@@ -193,5 +196,46 @@ static int l_items(lua_State *L) {
   return ra_bind_op(L, op, push_items);
 }
 
-static const luaL_Reg OPERATIONS[] = {{"items", l_items}, {NULL, NULL}};
+static int push_times(lua_State *L, ra_op *op) {
+  ra_op_times *times = ra_op_state(op);
+  ra_buf *out = times->out;
+  times->out = NULL;
+  ra_bind_push_buf(L, out);
+  return 1;
+}
+
+static bool read_times(lua_State *L, ra_op_times *times) {
+  bool ok = true;
+  times->datasets = read_datasets(L, &times->dataset_count);
+  times->collection = copy_text(L, &times->arena, "collection", &ok);
+  times->variable = copy_text(L, &times->arena, "variable", &ok);
+  times->generation = copy_text(L, &times->arena, "generation", &ok);
+  times->first = to_ms(ra_bind_opt_number(L, 1, "first", -1e300));
+  times->last = to_ms(ra_bind_opt_number(L, 1, "last", 1e300));
+  return ok && times->datasets;
+}
+
+// rastrum.times{datasets=, collection=, variable=, generation=, first=, last=} -> buf of JSON; datasets: the latest
+// published first
+static int l_times(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  check_lists(L);
+  for (const char *const *name = (const char *const[]){"collection", "variable", "generation", NULL};
+       *name; name++)
+    ra_bind_opt_string(L, 1, *name, "");
+  ra_bind_opt_number(L, 1, "first", 0);
+  ra_bind_opt_number(L, 1, "last", 0);
+  ra_err err = {0};
+  ra_op *op;
+  if (ra_op_new(ra_bind_ops(L), &RA_OP_TIMES, &op, &err) < 0) return ra_bind_fail(L, &err);
+  if (!read_times(L, ra_op_state(op))) {
+    ra_op_unref(op);
+    ra_fail(&err, RA_E_NOMEM, "", "out of memory for the times");
+    return ra_bind_fail(L, &err);
+  }
+  return ra_bind_op(L, op, push_times);
+}
+
+static const luaL_Reg OPERATIONS[] = {{"items", l_items}, {"times", l_times}, {NULL, NULL}};
 const ra_bind_module RA_BIND_ITEMS = {.name = "", .operations = OPERATIONS};

@@ -328,12 +328,47 @@ local function in_order(shot, list)
   return list
 end
 
+-- The steps of the latest time: from the last entry backward, as long as any before it reaches as far.
+local function latest(shot, name)
+  local out, best, best_iso = {}, nil, -math.huge
+  local i = #shot.list
+  while i > 0 do
+    if i > shot.timeless and shot.until_[i] < best_iso - SLACK_MS then i = shot.timeless end
+    if i == 0 then break end
+    local entry = shot.list[i]
+    local found, err = matches(shot, name, { entry }, nil, nil)
+    if not found then return nil, err end
+    out[#out + 1] = found[1]
+    if found[1] and found[1].ms and (not best or found[1].ms > best.ms) then
+      best, best_iso = found[1], rastrum.time.to_iso(found[1].ms, entry.dataset:variable(name).calendar)
+    end
+    i = i - 1
+  end
+  return best_of(out, later)
+end
+
+-- The steps nearest to a time, looked for in wider and wider surroundings.
+local function around(shot, name, time, text, mode)
+  for _, days in ipairs { 10, 400, math.huge } do
+    local near, some = days * 86400000, {}
+    for _, entry in ipairs(shot.list) do
+      if not entry.start or (entry.start <= time + near and entry.stop >= time - near) then some[#some + 1] = entry end
+    end
+    local found, err = matches(shot, name, some, text, mode)
+    if not found then return nil, err end
+    local best, timed = best_of(found, nearer), nil
+    for _, each in ipairs(best) do timed = each.ms and each or timed end
+    if days == math.huge or (timed and timed.distance <= near - SLACK_MS) then return best end
+  end
+end
+
 local function plan(shot, wanted)
   local variable = shot.variables[wanted.variable]
+  local found, err
   if not wanted.datetime then
-    local all, err = matches(shot, wanted.variable, shot.list, nil, nil)
-    if not all then return nil, err end
-    return in_order(shot, best_of(all, later))
+    found, err = latest(shot, wanted.variable)
+    if not found then return nil, err end
+    return in_order(shot, found)
   end
   local mode, text = wanted.datetime:match("^(%a+)::(.*)$")
   if mode and not MODES[mode] then
@@ -341,12 +376,16 @@ local function plan(shot, wanted)
       ("datetime is '%s'; it takes a time, or nearest::, ffill:: or bfill:: and a time"):format(wanted.datetime) }
   end
   mode, text = mode or "exact", text or wanted.datetime
-  local time, err = iso_of(variable, text)
+  local time
+  time, err = iso_of(variable, text)
   if not time then return nil, err end
-  local found
-  found, err = matches(shot, wanted.variable, mode == "exact" and candidates(shot, time) or shot.list, text, mode)
+  if mode == "exact" then
+    found, err = matches(shot, wanted.variable, candidates(shot, time), text, mode)
+  else
+    found, err = around(shot, wanted.variable, time, text, mode)
+  end
   if not found then return nil, err end
-  return in_order(shot, mode == "exact" and found or best_of(found, nearer))
+  return in_order(shot, found)
 end
 
 local function source_of_item(shot, wanted)
@@ -383,48 +422,30 @@ function M.step_version(shot, list)
   return rastrum.hash(table.concat(words, ","), tostring(shot.stretch_generation or 0)):sub(1, 12)
 end
 
-local function add_times(shot, name, entry, by_time, order)
-  local variable = entry.dataset:variable(name)
-  local texts = variable and entry.dataset:times(name)
-  if not texts then return variable ~= nil end
-  local mine = {}
-  for i, text in ipairs(texts) do
-    local ms = text and shot.window and rastrum.time.parse(text, variable.calendar)
-    if text and not mine[text] and in_window(shot, variable, ms) then
-      mine[text] = true
-      if not by_time[text] then
-        by_time[text] = {}
-        order[#order + 1] = text
-      end
-      table.insert(by_time[text], { dataset = entry.dataset, step = i - 1, published = entry.row.published })
-    end
-  end
-  return false
+-- Handles, the latest published first.
+local function newest_first(shot)
+  if shot.newest then return shot.newest end
+  local entries, out = {}, {}
+  for i, entry in ipairs(shot.list) do entries[i] = entry end
+  table.sort(entries, function(a, b)
+    if a.row.published ~= b.row.published then return a.row.published > b.row.published end
+    return a.dataset:id() < b.dataset:id()
+  end)
+  for i, entry in ipairs(entries) do out[i] = entry.dataset end
+  shot.newest = out
+  return out
 end
 
----All times of a variable in order, each with its version: {collection, variable, calendar, times, versions}. A variable
----without time has one, null.
+---All times of a variable in order, each with its version, as JSON: {collection, variable, calendar, times, versions}. A
+---variable without time has one, null.
+---@return userdata|nil buf
+---@return rastrum.Error|nil err
 function M.times(shot, name)
-  shot.time_lists = shot.time_lists or {}
-  if shot.time_lists[name] then return shot.time_lists[name] end
-  local by_time, order, timeless = {}, {}, false
-  for _, entry in ipairs(shot.list) do timeless = add_times(shot, name, entry, by_time, order) or timeless end
-  table.sort(order)
-  local times, versions = rastrum.json.array(order), rastrum.json.array {}
-  for i, text in ipairs(order) do
-    local list = by_time[text]
-    table.sort(list, function(a, b) return a.published > b.published end)
-    versions[i] = M.step_version(shot, list)
-  end
-  if #order == 0 and timeless then
-    times = rastrum.json.array { rastrum.json.null }
-    versions[1] = M.step_version(shot, M.sources(shot, { variable = name }) or {})
-  end
-  local variable = shot.variables[name]
-  local out = { collection = shot.id, variable = name, calendar = variable and variable.calendar, times = times,
-    versions = versions }
-  shot.time_lists[name] = out
-  return out
+  local window = shot.window or {}
+  return rastrum.times {
+    datasets = newest_first(shot), collection = shot.id, variable = name, first = window[1], last = window[2],
+    generation = tostring(shot.stretch_generation or 0),
+  }
 end
 
 -- ---- items

@@ -85,6 +85,7 @@ end
 
 -- Dimensions and variables of all datasets that differ in them, the time widened to the whole collection.
 local function cube(shot)
+  if shot.cube then return shot.cube end
   local out, seen = { ["cube:dimensions"] = {}, ["cube:variables"] = {} }, {}
   for i = #shot.datasets, 1, -1 do
     local dataset = shot.datasets[i]
@@ -100,6 +101,7 @@ local function cube(shot)
   for _, dimension in pairs(out["cube:dimensions"]) do
     if dimension.type == "temporal" then dimension.extent = array { rfc3339(shot.first), rfc3339(shot.last) } end
   end
+  shot.cube = out
   return out
 end
 
@@ -377,8 +379,8 @@ end
 function M.items(base, shots, wanted)
   local datasets, seen = {}, {}
   local window = { first = wanted.interval.first, last = wanted.interval.last }
-  for _, shot in ipairs(shots) do
-    if #shots == 1 then narrow(window, shot) end
+  if #shots == 1 then narrow(window, shots[1]) end
+  for _, shot in ipairs(#shots > 1 and shots or {}) do
     for _, dataset in ipairs(shot.datasets) do
       local key = dataset:collection() .. "/" .. dataset:id()
       if not seen[key] then
@@ -387,7 +389,7 @@ function M.items(base, shots, wanted)
     end
   end
   return rastrum.items {
-    datasets = datasets, base_url = base, first = window.first, last = window.last, ids = wanted.ids, bbox = wanted.bbox,
+    datasets = #shots == 1 and shots[1].datasets or datasets, base_url = base, first = window.first, last = window.last, ids = wanted.ids, bbox = wanted.bbox,
     intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields, token = wanted.token,
     limit = wanted.limit,
   }

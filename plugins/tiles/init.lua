@@ -257,10 +257,14 @@ local function times(req)
   local variable
   variable, err = select.variable(snapshot, p.variable)
   if not variable then return rastrum.fail(err) end
+  local etag = http.etag(req, snapshot.versions_hash, tostring(snapshot.stretch_generation))
+  local headers = { ETag = etag, ["Cache-Control"] = http.SHORT }
+  local unchanged = http.not_modified(req, etag, headers)
+  if unchanged then return unchanged end
   local body
   body, err = catalog.times(snapshot, variable.name)
   if not body then return rastrum.fail(err) end
-  return http.json(req, body)
+  return { status = 200, type = "application/json", headers = headers, body = body, compress = true }
 end
 
 local CHOICE = {
