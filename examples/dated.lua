@@ -10,7 +10,8 @@ local function check(ctx)
     if not report then return nil, err end
     local times = rastrum.json.decode(report).times
     if not (times and times.axes and #times.axes > 0) then
-      return nil, { code = "invalid", where = source, message = "it has no times; ingest it with the workflow 'ingest'" }
+      return nil, { code = "invalid", where = source,
+        message = "it has no times; ingest it with the workflow 'ingest'" }
     end
   end
   return true

@@ -1,7 +1,7 @@
 ---@meta
 
----A page of STAC items, as the text of a JSON list. datasets, base_url, first, last, ids, bbox, intersects, sortby, token,
----limit, max_bytes, fields: see plugins/stac.
+---A page of STAC items, as the text of a JSON list. datasets, base_url, first, last, ids, bbox,
+---intersects, sortby, token, limit, max_bytes, fields: see plugins/stac.
 ---@param options table
 ---@return rastrum.Buffer|nil
 ---@return table|rastrum.Error  {count=, matched=, next=}

@@ -1,13 +1,15 @@
 ---@meta
 
----A map tile. sources = {{dataset=, variable=, step=}, …}, first valid pixel wins; bands (zero-based), z, x, y, size,
----resampling, unscale, nodata, rescale = {low, high}, ramp, format = "png"|"npy", return_mask.
+---A map tile. sources = {{dataset=, variable=, step=}, …}, first valid pixel wins; bands
+---(zero-based), z, x, y, size, resampling, unscale, nodata, rescale = {low, high}, ramp, format =
+---"png"|"npy", return_mask.
 ---@param options table
 ---@return rastrum.Buffer|nil
 ---@return rastrum.Error|nil
 function rastrum.tile(options) end
 
----A time series. collection, variables = {{part, …}, …}, points = {{lon, lat}, …}, method, format, max_bytes.
+---A time series. collection, variables = {{part, …}, …}, points = {{lon, lat}, …}, method, format,
+---max_bytes.
 ---@param options table
 ---@return rastrum.Buffer|nil
 ---@return rastrum.Error|nil

@@ -1,6 +1,6 @@
 ---@meta
--- Instants are milliseconds since 1970-01-01 counted in their own calendar ("standard", "noleap", "360_day", …; absent:
--- the ISO one).
+-- Instants are milliseconds since 1970-01-01 counted in their own calendar ("standard", "noleap",
+-- "360_day", …; absent: the ISO one).
 
 ---@param text string  RFC 3339, or a part of it
 ---@param calendar string|nil

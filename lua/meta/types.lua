@@ -1,5 +1,6 @@
 ---@meta
--- The shapes that plugins meet. Stubs: for editors and for the spec that compares them with the program; never run.
+-- The shapes that plugins meet. Stubs: for editors and for the spec that compares them with the
+-- program; never run.
 
 ---What went wrong in the world: the second value of `nil, err`. tostring(err) is a sentence.
 ---@class rastrum.Error

@@ -1,5 +1,6 @@
--- The application: reads plugins, matches requests to their routes, checks parameters, calls handlers and hooks. Called by
--- the host (core/script): start, load, setup, refuse, loaded, dispatch, run_workflow, start_hooks, plugins.
+-- The application: reads plugins, matches requests to their routes, checks parameters, calls
+-- handlers and hooks. Called by the host (core/script): start, load, setup, refuse, loaded,
+-- dispatch, run_workflow, start_hooks, plugins.
 local _, host, real = ...
 
 real.emit = host.emit
@@ -87,7 +88,8 @@ function App.plugins()
       for _, each in ipairs(App.entries) do
         if each.plugin == name then routes[#routes + 1] = each.method .. " " .. each.path end
       end
-      list[#list + 1] = { name = name, description = value.description, version = value.version, routes = routes }
+      list[#list + 1] = { name = name, description = value.description, version = value.version,
+        routes = routes }
     end
   end
   local names = {}
@@ -104,7 +106,9 @@ local function run_timer(name, timer)
   while true do
     rastrum.sleep(timer.every)
     local ok, err = pcall(timer.run)
-    if not ok then rastrum.log.error(("a timer of plugin '%s' failed: %s"):format(name, tostring(err))) end
+    if not ok then
+      rastrum.log.error(("a timer of plugin '%s' failed: %s"):format(name, tostring(err)))
+    end
   end
 end
 
@@ -155,19 +159,23 @@ local function unmatched(method, path, methods)
   end
   local allow = allow_of(methods)
   if method == "OPTIONS" then return { status = 204, headers = { Allow = allow } } end
-  return rastrum.problem(405, "Method not allowed", ("%s is not for this path; it takes %s"):format(text.shown(method), allow),
+  return rastrum.problem(405, "Method not allowed",
+    ("%s is not for this path; it takes %s"):format(text.shown(method), allow),
     nil, { Allow = allow })
 end
 
--- A JSON body that its route declares, decoded and checked into req.json; an answer when it is wrong.
+-- A JSON body that its route declares, decoded and checked into req.json; an answer when it is
+-- wrong.
 local function read_body(req, body)
   local kind = (req.headers["content-type"] or "application/json"):match("^%s*([^;%s]*)"):lower()
   if not (kind == "application/json" or kind:find("^application/[%w%.%-]+%+json$")) then
-    return rastrum.problem(415, "Unsupported media type", ("the body is %s; application/json is wanted"):format(text.shown(kind)))
+    return rastrum.problem(415, "Unsupported media type",
+      ("the body is %s; application/json is wanted"):format(text.shown(kind)))
   end
   if not req.body then
     if body.required == false then return nil end
-    return bad_request { message = "the request has no body; a JSON text is wanted", parameter = "body", allowed = "JSON" }
+    return bad_request { message = "the request has no body; a JSON text is wanted",
+      parameter = "body", allowed = "JSON" }
   end
   local value, err = rastrum.json.decode(req.body, BODY_MOST_DEPTH)
   if value == nil then
@@ -208,7 +216,8 @@ function App.dispatch(method, path, query, headers, id, secure, body)
   local params, given = entry.read(values, query)
   if not params then return bad_request(given) end
   local req = {
-    method = method, path = path, query = query, route = entry.path, params = params, given = given, headers = headers,
+    method = method, path = path, query = query, route = entry.path, params = params, given = given,
+    headers = headers,
     body = body, id = id, secure = secure, base_url = http.base_url(headers.host, secure),
   }
   local response

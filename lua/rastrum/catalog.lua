@@ -1,6 +1,7 @@
--- The catalog as routes and workflows see it: collections, their datasets as a snapshot in memory, publishing. The
--- snapshot is checked against one counter of the driver at most every `catalog_staleness`; in between no request touches
--- the database. Drivers are plugins (catalog_drivers); what is shared above them is here and in rastrum.snapshot.
+-- The catalog as routes and workflows see it: collections, their datasets as a snapshot in memory,
+-- publishing. The snapshot is checked against one counter of the driver at most every
+-- `catalog_staleness`; in between no request touches the database. Drivers are plugins
+-- (catalog_drivers); what is shared above them is here and in rastrum.snapshot.
 local registry = require "rastrum.registry"
 local snapshots = require "rastrum.snapshot"
 
@@ -8,7 +9,8 @@ local M = {}
 
 local WAIT_MS, REFRESH_S = 20000, 30
 
-local state = { handle = nil, revision = nil, checked = -math.huge, rows = {}, order = {}, shots = {}, busy = {} }
+local state = { handle = nil, revision = nil, checked = -math.huge, rows = {}, order = {},
+  shots = {}, busy = {} }
 
 local function staleness()
   local ms = rastrum.config.catalog_staleness
@@ -22,7 +24,8 @@ function M.driver()
   local scheme, rest = url:match("^(%w+):(.*)$")
   local driver = scheme and registry.catalog_driver(scheme)
   if not driver then
-    return nil, { code = "invalid", where = url, message = ("no driver for the catalog '%s'; there are: %s"):format(url,
+    return nil, { code = "invalid", where = url,
+      message = ("no driver for the catalog '%s'; there are: %s"):format(url,
       table.concat(registry.catalog_drivers(), ", ")) }
   end
   local handle, err = driver.open(rest)
@@ -31,8 +34,8 @@ function M.driver()
   return handle
 end
 
--- ---- freshness. Reading is a job of its own, so that a client that goes away leaves nothing half done; those who need
--- the result wait for it.
+-- ---- freshness. Reading is a job of its own, so that a client that goes away leaves nothing half
+-- done; those who need the result wait for it.
 
 local function once(key, read)
   local running = state.busy[key]
@@ -41,7 +44,9 @@ local function once(key, read)
     state.busy[key] = running
     rastrum.spawn(function()
       local ok, value, err = pcall(read)
-      if not ok then value, err = nil, { code = "internal", where = "catalog", message = tostring(value) } end
+      if not ok then
+        value, err = nil, { code = "internal", where = "catalog", message = tostring(value) }
+      end
       running.value, running.err, running.done = value, err, true
       if state.busy[key] == running then state.busy[key] = nil end
     end)
@@ -50,7 +55,8 @@ local function once(key, read)
     if running.done then return running.value, running.err end
     rastrum.sleep(1)
   end
-  return nil, { code = "timeout", where = "catalog", message = "reading the catalog takes too long", retry = true }
+  return nil, { code = "timeout", where = "catalog", message = "reading the catalog takes too long",
+    retry = true }
 end
 
 -- A server makes a catalog that is not there yet, where it may write.
@@ -105,11 +111,13 @@ local function unknown(id)
   local names = {}
   for _, row in ipairs(state.order) do names[#names + 1] = row.id end
   local near = require("rastrum.text").nearest(id, names)
-  local more = #names > 10 and (" and %d more; /stac/collections lists them"):format(#names - 10) or ""
+  local more = #names > 10 and (" and %d more; /stac/collections lists them"):format(#names - 10)
+    or ""
   local known = near and ("did you mean '%s'?"):format(near)
     or #names == 0 and "there is none yet"
     or ("there are %s%s"):format(table.concat(names, ", ", 1, math.min(#names, 10)), more)
-  return nil, { code = "not_found", where = "collection", message = ("there is no collection '%s'; %s"):format(id, known) }
+  return nil, { code = "not_found", where = "collection",
+    message = ("there is no collection '%s'; %s"):format(id, known) }
 end
 
 ---The collection's snapshot (rastrum.snapshot).
@@ -133,7 +141,8 @@ end
 
 local searches = {}
 
----A collection's snapshot, or that of a named search: the same shape, made of the datasets that the search names.
+---A collection's snapshot, or that of a named search: the same shape, made of the datasets that the
+---search names.
 ---@param name string
 function M.resolve(name)
   local ok, err = refresh()
@@ -197,15 +206,18 @@ function M.publish(wanted)
   local start, stop = dataset:span()
   local ok
   ok, err = driver:publish {
-    collection = dataset:collection(), dataset = dataset:id(), version = dataset:version(), fingerprint = wanted.fingerprint,
-    source = wanted.source, created = dataset:about().created, body = wanted.body, bbox = dataset:bbox(), start = start,
+    collection = dataset:collection(), dataset = dataset:id(), version = dataset:version(),
+    fingerprint = wanted.fingerprint,
+    source = wanted.source, created = dataset:about().created, body = wanted.body,
+    bbox = dataset:bbox(), start = start,
     stop = stop, stretch = stretch_of(dataset), old = wanted.old, now = rastrum.time.now(),
   }
   M.expire()
   return ok, err
 end
 
----Takes a dataset out of the catalog; its objects stay until gc. true, or false when there was none.
+---Takes a dataset out of the catalog; its objects stay until gc. true, or false when there was
+---none.
 function M.remove(collection, dataset)
   local driver, err = M.driver()
   if not driver then return nil, err end
@@ -238,7 +250,8 @@ function M.lease(collection, dataset, version)
   if not ok then
     if err.code == "conflict" then
       err = { code = "conflict", where = collection .. "/" .. dataset, retry = true,
-        message = "another process is ingesting this dataset: wait for it, or try again in a minute if it died" }
+        message = "another process is ingesting this dataset: wait for it, or try again in a "
+          .. "minute if it died" }
     end
     return nil, err
   end

@@ -1,5 +1,5 @@
--- Colour ramps by name: the files of colormaps/ and --colormaps, then what plugins declare; NAME_r is NAME reversed. Each
--- is parsed when it is first asked for, and kept.
+-- Colour ramps by name: the files of colormaps/ and --colormaps, then what plugins declare; NAME_r
+-- is NAME reversed. Each is parsed when it is first asked for, and kept.
 local registry = require "rastrum.registry"
 local text = require "rastrum.text"
 local _, host = ...
@@ -33,7 +33,8 @@ function M.source(name) return source_of(name) end
 
 local function not_found(name)
   local near = text.nearest(name, M.names())
-  return nil, { code = "invalid", where = "colormap_name", message = ("there is no colour ramp '%s'%s"):format(
+  return nil, { code = "invalid", where = "colormap_name",
+    message = ("there is no colour ramp '%s'%s"):format(
     text.shown(name), near and ("; did you mean '%s'?"):format(near) or "; /colorMaps lists them") }
 end
 

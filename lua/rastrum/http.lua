@@ -1,11 +1,13 @@
--- What handlers need to speak HTTP: entity tags, 304, JSON answers, cache words, and where absolute links begin.
+-- What handlers need to speak HTTP: entity tags, 304, JSON answers, cache words, and where absolute
+-- links begin.
 local M = {}
 
 M.SHORT = "public, max-age=60, stale-while-revalidate=600"
 M.IMMUTABLE = "public, max-age=31536000, immutable"
 M.NO_STORE = "no-store"
 
--- Part of every tag: a change of what requests with equal parameters are answered with goes up here.
+-- Part of every tag: a change of what requests with equal parameters are answered with goes up
+-- here.
 local EPOCH = "1"
 
 local hosts = {}
@@ -22,7 +24,8 @@ local function allowed(host)
   return false
 end
 
----Where absolute links begin: public_url, or the Host header where that is allowed, or the address listened at.
+---Where absolute links begin: public_url, or the Host header where that is allowed, or the address
+---listened at.
 ---@param host string|nil  the Host header
 ---@param secure boolean
 ---@return string
@@ -44,25 +47,31 @@ end
 ---A strong tag of texts alone.
 function M.etag_of(...) return '"' .. rastrum.hash(EPOCH, ...) .. '"' end
 
--- The parameters that were given, by name, checked and typed: the order and the spelling of a query don't matter.
+-- The parameters that were given, by name, checked and typed: the order and the spelling of a query
+-- don't matter.
 local function normalised(req)
   local names = {}
   for name in pairs(req.given) do names[#names + 1] = name end
   table.sort(names)
   for i, name in ipairs(names) do
     local value = req.params[name]
-    names[i] = name .. "=" .. (type(value) == "table" and rastrum.hash(unpack(value)) or tostring(value))
+    names[i] = name .. "=" .. (type(value) == "table" and rastrum.hash(unpack(value))
+      or tostring(value))
   end
   return rastrum.hash(unpack(names))
 end
 
----A strong tag of a request (its path and normalised query) and of texts: versions, ramp digests and so on.
+---A strong tag of a request (its path and normalised query) and of texts: versions, ramp digests
+---and so on.
 ---@param req rastrum.Request
 ---@param ... string|number
 ---@return string
-function M.etag(req, ...) return '"' .. rastrum.hash(EPOCH, req.path, normalised(req), req.base_url, ...) .. '"' end
+function M.etag(req, ...)
+  return '"' .. rastrum.hash(EPOCH, req.path, normalised(req), req.base_url, ...) .. '"'
+end
 
----The 304 answer when the client has this tag already, else nil. `headers` are those of the full answer.
+---The 304 answer when the client has this tag already, else nil. `headers` are those of the full
+---answer.
 ---@param req rastrum.Request
 ---@param etag string
 ---@param headers table|nil
@@ -81,11 +90,13 @@ end
 function M.json(req, value, options)
   options = options or {}
   local body = rastrum.json.encode(value)
-  local headers = { ["Cache-Control"] = options.cache or M.SHORT, ETag = M.etag_of(options.type or "", body) }
+  local headers = { ["Cache-Control"] = options.cache or M.SHORT,
+    ETag = M.etag_of(options.type or "", body) }
   for name, each in pairs(options.headers or {}) do headers[name] = each end
   local unchanged = (options.status or 200) == 200 and M.not_modified(req, headers.ETag, headers)
   if unchanged then return unchanged end
-  return { status = options.status or 200, type = options.type or "application/json", headers = headers, body = body,
+  return { status = options.status or 200, type = options.type or "application/json",
+    headers = headers, body = body,
     compress = true }
 end
 

@@ -30,7 +30,8 @@ local function param_schema(spec)
 end
 
 local function parameter(spec, in_path)
-  local out = { name = spec.name, ["in"] = in_path and "path" or "query", required = in_path or spec.required or nil,
+  local out = { name = spec.name, ["in"] = in_path and "path" or "query", required = in_path
+    or spec.required or nil,
     description = spec.description, schema = param_schema(spec), example = spec.example }
   if spec.type == "list" and not in_path then out.style, out.explode = "form", false end
   return out
@@ -55,7 +56,8 @@ end
 local function request_body(body)
   return {
     required = body.required ~= false, description = body.description,
-    content = { [body.type or "application/json"] = { schema = body.schema and body_schema(body.schema) or {} } },
+    content = { [body.type or "application/json"] = { schema = body.schema
+    and body_schema(body.schema) or {} } },
   }
 end
 
@@ -75,22 +77,37 @@ end
 local function operation(entry)
   local parameters, in_path = array {}, {}
   for _, name in ipairs(entry.names) do in_path[name] = true end
-  for _, spec in ipairs(entry.params) do parameters[#parameters + 1] = parameter(spec, in_path[spec.name]) end
+  for _, spec in ipairs(entry.params) do
+    parameters[#parameters + 1] = parameter(spec, in_path[spec.name])
+  end
   return {
-    operationId = operation_id(entry), summary = entry.route.summary, description = entry.route.description,
+    operationId = operation_id(entry), summary = entry.route.summary,
+    description = entry.route.description,
     tags = copy(entry.route.tags) or array { entry.plugin }, parameters = parameters,
     requestBody = entry.body and request_body(entry.body) or nil, responses = responses(entry),
   }
 end
 
-local COMPONENTS = {
-  responses = { Problem = { description = "what is wrong, and what would be right",
-    content = { ["application/problem+json"] = { schema = { ["$ref"] = "#/components/schemas/Problem" } } } } },
-  schemas = { Problem = { type = "object", required = array { "type", "title", "status" }, properties = {
-    type = { type = "string" }, title = { type = "string" }, status = { type = "integer" }, detail = { type = "string" },
+local PROBLEM_SCHEMA = {
+  type = "object", required = array { "type", "title", "status" },
+  properties = {
+    type = { type = "string" }, title = { type = "string" }, status = { type = "integer" },
+    detail = { type = "string" },
     parameter = { type = "string", description = "the parameter that is wrong" },
-    value = { type = "string", description = "its value" }, allowed = { type = "string", description = "what is allowed" },
-  } } },
+    value = { type = "string", description = "its value" },
+    allowed = { type = "string", description = "what is allowed" },
+  },
+}
+
+local PROBLEM_CONTENT = {
+  ["application/problem+json"] = { schema = { ["$ref"] = "#/components/schemas/Problem" } },
+}
+
+local COMPONENTS = {
+  responses = {
+    Problem = { description = "what is wrong, and what would be right", content = PROBLEM_CONTENT },
+  },
+  schemas = { Problem = PROBLEM_SCHEMA },
 }
 
 ---@param entries table[]  the app's routes
@@ -106,7 +123,8 @@ function M.document(entries, base_url)
   end
   return {
     openapi = "3.1.0",
-    info = { title = "Rastrum", version = rastrum.version, description = "Map tiles, time series and a STAC catalog of NetCDF files." },
+    info = { title = "Rastrum", version = rastrum.version,
+    description = "Map tiles, time series and a STAC catalog of NetCDF files." },
     servers = array { { url = base_url } },
     paths = paths,
     components = COMPONENTS,

@@ -1,4 +1,5 @@
--- A plugin's table: what it may say, checked field by field; a mistake raises with the sentence that /plugins shows.
+-- A plugin's table: what it may say, checked field by field; a mistake raises with the sentence
+-- that /plugins shows.
 local registry = require "rastrum.registry"
 local route = require "rastrum.route"
 local schema = require "rastrum.schema"
@@ -6,11 +7,13 @@ local text = require "rastrum.text"
 
 local M = { API = 1 }
 
-local FIELDS = { "name", "api", "description", "version", "routes", "workflows", "searches", "ramps", "hooks",
+local FIELDS = { "name", "api", "description", "version", "routes", "workflows", "searches",
+  "ramps", "hooks",
   "catalog_driver", "catalog_drivers", "setup", "default_ramp" }
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local HOOKS = { "on_start", "on_timer", "on_request", "on_response", "on_ready" }
-local ROUTE_FIELDS = { [1] = true, [2] = true, [3] = true, summary = true, description = true, params = true, body = true,
+local ROUTE_FIELDS = { [1] = true, [2] = true, [3] = true, summary = true, description = true,
+  params = true, body = true,
   cache = true, responses = true, tags = true, hidden = true }
 
 local function fail(...) error((...):format(select(2, ...)), 0) end
@@ -29,17 +32,21 @@ local function need(kind, value, where)
 end
 
 local function check_head(plugin, name)
-  if type(plugin) ~= "table" then fail("init.lua returns a %s; the plugin's table is wanted", type(plugin)) end
+  if type(plugin) ~= "table" then
+    fail("init.lua returns a %s; the plugin's table is wanted", type(plugin))
+  end
   if plugin.api ~= M.API then
     fail("api is %s; this program has api = %d", tostring(plugin.api), M.API)
   end
-  if plugin.name ~= name then fail("name is '%s' and the folder or file is '%s'; they are to be equal",
+  if plugin.name ~= name then fail(
+    "name is '%s' and the folder or file is '%s'; they are to be equal",
     tostring(plugin.name), name) end
   for field in pairs(plugin) do
     -- A plugin keeps what it likes in fields of its own beginning with '_'.
     if not known_fields[field] and not tostring(field):find("^_") then
       local near = text.nearest(tostring(field), FIELDS)
-      fail("unknown field '%s'%s", tostring(field), near and ("; did you mean '%s'?"):format(near) or "")
+      fail("unknown field '%s'%s", tostring(field), near and ("; did you mean '%s'?"):format(near)
+        or "")
     end
   end
 end
@@ -48,7 +55,9 @@ local function check_route(entry, i)
   local where = ("route %d"):format(i)
   need("table", entry, where)
   local method, path, handler = entry[1], entry[2], entry[3]
-  if not METHODS[method] then fail("%s: method '%s'; GET, POST, PUT, PATCH or DELETE is wanted", where, tostring(method)) end
+  if not METHODS[method] then
+    fail("%s: method '%s'; GET, POST, PUT, PATCH or DELETE is wanted", where, tostring(method))
+  end
   route.check(path)
   where = ("route %s %s"):format(method, path)
   need("function", handler, where .. ": its handler")
@@ -70,12 +79,16 @@ local function add_route(app, plugin, entry, i)
       if in_template[mine[k].name] and not here[mine[k].name] then table.remove(mine, k) end
     end
     local read, all = schema.compile(mine, names, where)
-    local made = { method = entry[1], path = shown, template = template, plugin = plugin.name, handler = entry[3], read = read, params = all,
-      names = names, route = entry, cache = entry.cache, body = entry.body, order = #app.entries + 1 }
+    local made = { method = entry[1], path = shown, template = template, plugin = plugin.name,
+      handler = entry[3], read = read, params = all,
+      names = names, route = entry, cache = entry.cache, body = entry.body,
+        order = #app.entries + 1 }
     table.insert(app.entries, made)
     return made
   end)
-  if taken then fail("%s: plugin '%s' answers %s %s already", where, owner.entry.plugin, entry[1], taken) end
+  if taken then
+    fail("%s: plugin '%s' answers %s %s already", where, owner.entry.plugin, entry[1], taken)
+  end
 end
 
 local function add_all(kind, entries, plugin, check)
@@ -106,8 +119,10 @@ end
 local function check_hook(name, value)
   if name == "on_timer" then
     for i, timer in ipairs(need("table", value, "hooks.on_timer")) do
-      if type(timer) ~= "table" or type(timer.every) ~= "number" or timer.every < 10 or type(timer.run) ~= "function" then
-        fail("hooks.on_timer: entry %d; {every = milliseconds (10 or more), run = function} is wanted", i)
+      if type(timer) ~= "table" or type(timer.every) ~= "number" or timer.every < 10
+        or type(timer.run) ~= "function" then
+        fail("hooks.on_timer: entry %d; {every = milliseconds (10 or more), run = function} is "
+          .. "wanted", i)
       end
     end
   else
@@ -119,7 +134,8 @@ local function add_hooks(app, plugin)
   for name, value in pairs(need("table", plugin.hooks, "hooks")) do
     if not known_hooks[name] then
       local near = text.nearest(tostring(name), HOOKS)
-      fail("unknown hook '%s'%s", tostring(name), near and ("; did you mean '%s'?"):format(near) or "")
+      fail("unknown hook '%s'%s", tostring(name), near and ("; did you mean '%s'?"):format(near)
+        or "")
     end
     check_hook(name, value)
     app.hooks[name] = app.hooks[name] or {}
@@ -127,20 +143,26 @@ local function add_hooks(app, plugin)
   end
 end
 
----Takes a plugin's table in. Raises (a text) when it is refused; what was added by then is taken back by `retract`.
+---Takes a plugin's table in. Raises (a text) when it is refused; what was added by then is taken
+---back by `retract`.
 ---@param app table
 ---@param name string
 ---@param plugin any
 function M.admit(app, name, plugin)
   check_head(plugin, name)
-  for i, entry in ipairs(need("table", plugin.routes or {}, "routes")) do add_route(app, plugin, entry, i) end
+  for i, entry in ipairs(need("table", plugin.routes or {}, "routes")) do
+    add_route(app, plugin, entry, i)
+  end
   if plugin.workflows then add_all("workflows", plugin.workflows, plugin, check_workflow) end
   if plugin.searches then add_all("searches", plugin.searches, plugin, check_table) end
   if plugin.ramps then add_all("ramps", plugin.ramps, plugin, check_table) end
-  if plugin.catalog_drivers then add_all("catalog_drivers", plugin.catalog_drivers, plugin, check_table) end
+  if plugin.catalog_drivers then
+    add_all("catalog_drivers", plugin.catalog_drivers, plugin, check_table)
+  end
   if plugin.catalog_driver then
     local driver = need("table", plugin.catalog_driver, "catalog_driver")
-    add_all("catalog_drivers", { [need("string", driver.scheme, "catalog_driver.scheme")] = driver }, plugin, check_table)
+    add_all("catalog_drivers", { [need("string", driver.scheme,
+      "catalog_driver.scheme")] = driver }, plugin, check_table)
   end
   if plugin.setup ~= nil then need("function", plugin.setup, "setup") end
   if plugin.hooks then add_hooks(app, plugin) end

@@ -15,7 +15,8 @@ function M.problem(status, title, detail, extra, headers)
   local out = {}
   for key, value in pairs(headers or {}) do out[key] = value end
   if not out["Cache-Control"] then out["Cache-Control"] = "no-store" end
-  return { status = status, type = "application/problem+json", headers = out, body = rastrum.json.encode(body) }
+  return { status = status, type = "application/problem+json", headers = out,
+    body = rastrum.json.encode(body) }
 end
 
 ---The answer to a failure that a binding or a library function gave back.

@@ -1,4 +1,5 @@
--- What plugins declared, by kind and name. Filled while plugins are read (rastrum/plugin.lua), read by everyone after.
+-- What plugins declared, by kind and name. Filled while plugins are read (rastrum/plugin.lua), read
+-- by everyone after.
 local M = {}
 
 local kinds = { searches = {}, ramps = {}, workflows = {}, catalog_drivers = {} }

@@ -1,7 +1,7 @@
--- Routes: templates into a tree of path segments, matched by literal first, then the most literal pattern, then {x:rest}.
--- A template's pieces: {name}, {name:int}, {name:number} (documentation; the value is checked by its declaration),
--- {name:rest} (the last piece; takes slashes), [optional]. "/tiles/{c}/{z:int}/{x:int}/{y:int}[@{scale:int}x].{format}"
--- is two templates.
+-- Routes: templates into a tree of path segments, matched by literal first, then the most literal
+-- pattern, then {x:rest}. A template's pieces: {name}, {name:int}, {name:number} (documentation;
+-- the value is checked by its declaration), {name:rest} (the last piece; takes slashes),
+-- [optional]. "/tiles/{c}/{z:int}/{x:int}/{y:int}[@{scale:int}x].{format}" is two templates.
 local text = require "rastrum.text"
 
 local M = {}
@@ -70,7 +70,9 @@ function M.shown(template) return (template:gsub("{([%a_][%w_]*):%a+}", "{%1}"))
 
 ---Raises with a reason unless a template is one.
 function M.check(template)
-  if type(template) ~= "string" or template:sub(1, 1) ~= "/" then error("a route's path begins with '/'", 0) end
+  if type(template) ~= "string" or template:sub(1, 1) ~= "/" then
+    error("a route's path begins with '/'", 0)
+  end
   local bare = template:gsub("{[%a_][%w_]*:?(%a*)}", function(kind)
     if kind ~= "" and kind ~= "int" and kind ~= "number" and kind ~= "rest" then
       error(("path '%s': unknown type '%s'"):format(template, kind), 0)
@@ -78,7 +80,9 @@ function M.check(template)
     return ""
   end)
   if bare:find("[{}]") then error(("path '%s': a name in braces is wanted"):format(template), 0) end
-  if template:find(":rest}.") then error(("path '%s': {name:rest} comes last"):format(template), 0) end
+  if template:find(":rest}.") then
+    error(("path '%s': {name:rest} comes last"):format(template), 0)
+  end
 end
 
 ---@class rastrum.Router
@@ -103,7 +107,8 @@ local function place(node, template)
   return node, path_names
 end
 
----Adds an entry for each template that `template` stands for. `make(shown, names, template)` gives the entry.
+---Adds an entry for each template that `template` stands for. `make(shown, names, template)` gives
+---the entry.
 ---@return string|nil taken  the path that another route has already
 function Router:add(method, template, make)
   local placed = {}
@@ -114,7 +119,8 @@ function Router:add(method, template, make)
     placed[#placed + 1] = { node = node, names = names, shown = M.shown(each), template = each }
   end
   for _, each in ipairs(placed) do
-    each.node.methods[method] = { names = each.names, entry = make(each.shown, each.names, each.template) }
+    each.node.methods[method] = { names = each.names, entry = make(each.shown, each.names,
+      each.template) }
     self.shown[#self.shown + 1] = each.shown
   end
 end
@@ -134,7 +140,8 @@ local function walk(node, segments, i, values, captured)
   for _, each in ipairs(node.patterns) do
     local from, _, a, b, c, d = segment:find(each.pattern)
     if from then
-      values[captured + 1], values[captured + 2], values[captured + 3], values[captured + 4] = a, b, c, d
+      values[captured + 1], values[captured + 2], values[captured + 3], values[captured + 4] = a, b,
+        c, d
       local found = walk(each.node, segments, i + 1, values, captured + #each.names)
       if found then return found end
     end

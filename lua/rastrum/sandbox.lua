@@ -1,5 +1,6 @@
--- What plugins see: built once a VM, before anything else, with the real libraries still at hand. Each plugin gets an
--- environment and read-only library tables of its own; nothing here is reachable from it. (host.md §4)
+-- What plugins see: built once a VM, before anything else, with the real libraries still at hand.
+-- Each plugin gets an environment and read-only library tables of its own; nothing here is
+-- reachable from it. (host.md §4)
 ---@diagnostic disable: deprecated
 local host, real = ...
 
@@ -35,8 +36,8 @@ local function guarded_rawset(t, key, value)
   return rawset(t, key, value)
 end
 
--- ---- coroutines: a preemption (a hook's yield) is passed outward and the inner coroutine resumed again, so that neither
--- side sees it. host.preempted() is false after an ordinary return or yield.
+-- ---- coroutines: a preemption (a hook's yield) is passed outward and the inner coroutine resumed
+-- again, so that neither side sees it. host.preempted() is false after an ordinary return or yield.
 
 local busy = setmetatable({}, { __mode = "k" })
 
@@ -73,27 +74,34 @@ local coroutines = {
 
 -- ---- libraries
 
-local strings = pick(string, "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep",
+local strings = pick(string, "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower",
+  "match", "rep",
   "reverse", "sub", "upper")
 
 function strings.rep(text, n, separator)
   local size = (#text + (separator and #separator or 0)) * n
-  if size > REP_MOST then error(("string.rep would make %d bytes; the most is %d"):format(size, REP_MOST), 2) end
+  if size > REP_MOST then
+    error(("string.rep would make %d bytes; the most is %d"):format(size, REP_MOST), 2)
+  end
   return string.rep(text, n, separator)
 end
 
 local libraries = {
   string = strings,
   table = pick(table, "concat", "insert", "maxn", "remove", "sort"),
-  math = pick(math, "abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor", "fmod",
-    "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow", "rad", "random", "sin", "sinh", "sqrt",
+  math = pick(math, "abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp",
+  "floor", "fmod",
+    "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow", "rad", "random",
+    "sin", "sinh", "sqrt",
     "tan", "tanh"),
-  bit = pick(bit, "arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift", "tobit", "tohex"),
+  bit = pick(bit, "arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror",
+  "rshift", "tobit", "tohex"),
   os = pick(os, "clock", "date", "difftime", "time"),
   coroutine = coroutines,
 }
 
-local base = pick(_G, "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
+local base = pick(_G, "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
+  "rawequal", "rawget",
   "select", "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall", "_VERSION")
 base.rawset = guarded_rawset
 
@@ -171,7 +179,8 @@ end
 
 library_env = environment({}, require_library)
 
--- The environment of a plugin. `load(name)` compiles a file of its folder; assets are its other files, by name.
+-- The environment of a plugin. `load(name)` compiles a file of its folder; assets are its other
+-- files, by name.
 local function plugin_environment(plugin, load, assets)
   local loaded = {}
   local env
@@ -188,7 +197,8 @@ local function plugin_environment(plugin, load, assets)
       module = setfenv(chunk, env)(name)
       if module == nil then module = true end
     else
-      error(("no module '%s'; a plugin may require rastrum.* and files of its own folder"):format(name), 2)
+      error(("no module '%s'; a plugin may require rastrum.* and files of its own "
+        .. "folder"):format(name), 2)
     end
     loaded[name] = module
     return module

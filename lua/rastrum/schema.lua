@@ -1,22 +1,30 @@
--- Parameters and JSON bodies: from one declaration come validation, typed values and OpenAPI. A declaration is
---   { name=, type="string|integer|number|boolean|list", items=, min=, max=, min_items=, max_items=, enum=, default=,
+-- Parameters and JSON bodies: from one declaration come validation, typed values and OpenAPI. A
+-- declaration is
+--   { name=, type="string|integer|number|boolean|list", items=, min=, max=, min_items=, max_items=,
+--   enum=, default=,
 --     pattern=, max_length=, repeatable=, required=, description=, example= }
--- `list` is one value with commas in it; `repeatable` may be given several times. Bodies also take "object", "array", "any".
+-- `list` is one value with commas in it; `repeatable` may be given several times. Bodies also take
+-- "object", "array", "any".
 local text = require "rastrum.text"
 
 local M = {}
 
 local LENGTH_MOST = 8192
 local TYPES = { string = true, integer = true, number = true, boolean = true, list = true }
-local BODY_TYPES = { string = true, integer = true, number = true, boolean = true, object = true, array = true, any = true }
-local FIELDS = { name = true, type = true, items = true, min = true, max = true, min_items = true, max_items = true,
-  enum = true, default = true, pattern = true, max_length = true, repeatable = true, required = true, description = true,
+local BODY_TYPES = { string = true, integer = true, number = true, boolean = true, object = true,
+  array = true, any = true }
+local FIELDS = { name = true, type = true, items = true, min = true, max = true, min_items = true,
+  max_items = true,
+  enum = true, default = true, pattern = true, max_length = true, repeatable = true,
+  required = true, description = true,
   example = true, in_ = true }
 local BOOLEANS = { ["true"] = true, ["1"] = true, ["yes"] = true, ["on"] = true,
   ["false"] = false, ["0"] = false, ["no"] = false, ["off"] = false }
 
 local function number_words(spec, noun)
-  if spec.min and spec.max then return ("%s from %.14g to %.14g"):format(noun, spec.min, spec.max) end
+  if spec.min and spec.max then
+    return ("%s from %.14g to %.14g"):format(noun, spec.min, spec.max)
+  end
   if spec.min then return ("%s of at least %.14g"):format(noun, spec.min) end
   if spec.max then return ("%s of at most %.14g"):format(noun, spec.max) end
   return noun
@@ -33,8 +41,10 @@ function M.allowed(spec)
   if spec.type == "number" then return number_words(spec, "a number") end
   if spec.type == "boolean" then return "true or false" end
   if spec.type == "list" then
-    local count = spec.min_items and spec.min_items == spec.max_items and ("%d values"):format(spec.min_items)
-      or spec.max_items and ("%d to %d values"):format(spec.min_items or 0, spec.max_items) or "values"
+    local count = spec.min_items and spec.min_items == spec.max_items
+      and ("%d values"):format(spec.min_items)
+      or spec.max_items and ("%d to %d values"):format(spec.min_items or 0, spec.max_items)
+        or "values"
     return ("%s separated by commas, each %s"):format(count,
       M.allowed { type = spec.items or "string", min = spec.min, max = spec.max, enum = spec.enum })
   end
@@ -93,13 +103,16 @@ end
 
 local function read_one(spec, value)
   local out = readers[spec.type](spec, value)
-  if out ~= nil and spec.enum and spec.type ~= "list" and not member(spec.enum, out) then return nil end
+  if out ~= nil and spec.enum and spec.type ~= "list" and not member(spec.enum, out) then
+    return nil
+  end
   return out
 end
 
 local function wrong(spec, value)
   return nil, {
-    code = "invalid", where = spec.name, parameter = spec.name, value = text.shown(value), allowed = M.allowed(spec),
+    code = "invalid", where = spec.name, parameter = spec.name, value = text.shown(value),
+    allowed = M.allowed(spec),
     message = ("%s is '%s'; %s is wanted"):format(spec.name, text.shown(value), M.allowed(spec)),
   }
 end
@@ -116,8 +129,10 @@ end
 local function read(spec, value)
   if spec.repeatable then return read_repeated(spec, value) end
   if type(value) == "table" then
-    return nil, { code = "invalid", where = spec.name, parameter = spec.name, value = text.shown(table.concat(value, ", ")),
-      allowed = "once", message = ("%s is given %d times; it may be given once"):format(spec.name, #value) }
+    return nil, { code = "invalid", where = spec.name, parameter = spec.name,
+      value = text.shown(table.concat(value, ", ")),
+      allowed = "once", message = ("%s is given %d times; it may be given once"):format(spec.name,
+        #value) }
   end
   local out = read_one(spec, value)
   if out == nil then return wrong(spec, value) end
@@ -125,11 +140,17 @@ local function read(spec, value)
 end
 
 local function check(spec, where)
-  if type(spec) ~= "table" or type(spec.name) ~= "string" then error(where .. ": a parameter needs a name", 0) end
+  if type(spec) ~= "table" or type(spec.name) ~= "string" then
+    error(where .. ": a parameter needs a name", 0)
+  end
   where = ("%s: parameter '%s'"):format(where, spec.name)
-  if not TYPES[spec.type] then error(("%s: unknown type '%s'"):format(where, tostring(spec.type)), 0) end
+  if not TYPES[spec.type] then
+    error(("%s: unknown type '%s'"):format(where, tostring(spec.type)), 0)
+  end
   for field in pairs(spec) do
-    if not FIELDS[field] then error(("%s: unknown field '%s'"):format(where, tostring(field)), 0) end
+    if not FIELDS[field] then
+      error(("%s: unknown field '%s'"):format(where, tostring(field)), 0)
+    end
   end
   if spec.type == "list" and not TYPES[spec.items or "string"] then
     error(("%s: unknown items '%s'"):format(where, tostring(spec.items)), 0)
@@ -155,7 +176,9 @@ function M.compile(specs, path_names, where)
   for _, name in ipairs(path_names) do in_path[name] = true end
   for _, spec in ipairs(specs or {}) do
     check(spec, where)
-    if by_name[spec.name] then error(("%s: parameter '%s' is declared twice"):format(where, spec.name), 0) end
+    if by_name[spec.name] then
+      error(("%s: parameter '%s' is declared twice"):format(where, spec.name), 0)
+    end
     by_name[spec.name] = spec
     all[#all + 1] = spec
     if not in_path[spec.name] then
@@ -198,7 +221,8 @@ function M.compile(specs, path_names, where)
     end
     for _, spec in ipairs(required) do
       if params[spec.name] == nil then
-        return nil, { code = "invalid", where = spec.name, parameter = spec.name, allowed = M.allowed(spec),
+        return nil, { code = "invalid", where = spec.name, parameter = spec.name,
+          allowed = M.allowed(spec),
           message = ("%s is missing; %s is wanted"):format(spec.name, M.allowed(spec)) }
       end
     end
@@ -212,7 +236,8 @@ end
 local function body_error(where, wanted, value)
   return nil, { code = "invalid", where = where, parameter = where, allowed = wanted,
     message = ("%s is %s; %s is wanted"):format(where, value == rastrum.json.null and "null"
-      or type(value) == "table" and "a list or object" or ("'%s'"):format(text.shown(value)), wanted) }
+      or type(value) == "table" and "a list or object" or ("'%s'"):format(text.shown(value)),
+        wanted) }
 end
 
 local check_value
@@ -222,7 +247,8 @@ local function check_object(spec, value, where)
     return body_error(where, "an object", value)
   end
   for _, name in ipairs(spec.required or {}) do
-    if value[name] == nil then return nil, { code = "invalid", where = where .. "." .. name, parameter = name,
+    if value[name] == nil then return nil, { code = "invalid", where = where .. "." .. name,
+      parameter = name,
       message = ("%s.%s is missing"):format(where, name) } end
   end
   local names = {}
@@ -241,12 +267,16 @@ local function check_object(spec, value, where)
 end
 
 local function check_array(spec, value, where)
-  if type(value) ~= "table" or not rastrum.json.is_array(value) then return body_error(where, "a list", value) end
+  if type(value) ~= "table" or not rastrum.json.is_array(value) then
+    return body_error(where, "a list", value)
+  end
   if #value < (spec.min_items or 0) or #value > (spec.max_items or 1e6) then
-    return body_error(where, ("a list of %d to %d values"):format(spec.min_items or 0, spec.max_items or 1e6), value)
+    return body_error(where, ("a list of %d to %d values"):format(spec.min_items or 0,
+      spec.max_items or 1e6), value)
   end
   for i, each in ipairs(value) do
-    local ok, err = check_value(spec.items or { type = "any" }, each, ("%s[%d]"):format(where, i - 1))
+    local ok, err = check_value(spec.items or { type = "any" }, each,
+      ("%s[%d]"):format(where, i - 1))
     if not ok then return nil, err end
   end
   return true
@@ -284,8 +314,12 @@ function M.check_body(spec, value) return check_value(spec, value, "body") end
 
 ---Raises unless a body's declaration is one.
 function M.check_body_spec(spec, where)
-  if type(spec) ~= "table" or not BODY_TYPES[spec.type] then error(where .. ": the body's declaration has no known type", 0) end
-  for name, each in pairs(spec.properties or {}) do M.check_body_spec(each, where .. "." .. name) end
+  if type(spec) ~= "table" or not BODY_TYPES[spec.type] then
+    error(where .. ": the body's declaration has no known type", 0)
+  end
+  for name, each in pairs(spec.properties or {}) do
+    M.check_body_spec(each, where .. "." .. name)
+  end
   if spec.items then M.check_body_spec(spec.items, where .. "[]") end
 end
 

@@ -1,5 +1,6 @@
--- What a request means within a collection: which variable, which member of its extra dimensions, which band of the COG.
--- Shared by tiles, series and points, so that the same words mean the same everywhere (contracts.md §11).
+-- What a request means within a collection: which variable, which member of its extra dimensions,
+-- which band of the COG. Shared by tiles, series and points, so that the same words mean the same
+-- everywhere (contracts.md §11).
 local M = {}
 
 ---The variable called `name`, or the collection's first mappable one.
@@ -73,7 +74,8 @@ local function wishes(variable, level, sel)
   return wanted
 end
 
----Zero-based indexes of a dataset's variable, one an extra dimension; index 0 where nothing was asked.
+---Zero-based indexes of a dataset's variable, one an extra dimension; index 0 where nothing was
+---asked.
 ---@param dataset userdata
 ---@param variable table  of this dataset
 ---@return number[]|nil indexes
@@ -87,7 +89,9 @@ function M.extras(dataset, variable, level, sel)
     local wish = wanted[extra.name]
     if wish then
       index, err = dataset:extra_index(variable.name, extra.name, tostring(wish.value))
-      if not index then return bad(wish.where, "%s is '%s'; %s", wish.where, wish.text, err.message) end
+      if not index then
+        return bad(wish.where, "%s is '%s'; %s", wish.where, wish.text, err.message)
+      end
       wanted[extra.name] = nil
     end
     indexes[i] = index
@@ -95,7 +99,8 @@ function M.extras(dataset, variable, level, sel)
   end
   local unknown, wish = next(wanted)
   if unknown then
-    return bad("sel", "sel is '%s'; variable '%s' has no dimension '%s'%s", wish.text, variable.name, unknown,
+    return bad("sel", "sel is '%s'; variable '%s' has no dimension '%s'%s", wish.text,
+      variable.name, unknown,
       #choosable(variable) > 0 and "; it has " .. table.concat(choosable(variable), ", ") or "")
   end
   return indexes, chosen

@@ -1,9 +1,11 @@
--- A collection in memory: its datasets as handles in time order, its variables merged, and how a request for a time finds
--- the steps that answer it. Never changed once made; a newer one replaces it.
+-- A collection in memory: its datasets as handles in time order, its variables merged, and how a
+-- request for a time finds the steps that answer it. Never changed once made; a newer one replaces
+-- it.
 local M = {}
 
 local BATCH, MOST_SOURCES, KEPT_PLANS = 32, 16, 2000
-local SLACK_MS = 3 * 86400000  -- a date without ISO equal stands up to three days from its neighbour
+-- a date without ISO equal stands up to three days from its neighbour
+local SLACK_MS = 3 * 86400000
 local MODES = { nearest = true, ffill = true, bfill = true, exact = true }
 
 -- ---- reading
@@ -27,7 +29,8 @@ local function parse_batch(driver, collection, rows, out)
   return true
 end
 
--- {row, dataset} of every row; handles of the old snapshot are used again where the version is the same.
+-- {row, dataset} of every row; handles of the old snapshot are used again where the version is the
+-- same.
 local function load_datasets(driver, collection, rows, old)
   local out, wanted = {}, {}
   for _, row in ipairs(rows) do
@@ -62,7 +65,10 @@ function M.join_boxes(a, b)
   local best
   for _, w in ipairs { a[1], b[1] } do
     for _, e in ipairs { a[3], b[3] } do
-      if holds(w, e, a) and holds(w, e, b) and (not best or width(w, e) < width(best[1], best[2])) then best = { w, e } end
+      if holds(w, e, a) and holds(w, e, b) and (not best
+        or width(w, e) < width(best[1], best[2])) then
+        best = { w, e }
+      end
     end
   end
   best = best or { -180, 180 }
@@ -75,8 +81,8 @@ local function copy(variable)
   return out
 end
 
--- Variables by name: the newest dataset's description, extremes and boxes over all. Datasets that say the same of their
--- variables are read once.
+-- Variables by name: the newest dataset's description, extremes and boxes over all. Datasets that
+-- say the same of their variables are read once.
 local function merge_variables(shot, list)
   local seen = {}
   table.sort(list, function(a, b) return a.row.published > b.row.published end)
@@ -126,7 +132,8 @@ local function index(shot, list)
 end
 
 local function new_shot(id)
-  return { id = id, list = {}, datasets = {}, entries = {}, until_ = {}, timeless = 0, variables = {}, variable_names = {},
+  return { id = id, list = {}, datasets = {}, entries = {}, until_ = {}, timeless = 0,
+    variables = {}, variable_names = {},
     stretch = {}, plans = {}, plan_count = 0 }
 end
 
@@ -165,7 +172,8 @@ function M.read(driver, row, old)
   if not list then return nil, err end
   local shot = new_shot(row.id)
   shot.generation, shot.created = row.generation, row.created
-  shot.stretch, shot.stretch_generation = rastrum.json.decode(row.stretch) or {}, row.stretch_generation
+  shot.stretch, shot.stretch_generation = rastrum.json.decode(row.stretch) or {},
+    row.stretch_generation
   return finish(shot, list)
 end
 
@@ -224,9 +232,12 @@ function M.join(name, search, parts)
   local shot, list, ids, generations = new_shot(name), {}, wanted_ids(search), {}
   for _, part in ipairs(parts) do
     generations[#generations + 1] = part.generation
-    for variable, limits in pairs(part.stretch) do shot.stretch[variable] = shot.stretch[variable] or limits end
+    for variable, limits in pairs(part.stretch) do
+      shot.stretch[variable] = shot.stretch[variable] or limits
+    end
     for _, entry in ipairs(part.list) do
-      local timely = not entry.start or ((not last or entry.start <= last) and (not first or entry.stop >= first))
+      local timely = not entry.start or ((not last or entry.start <= last)
+        and (not first or entry.stop >= first))
       if timely and (not search.bbox or overlaps(entry.dataset:bbox(), search.bbox))
         and (not ids or has_item(entry.dataset, ids)) then
         list[#list + 1] = { row = entry.row, dataset = entry.dataset }
@@ -249,8 +260,8 @@ local function in_window(shot, variable, ms)
   return (not window[1] or time >= window[1]) and (not window[2] or time <= window[2])
 end
 
--- Entries whose span may hold an ISO instant: those without time, then from the last that starts before it backward, as
--- long as any of them reaches that far.
+-- Entries whose span may hold an ISO instant: those without time, then from the last that starts
+-- before it backward, as long as any of them reaches that far.
 local function candidates(shot, time)
   local out, low, high = {}, shot.timeless + 1, #shot.list
   for i = 1, shot.timeless do out[i] = shot.list[i] end
@@ -276,7 +287,8 @@ local function iso_of(variable, text)
   return nil, err
 end
 
--- {dataset, variable, step, published, ms, distance} of every entry that has a step at the text's time.
+-- {dataset, variable, step, published, ms, distance} of every entry that has a step at the text's
+-- time.
 local function matches(shot, name, entries, text, mode)
   local out = {}
   for _, entry in ipairs(entries) do
@@ -285,7 +297,8 @@ local function matches(shot, name, entries, text, mode)
       local step, ms, distance = entry.dataset:find_step(name, text, mode)
       if not step and type(ms) == "table" then return nil, ms end
       if step and in_window(shot, variable, ms) then
-        out[#out + 1] = { dataset = entry.dataset, variable = name, step = step, published = entry.row.published, ms = ms,
+        out[#out + 1] = { dataset = entry.dataset, variable = name, step = step,
+          published = entry.row.published, ms = ms,
           distance = distance }
       end
     end
@@ -293,7 +306,8 @@ local function matches(shot, name, entries, text, mode)
   return out
 end
 
--- Those of the best time: the nearest, or the latest when none was asked for. Without time they are valid at all times.
+-- Those of the best time: the nearest, or the latest when none was asked for. Without time they are
+-- valid at all times.
 local function best_of(list, better)
   local best
   for _, each in ipairs(list) do
@@ -322,13 +336,15 @@ local function in_order(shot, list)
   for i = #list, (shot.limit or math.huge) + 1, -1 do list[i] = nil end
   if #list > MOST_SOURCES then
     return nil, { code = "too_big", where = "datetime", message =
-      ("%d datasets have a step at this time; at most %d are drawn together: ask for one item, or a smaller collection")
+      ("%d datasets have a step at this time; at most %d are drawn together: ask for one item, or "
+        .. "a smaller collection")
       :format(#list, MOST_SOURCES) }
   end
   return list
 end
 
--- The steps of the latest time: from the last entry backward, as long as any before it reaches as far.
+-- The steps of the latest time: from the last entry backward, as long as any before it reaches as
+-- far.
 local function latest(shot, name)
   local out, best, best_iso = {}, nil, -math.huge
   local i = #shot.list
@@ -340,7 +356,8 @@ local function latest(shot, name)
     if not found then return nil, err end
     out[#out + 1] = found[1]
     if found[1] and found[1].ms and (not best or found[1].ms > best.ms) then
-      best, best_iso = found[1], rastrum.time.to_iso(found[1].ms, entry.dataset:variable(name).calendar)
+      best, best_iso = found[1], rastrum.time.to_iso(found[1].ms,
+        entry.dataset:variable(name).calendar)
     end
     i = i - 1
   end
@@ -352,7 +369,9 @@ local function around(shot, name, time, text, mode)
   for _, days in ipairs { 10, 400, math.huge } do
     local near, some = days * 86400000, {}
     for _, entry in ipairs(shot.list) do
-      if not entry.start or (entry.start <= time + near and entry.stop >= time - near) then some[#some + 1] = entry end
+      if not entry.start or (entry.start <= time + near and entry.stop >= time - near) then
+        some[#some + 1] = entry
+      end
     end
     local found, err = matches(shot, name, some, text, mode)
     if not found then return nil, err end
@@ -373,7 +392,8 @@ local function plan(shot, wanted)
   local mode, text = wanted.datetime:match("^(%a+)::(.*)$")
   if mode and not MODES[mode] then
     return nil, { code = "invalid", where = "datetime", message =
-      ("datetime is '%s'; it takes a time, or nearest::, ffill:: or bfill:: and a time"):format(wanted.datetime) }
+      ("datetime is '%s'; it takes a time, or nearest::, ffill:: or bfill:: and a "
+        .. "time"):format(wanted.datetime) }
   end
   mode, text = mode or "exact", text or wanted.datetime
   local time
@@ -399,8 +419,8 @@ local function source_of_item(shot, wanted)
   return step and { { dataset = found.dataset, variable = wanted.variable, step = step } } or {}
 end
 
----What a map is drawn from, the latest published first: {{dataset=, variable=, step=}, …}; empty where nothing is valid at
----that time.
+---What a map is drawn from, the latest published first: {{dataset=, variable=, step=}, …}; empty
+---where nothing is valid at that time.
 ---@param shot rastrum.Snapshot
 ---@param wanted table  {variable=, datetime = a time, "nearest::T" … or nil for the latest, item = an item's id}
 function M.sources(shot, wanted)
@@ -436,14 +456,15 @@ local function newest_first(shot)
   return out
 end
 
----All times of a variable in order, each with its version, as JSON: {collection, variable, calendar, times, versions}. A
----variable without time has one, null.
+---All times of a variable in order, each with its version, as JSON: {collection, variable,
+---calendar, times, versions}. A variable without time has one, null.
 ---@return userdata|nil buf
 ---@return rastrum.Error|nil err
 function M.times(shot, name)
   local window = shot.window or {}
   return rastrum.times {
-    datasets = newest_first(shot), collection = shot.id, variable = name, first = window[1], last = window[2],
+    datasets = newest_first(shot), collection = shot.id, variable = name, first = window[1],
+    last = window[2],
     generation = tostring(shot.stretch_generation or 0),
   }
 end

@@ -44,7 +44,9 @@ end
 ---@param text any
 ---@param part string
 function M.contains(text, part)
-  if not tostring(text):find(part, 1, true) then error(("'%s' is not in %s"):format(part, shown(text)), 2) end
+  if not tostring(text):find(part, 1, true) then
+    error(("'%s' is not in %s"):format(part, shown(text)), 2)
+  end
 end
 
 ---The call raises an error whose text contains the part.

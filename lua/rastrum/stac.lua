@@ -1,5 +1,5 @@
--- STAC documents that are not items: landing page, collections, queryables; and what search parameters mean. Items are
--- made in the core (rastrum.items).
+-- STAC documents that are not items: landing page, collections, queryables; and what search
+-- parameters mean. Items are made in the core (rastrum.items).
 local catalog = require "rastrum.catalog"
 
 local M = {}
@@ -26,7 +26,8 @@ local EXTENSION = "https://stac-extensions.github.io/"
 local COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 local ZARR = "application/vnd.zarr; version=3"
 local MOST_STORES = 100
-local LEAST_MS, MOST_MS = -62135596800000, 253402300799999  -- years 1 to 9999: what clients can read
+-- years 1 to 9999: what clients can read
+local LEAST_MS, MOST_MS = -62135596800000, 253402300799999
 
 local function array(list) return rastrum.json.array(list or {}) end
 
@@ -58,11 +59,14 @@ function M.landing(base, rows)
   for _, row in ipairs(rows) do
     links[#links + 1] = link("child", root .. "/collections/" .. row.id, nil, { title = row.id })
   end
-  local function configured(value) return type(value) == "string" and value ~= "" and value or nil end
+  local function configured(value)
+    return type(value) == "string" and value ~= "" and value or nil
+  end
   return {
     type = "Catalog", stac_version = M.VERSION, id = "rastrum",
     title = configured(rastrum.config.title) or "Rastrum",
-    description = configured(rastrum.config.description) or "Gridded data as map tiles, time series and STAC items.",
+    description = configured(rastrum.config.description)
+    or "Gridded data as map tiles, time series and STAC items.",
     conformsTo = array(M.CONFORMANCE), links = links,
   }
 end
@@ -83,7 +87,8 @@ local function extent(shot)
   }
 end
 
--- Dimensions and variables of all datasets that differ in them, the time widened to the whole collection.
+-- Dimensions and variables of all datasets that differ in them, the time widened to the whole
+-- collection.
 local function cube(shot)
   if shot.cube then return shot.cube end
   local out, seen = { ["cube:dimensions"] = {}, ["cube:variables"] = {} }, {}
@@ -99,20 +104,25 @@ local function cube(shot)
     end
   end
   for _, dimension in pairs(out["cube:dimensions"]) do
-    if dimension.type == "temporal" then dimension.extent = array { rfc3339(shot.first), rfc3339(shot.last) } end
+    if dimension.type == "temporal" then
+      dimension.extent = array { rfc3339(shot.first), rfc3339(shot.last) }
+    end
   end
   shot.cube = out
   return out
 end
 
 local function item_assets(shot)
-  local out = { zarr = { type = ZARR, roles = array { "data" }, title = "All steps as a Zarr store" } }
+  local out = { zarr = { type = ZARR, roles = array { "data" },
+    title = "All steps as a Zarr store" } }
   for _, name in ipairs(shot.variable_names) do
     local variable = shot.variables[name]
     if variable.mappable then
       out[name] = {
-        type = COG, roles = array { "data" }, title = variable.long_name ~= "" and variable.long_name or name,
-        data_type = variable.dtype, unit = variable.units ~= "" and variable.units or nil, ["raster:sampling"] = "area",
+        type = COG, roles = array { "data" }, title = variable.long_name ~= ""
+        and variable.long_name or name,
+        data_type = variable.dtype, unit = variable.units ~= "" and variable.units or nil,
+        ["raster:sampling"] = "area",
       }
     end
   end
@@ -132,8 +142,10 @@ local function renders(shot)
   for _, variable in ipairs(mappable(shot)) do
     local limits = shot.stretch[variable.name]
     out[variable.name] = {
-      title = variable.long_name ~= "" and variable.long_name or variable.name, assets = array { variable.name },
-      rescale = limits and array { array { limits[1], limits[2] } } or nil, colormap_name = "viridis",
+      title = variable.long_name ~= "" and variable.long_name or variable.name,
+      assets = array { variable.name },
+      rescale = limits and array { array { limits[1], limits[2] } } or nil,
+      colormap_name = "viridis",
       resampling = "nearest",
     }
   end
@@ -165,14 +177,17 @@ local function store_links(links, base, shot)
   for i = #shot.datasets, math.max(1, #shot.datasets - MOST_STORES + 1), -1 do
     local dataset = shot.datasets[i]
     links[#links + 1] = link("store",
-      ("%s/data/%s/%s/%s/data.zarr"):format(base, dataset:collection(), dataset:id(), dataset:version()), ZARR,
+      ("%s/data/%s/%s/%s/data.zarr"):format(base, dataset:collection(), dataset:id(),
+        dataset:version()), ZARR,
       { title = dataset:id() })
   end
 end
 
 local function license_of(shot, links)
   local text = shot.license
-  if text and text:find("^https?://%S+$") then links[#links + 1] = link("license", text, "text/html") end
+  if text and text:find("^https?://%S+$") then
+    links[#links + 1] = link("license", text, "text/html")
+  end
   return text and text:find("^[%w%.%-]+$") and text:find("%-") and text or "other"
 end
 
@@ -192,16 +207,20 @@ function M.collection(base, shot, brief)
   if not brief then store_links(links, base, shot) end
   local out = {
     type = "Collection", stac_version = M.VERSION, id = shot.id, title = shot.title or shot.id,
-    description = shot.summary or shot.title or ("The collection %s."):format(shot.id), license = license_of(shot, links),
-    extent = extent(shot), summaries = summaries(shot), item_assets = item_assets(shot), links = links,
+    description = shot.summary or shot.title or ("The collection %s."):format(shot.id),
+    license = license_of(shot, links),
+    extent = extent(shot), summaries = summaries(shot), item_assets = item_assets(shot),
+    links = links,
     created = shot.created, updated = shot.updated,
-    providers = shot.institution and array { { name = shot.institution, roles = array { "producer" } } } or nil,
+    providers = shot.institution and array { { name = shot.institution,
+    roles = array { "producer" } } } or nil,
   }
   local extensions = array { EXTENSION .. "datacube/v2.3.0/schema.json" }
   for member, value in pairs(cube(shot)) do out[member] = value end
   if #mappable(shot) > 0 then
     out.renders = renders(shot)
-    for _, each in ipairs { "projection/v2.0.0", "raster/v2.0.0", "render/v2.0.0", "web-map-links/v1.2.0" } do
+    for _, each in ipairs { "projection/v2.0.0", "raster/v2.0.0", "render/v2.0.0",
+      "web-map-links/v1.2.0" } do
       extensions[#extensions + 1] = EXTENSION .. each .. "/schema.json"
     end
   end
@@ -212,7 +231,8 @@ end
 ---The fields that a search takes, as JSON Schema.
 function M.queryables(base, path, title)
   return {
-    ["$schema"] = "http://json-schema.org/draft-07/schema#", ["$id"] = base .. path, type = "object", title = title,
+    ["$schema"] = "http://json-schema.org/draft-07/schema#", ["$id"] = base .. path,
+      type = "object", title = title,
     properties = {
       id = { type = "string", title = "Item id" },
       collection = { type = "string", title = "Collection id" },
@@ -235,8 +255,10 @@ local function instant(text)
   local clock, zone = (rest or ""):match("^(%d%d:%d%d:%d%d)(.*)$")
   local fraction, offset = (zone or ""):match("^(%.%d+)(.*)$")
   offset = offset or zone
-  if not (date and clock and offset and (offset:find("^[Zz]$") or offset:find("^[%+%-]%d%d:%d%d$"))) then
-    return bad("datetime", "datetime has '%s'; it takes times like 2020-01-31T00:00:00Z, or two with a slash between",
+  if not (date and clock and offset and (offset:find("^[Zz]$")
+    or offset:find("^[%+%-]%d%d:%d%d$"))) then
+    return bad("datetime",
+      "datetime has '%s'; it takes times like 2020-01-31T00:00:00Z, or two with a slash between",
       text:sub(1, 60))
   end
   local ms, err = rastrum.time.parse(date .. "T" .. clock .. (fraction or "") .. offset:upper())
@@ -256,7 +278,9 @@ function M.interval(text)
   local out = {}
   local err
   local open_a, open_b = a == "" or a == "..", b == "" or b == ".."
-  if open_a and open_b then return bad("datetime", "datetime is '%s'; one end has to be a time", text) end
+  if open_a and open_b then
+    return bad("datetime", "datetime is '%s'; one end has to be a time", text)
+  end
   if not open_a then
     out.first, err = instant(a)
     if not out.first then return nil, err end
@@ -274,29 +298,36 @@ end
 ---West, south, east, north of four or six numbers.
 function M.box(list)
   if not list then return nil end
-  if #list ~= 4 and #list ~= 6 then return bad("bbox", "bbox has %d numbers; it takes 4, or 6 with heights", #list) end
+  if #list ~= 4 and #list ~= 6 then
+    return bad("bbox", "bbox has %d numbers; it takes 4, or 6 with heights", #list)
+  end
   local half = #list / 2
   local box = { list[1], list[2], list[half + 1], list[half + 2] }
   for i, value in ipairs(box) do
     local most = i % 2 == 1 and 180 or 90
     if value < -most or value > most then
-      return bad("bbox", "bbox has %.14g; longitudes go from -180 to 180, latitudes from -90 to 90", value)
+      return bad("bbox", "bbox has %.14g; longitudes go from -180 to 180, latitudes from -90 to 90",
+        value)
     end
   end
-  if box[2] > box[4] then return bad("bbox", "bbox has its south %.14g above its north %.14g", box[2], box[4]) end
+  if box[2] > box[4] then
+    return bad("bbox", "bbox has its south %.14g above its north %.14g", box[2], box[4])
+  end
   return box
 end
 
 local SORTABLE = {
   datetime = "datetime", ["properties.datetime"] = "datetime", id = "id", collection = "collection",
-  created = "created", ["properties.created"] = "created", updated = "created", ["properties.updated"] = "created",
+  created = "created", ["properties.created"] = "created", updated = "created",
+  ["properties.updated"] = "created",
 }
 M.SORTABLE = { "datetime", "id", "collection", "created" }
 
 local function add_sort(out, field, descending)
   local known = SORTABLE[field]
   if not known then
-    return bad("sortby", "sortby has '%s'; it takes %s", tostring(field):sub(1, 60), table.concat(M.SORTABLE, ", "))
+    return bad("sortby", "sortby has '%s'; it takes %s", tostring(field):sub(1, 60),
+      table.concat(M.SORTABLE, ", "))
   end
   for _, each in ipairs(out) do
     if each:gsub("^-", "") == known then return true end
@@ -311,7 +342,8 @@ function M.sorts(given)
   local out = {}
   if type(given) == "string" then
     for piece in (given .. ","):gmatch("([^,]*),") do
-      local sign, field = piece:match("^([%+%- ]?)(.*)$")  -- a plus arrives as a blank when it is not encoded
+      -- a plus arrives as a blank when it is not encoded
+      local sign, field = piece:match("^([%+%- ]?)(.*)$")
       local ok, err = add_sort(out, field, sign == "-")
       if not ok then return nil, err end
     end
@@ -348,7 +380,8 @@ local function narrow(window, shot)
   if shot.window[2] then window.last = math.min(window.last or shot.window[2], shot.window[2]) end
 end
 
----The snapshots behind collection ids and named searches; all collections without any. Unknown ids have no items.
+---The snapshots behind collection ids and named searches; all collections without any. Unknown ids
+---have no items.
 ---@param ids string[]|nil
 ---@return rastrum.Snapshot[]|nil
 ---@return rastrum.Error|nil
@@ -373,7 +406,8 @@ function M.shots(ids)
   return out
 end
 
----One page of items. wanted: {interval=, bbox=, intersects=, ids=, sortby=, fields=, token=, limit=}
+---One page of items. wanted: {interval=, bbox=, intersects=, ids=, sortby=, fields=, token=,
+---limit=}
 ---@return userdata|nil features  a JSON list
 ---@return table|rastrum.Error info  {count=, matched=, next=}
 function M.items(base, shots, wanted)
@@ -389,8 +423,10 @@ function M.items(base, shots, wanted)
     end
   end
   return rastrum.items {
-    datasets = #shots == 1 and shots[1].datasets or datasets, base_url = base, first = window.first, last = window.last, ids = wanted.ids, bbox = wanted.bbox,
-    intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields, token = wanted.token,
+    datasets = #shots == 1 and shots[1].datasets or datasets, base_url = base, first = window.first,
+    last = window.last, ids = wanted.ids, bbox = wanted.bbox,
+    intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields,
+    token = wanted.token,
     limit = wanted.limit,
   }
 end

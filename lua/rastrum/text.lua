@@ -1,4 +1,5 @@
--- Texts of requests: percent-encoding, query strings, and the nearest of several words for messages.
+-- Texts of requests: percent-encoding, query strings, and the nearest of several words for
+-- messages.
 local M = {}
 
 local function unhex(digits) return string.char(tonumber(digits, 16)) end
@@ -19,7 +20,8 @@ end
 ---@param keep string|nil  a set for a pattern class, such as ",:/"
 ---@return string
 function M.escape(text, keep)
-  return (tostring(text):gsub("[^%w%-%._~" .. (keep or "") .. "]", function(c) return ("%%%02X"):format(c:byte()) end))
+  return (tostring(text):gsub("[^%w%-%._~" .. (keep or "") .. "]",
+    function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
 ---Reads "a=1&b=2&b=3" into {a = "1", b = {"2", "3"}}.

@@ -1,9 +1,11 @@
--- `rastrum catalog`: look at the catalog and tidy it. One workflow, "catalog", whose answer is {text=, json=}.
+-- `rastrum catalog`: look at the catalog and tidy it. One workflow, "catalog", whose answer is
+-- {text=, json=}.
 local catalog = require "rastrum.catalog"
 
 local M = { name = "catalog", api = 1, description = "the command `rastrum catalog`" }
 
-local USAGE = "catalog takes: list [COLLECTION], show COLLECTION [DATASET], remove COLLECTION DATASET, gc"
+local USAGE = "catalog takes: list [COLLECTION], show COLLECTION [DATASET], remove COLLECTION "
+  .. "DATASET, gc"
 
 local function usage(message)
   return nil, { code = "invalid", where = "catalog", message = message or USAGE }
@@ -19,7 +21,9 @@ local function columns(rows)
   end
   for i, row in ipairs(rows) do
     local cells = {}
-    for k, cell in ipairs(row) do cells[k] = k == #row and cell or cell .. (" "):rep(widths[k] - #cell) end
+    for k, cell in ipairs(row) do
+      cells[k] = k == #row and cell or cell .. (" "):rep(widths[k] - #cell)
+    end
     lines[i] = table.concat(cells, "  ")
   end
   return table.concat(lines, "\n")
@@ -30,8 +34,10 @@ local function datasets_of(driver, id)
   if not rows then return nil, err end
   local list = rastrum.json.array {}
   for i, row in ipairs(rows) do
-    list[i] = { collection = id, dataset = row.dataset, version = row.version, source = row.source, created = row.created,
-      start = row.start and time_text(row.start), stop = row.stop and time_text(row.stop), bytes = row.size }
+    list[i] = { collection = id, dataset = row.dataset, version = row.version, source = row.source,
+      created = row.created,
+      start = row.start and time_text(row.start), stop = row.stop and time_text(row.stop),
+        bytes = row.size }
   end
   return list
 end
@@ -48,9 +54,11 @@ local function list(words)
       local datasets
       datasets, err = datasets_of(driver, row.id)
       if not datasets then return nil, err end
-      all[#all + 1] = { id = row.id, created = row.created, generation = row.generation, datasets = datasets }
+      all[#all + 1] = { id = row.id, created = row.created, generation = row.generation,
+        datasets = datasets }
       for _, each in ipairs(datasets) do
-        lines[#lines + 1] = { row.id, each.dataset, each.version, each.start or "always", each.stop or "" }
+        lines[#lines + 1] = { row.id, each.dataset, each.version, each.start or "always", each.stop
+          or "" }
       end
     end
   end
@@ -61,21 +69,25 @@ local function list(words)
 end
 
 local function shown_variable(variable)
-  return { variable.name, variable.dtype, "(" .. table.concat(variable.dims, ", ") .. ")", variable.units,
+  return { variable.name, variable.dtype, "(" .. table.concat(variable.dims, ", ") .. ")",
+    variable.units,
     variable.long_name }
 end
 
 local function show_dataset(shot, id)
   local entry = shot.entries[id]
   if not entry then
-    return nil, { code = "not_found", where = shot.id .. "/" .. id, message = "there is no such dataset" }
+    return nil, { code = "not_found", where = shot.id .. "/" .. id,
+      message = "there is no such dataset" }
   end
   local row, lines = entry.row, {}
   for i, variable in ipairs(entry.dataset:variables()) do lines[i] = shown_variable(variable) end
   return {
     json = rastrum.json.raw(entry.dataset:body()),
-    text = ("%s/%s  version %s\nsource   %s\ncreated  %s\ntimes    %d items, %s to %s\n%s"):format(shot.id, id, row.version,
-      row.source, row.created, entry.dataset:items(), time_text(row.start), time_text(row.stop), columns(lines)),
+    text = ("%s/%s  version %s\nsource   %s\ncreated  %s\ntimes    %d items, %s to "
+      .. "%s\n%s"):format(shot.id, id, row.version,
+      row.source, row.created, entry.dataset:items(), time_text(row.start), time_text(row.stop),
+        columns(lines)),
   }
 end
 
@@ -90,9 +102,12 @@ local function show(words)
     names[i] = name
   end
   return {
-    json = { id = shot.id, title = shot.title, datasets = #shot.datasets, variables = names, generation = shot.generation,
-      stretch = shot.stretch, start = shot.first and time_text(shot.first), stop = shot.last and time_text(shot.last) },
-    text = ("%s  %s\ndatasets %d\ntimes    %s to %s\n%s"):format(shot.id, shot.title or "", #shot.datasets,
+    json = { id = shot.id, title = shot.title, datasets = #shot.datasets, variables = names,
+    generation = shot.generation,
+      stretch = shot.stretch, start = shot.first and time_text(shot.first), stop = shot.last
+      and time_text(shot.last) },
+    text = ("%s  %s\ndatasets %d\ntimes    %s to %s\n%s"):format(shot.id, shot.title or "",
+    #shot.datasets,
       time_text(shot.first), time_text(shot.last), columns(lines)),
   }
 end
@@ -102,7 +117,10 @@ local function remove(words)
   local found, err = catalog.find(words[2], words[3])
   if found == nil then return nil, err end
   local key = words[2] .. "/" .. words[3]
-  if not found then return nil, { code = "not_found", where = key, message = "there is no such dataset in the catalog" } end
+  if not found then
+    return nil, { code = "not_found", where = key,
+      message = "there is no such dataset in the catalog" }
+  end
   local done
   done, err = catalog.remove(words[2], words[3])
   if done == nil then return nil, err end
@@ -110,10 +128,12 @@ local function remove(words)
     text = ("removed %s; its objects go with `rastrum catalog gc`"):format(key) }
 end
 
--- ---- gc: a version goes when it is not current, no live lease names it, and for longer than the grace it has been
--- retired or, if it never was published, nothing was written to it.
+-- ---- gc: a version goes when it is not current, no live lease names it, and for longer than the
+-- grace it has been retired or, if it never was published, nothing was written to it.
 
-local function key_of(each) return ("%s/%s/%s"):format(each.collection, each.dataset, each.version) end
+local function key_of(each)
+  return ("%s/%s/%s"):format(each.collection, each.dataset, each.version)
+end
 
 -- {current = set, leased = set, retired = {key = since}}
 local function state_of(driver, now)
@@ -177,7 +197,8 @@ local function gc()
     if not ok then return nil, err end
   end
   return { json = { removed = gone, bytes = bytes, kept = kept },
-    text = ("removed %d versions, %.1f MB; %d wait for their grace"):format(#gone, bytes / 1e6, kept) }
+    text = ("removed %d versions, %.1f MB; %d wait for their grace"):format(#gone, bytes / 1e6,
+      kept) }
 end
 
 local VERBS = { list = list, show = show, remove = remove, gc = gc }

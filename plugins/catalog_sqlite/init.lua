@@ -1,5 +1,6 @@
--- The catalog in one SQLite file: the driver of catalog URLs "sqlite:<path>". What a driver is: plugins/catalog_sqlite's
--- README. One row a dataset; an R*Tree over the distinct footprints only, then one index walk a footprint.
+-- The catalog in one SQLite file: the driver of catalog URLs "sqlite:<path>". What a driver is:
+-- plugins/catalog_sqlite's README. One row a dataset; an R*Tree over the distinct footprints only,
+-- then one index walk a footprint.
 local M = { name = "catalog_sqlite", api = 1, description = "the catalog in an SQLite file" }
 
 local LAYOUT = 1  -- of the tables; PRAGMA user_version
@@ -7,19 +8,22 @@ local LAYOUT = 1  -- of the tables; PRAGMA user_version
 local SCHEMA = {
   "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
   "INSERT INTO counter VALUES ('sequence', 0)",
-  [[CREATE TABLE collections (id TEXT PRIMARY KEY, generation INTEGER NOT NULL, created TEXT NOT NULL,
+  [[CREATE TABLE collections (id TEXT PRIMARY KEY, generation INTEGER NOT NULL,
+    created TEXT NOT NULL,
     stretch TEXT NOT NULL, stretch_generation INTEGER NOT NULL)]],
   [[CREATE TABLE footprints (id INTEGER PRIMARY KEY, west REAL, south REAL, east REAL, north REAL,
     UNIQUE (west, south, east, north))]],
   "CREATE VIRTUAL TABLE footprint_boxes USING rtree (id, west, east, south, north)",
   [[CREATE TABLE datasets (collection TEXT NOT NULL, dataset TEXT NOT NULL, version TEXT NOT NULL,
-    fingerprint TEXT NOT NULL, source TEXT NOT NULL, published INTEGER NOT NULL, created TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, source TEXT NOT NULL, published INTEGER NOT NULL,
+      created TEXT NOT NULL,
     start INTEGER, stop INTEGER, footprint INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (collection, dataset))]],
   "CREATE INDEX datasets_time ON datasets (collection, footprint, start)",
   [[CREATE TABLE retired (collection TEXT NOT NULL, dataset TEXT NOT NULL, version TEXT NOT NULL,
     since INTEGER NOT NULL, PRIMARY KEY (collection, dataset, version))]],
-  [[CREATE TABLE leases (collection TEXT NOT NULL, dataset TEXT NOT NULL, version TEXT NOT NULL, owner TEXT NOT NULL,
+  [[CREATE TABLE leases (collection TEXT NOT NULL, dataset TEXT NOT NULL, version TEXT NOT NULL,
+    owner TEXT NOT NULL,
     beat INTEGER NOT NULL, PRIMARY KEY (collection, dataset))]],
   ("PRAGMA user_version = %d"):format(LAYOUT),
 }
@@ -29,7 +33,8 @@ Catalog.__index = Catalog
 
 local function newer(path, found)
   return nil, { code = "unsupported", where = path,
-    message = ("the catalog has layout %d; this program knows up to %d: use a newer program"):format(found, LAYOUT) }
+    message = ("the catalog has layout %d; this program knows up to %d: use a newer "
+      .. "program"):format(found, LAYOUT) }
 end
 
 local function layout_of(db)
@@ -93,16 +98,19 @@ end
 
 ---{id, generation, created, stretch (JSON), stretch_generation} of each.
 function Catalog:collections()
-  return self:query("SELECT id, generation, created, stretch, stretch_generation FROM collections ORDER BY id")
+  return self:query(
+    "SELECT id, generation, created, stretch, stretch_generation FROM collections ORDER BY id")
 end
 
-local COLUMNS = "dataset, version, fingerprint, source, published, created, start, stop, footprint, length(body) AS size"
+local COLUMNS = "dataset, version, fingerprint, source, published, created, start, stop, "
+  .. "footprint, length(body) AS size"
 
 -- The ids of footprints whose box touches one of the boxes {west, south, east, north}.
 function Catalog:footprints(boxes)
   local seen, list = {}, {}
   for _, box in ipairs(boxes) do
-    local rows, err = self:query("SELECT id FROM footprint_boxes WHERE east >= ? AND west <= ? AND north >= ? AND south <= ?",
+    local rows, err = self:query(
+      "SELECT id FROM footprint_boxes WHERE east >= ? AND west <= ? AND north >= ? AND south <= ?",
       box[1], box[3], box[2], box[4])
     if not rows then return nil, err end
     for _, row in ipairs(rows) do
@@ -126,20 +134,23 @@ local function merge_by_start(lists)
   return all
 end
 
----Rows of a collection's datasets in time order, without their bodies. footprints: nil for all, or a list from
----footprints(); t0, t1: nil or milliseconds; datasets without time are always among them.
+---Rows of a collection's datasets in time order, without their bodies. footprints: nil for all, or
+---a list from footprints(); t0, t1: nil or milliseconds; datasets without time are always among
+---them.
 function Catalog:datasets(collection, footprints, t0, t1)
   local window = "(start IS NULL OR (start <= ? AND stop >= ?))"
   local first, last = t0 or -9007199254740991, t1 or 9007199254740991
   if not footprints then
-    local rows, err = self:query(("SELECT %s FROM datasets WHERE collection = ? AND %s"):format(COLUMNS, window), collection,
+    local rows, err = self:query(
+      ("SELECT %s FROM datasets WHERE collection = ? AND %s"):format(COLUMNS, window), collection,
       last, first)
     return rows and merge_by_start { rows }, err
   end
   local lists = {}
   for i, footprint in ipairs(footprints) do
     local rows, err = self:query(
-      ("SELECT %s FROM datasets WHERE collection = ? AND footprint = ? AND %s ORDER BY start"):format(COLUMNS, window),
+      ("SELECT %s FROM datasets WHERE collection = ? AND footprint = ? AND %s ORDER BY "
+        .. "start"):format(COLUMNS, window),
       collection, footprint, last, first)
     if not rows then return nil, err end
     lists[i] = rows
@@ -151,7 +162,8 @@ end
 function Catalog:bodies(collection, ids)
   local marks = ("?,"):rep(#ids):sub(1, -2)
   local rows, err = self:query(
-    ("SELECT dataset, body FROM datasets WHERE collection = ? AND dataset IN (%s)"):format(marks), collection, unpack(ids))
+    ("SELECT dataset, body FROM datasets WHERE collection = ? AND dataset IN (%s)"):format(marks),
+      collection, unpack(ids))
   if not rows then return nil, err end
   local out = {}
   for _, row in ipairs(rows) do out[row.dataset] = row.body end
@@ -160,16 +172,19 @@ end
 
 ---The row of one dataset, or false.
 function Catalog:find(collection, dataset)
-  local rows, err = self:query(("SELECT %s FROM datasets WHERE collection = ? AND dataset = ?"):format(COLUMNS), collection,
+  local rows, err = self:query(
+    ("SELECT %s FROM datasets WHERE collection = ? AND dataset = ?"):format(COLUMNS), collection,
     dataset)
   if not rows then return nil, err end
   return rows[1] or false
 end
 
--- Global boxes stand for those that cross 180 degrees: the R*Tree finds candidates, the caller tests exactly.
+-- Global boxes stand for those that cross 180 degrees: the R*Tree finds candidates, the caller
+-- tests exactly.
 local FOOTPRINT = {
   "INSERT OR IGNORE INTO footprints (west, south, east, north) VALUES (?, ?, ?, ?)",
-  [[INSERT INTO footprint_boxes SELECT id, min(west, iif(west > east, -180, west)), iif(west > east, 180, east), south, north
+  [[INSERT INTO footprint_boxes SELECT id, min(west, iif(west > east, -180, west)),
+    iif(west > east, 180, east), south, north
     FROM footprints WHERE west = ? AND south = ? AND east = ? AND north = ?
     AND id NOT IN (SELECT id FROM footprint_boxes)]],
 }
@@ -184,39 +199,50 @@ end
 local FIND_FOOTPRINT =
   "coalesce((SELECT id FROM footprints WHERE west = ? AND south = ? AND east = ? AND north = ?), 0)"
 
-local UPDATE = [[UPDATE datasets SET version = ?, fingerprint = ?, source = ?, created = ?, start = ?, stop = ?, body = ?,
-  footprint = ]] .. FIND_FOOTPRINT .. [[, published = (SELECT value FROM counter WHERE name = 'sequence')
+local UPDATE = [[UPDATE datasets SET version = ?, fingerprint = ?, source = ?, created = ?,
+  start = ?, stop = ?, body = ?,
+  footprint = ]] .. FIND_FOOTPRINT .. [[,
+    published = (SELECT value FROM counter WHERE name = 'sequence')
   WHERE collection = ? AND dataset = ? AND version = ?]]
-local INSERT = [[INSERT INTO datasets (version, fingerprint, source, created, start, stop, body, footprint, published, collection,
-  dataset) SELECT ?, ?, ?, ?, ?, ?, ?, ]] .. FIND_FOOTPRINT .. [[, value, ?, ? FROM counter WHERE name = 'sequence']]
+local INSERT = [[INSERT INTO datasets (version, fingerprint, source, created, start, stop, body,
+  footprint, published, collection,
+  dataset) SELECT ?, ?, ?, ?, ?, ?, ?, ]] .. FIND_FOOTPRINT
+    .. [[, value, ?, ? FROM counter WHERE name = 'sequence']]
 
 local function dataset_statement(record)
   local box = record.bbox or {}
-  local statement = { record.old and UPDATE or INSERT, record.version, record.fingerprint, record.source, record.created,
-    record.start, record.stop, record.body, box[1], box[2], box[3], box[4], record.collection, record.dataset, record.old,
+  local statement = { record.old and UPDATE or INSERT, record.version, record.fingerprint,
+    record.source, record.created,
+    record.start, record.stop, record.body, box[1], box[2], box[3], box[4], record.collection,
+      record.dataset, record.old,
     n = record.old and 14 or 13 }
   statement.expect = 1
   return statement
 end
 
----One conditional write. record: {collection, dataset, version, fingerprint, source, created, body (JSON), bbox|nil,
----start, stop|nil (ms), stretch (JSON object), old = the version it replaces|nil, now = ms}. `nil, err` with code
----"conflict" when what is published is not `old`. Limits of the ramp that a variable has already stay.
+---One conditional write. record: {collection, dataset, version, fingerprint, source, created, body
+---(JSON), bbox|nil, start, stop|nil (ms), stretch (JSON object), old = the version it replaces|nil,
+---now = ms}. `nil, err` with code "conflict" when what is published is not `old`. Limits of the
+---ramp that a variable has already stay.
 function Catalog:publish(record)
   local db, err = self:writer()
   if not db then return nil, err end
   local statements = {
     { "UPDATE counter SET value = value + 1 WHERE name = 'sequence'" },
-    { "INSERT OR IGNORE INTO collections VALUES (?, 0, ?, '{}', 0)", record.collection, record.created },
-    { "UPDATE collections SET generation = generation + 1, stretch = json_patch(?, stretch) WHERE id = ?", record.stretch,
+    { "INSERT OR IGNORE INTO collections VALUES (?, 0, ?, '{}', 0)", record.collection,
+      record.created },
+    { "UPDATE collections SET generation = generation + 1, stretch = json_patch(?, stretch) WHERE "
+      .. "id = ?", record.stretch,
       record.collection },
   }
   for _, each in ipairs(footprint_statements(record.bbox)) do statements[#statements + 1] = each end
   if record.old and record.old ~= record.version then
-    statements[#statements + 1] = { "INSERT OR REPLACE INTO retired VALUES (?, ?, ?, ?)", record.collection, record.dataset,
+    statements[#statements + 1] = { "INSERT OR REPLACE INTO retired VALUES (?, ?, ?, ?)",
+      record.collection, record.dataset,
       record.old, record.now }
   end
-  statements[#statements + 1] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND version = ?",
+  statements[#statements + 1] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND "
+    .. "version = ?",
     record.collection, record.dataset, record.version }
   statements[#statements + 1] = dataset_statement(record)
   local done
@@ -230,11 +256,13 @@ function Catalog:remove(collection, dataset, now)
   if not db then return nil, err end
   local done
   done, err = db:transaction {
-    { "INSERT OR REPLACE INTO retired SELECT collection, dataset, version, ? FROM datasets WHERE collection = ? AND dataset = ?",
+    { "INSERT OR REPLACE INTO retired SELECT collection, dataset, version, ? FROM datasets WHERE "
+      .. "collection = ? AND dataset = ?",
       now, collection, dataset },
     { "DELETE FROM datasets WHERE collection = ? AND dataset = ?", collection, dataset },
     { "UPDATE collections SET generation = generation + 1 WHERE id = ?", collection },
-    { "DELETE FROM collections WHERE id = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE collection = ?)", collection,
+    { "DELETE FROM collections WHERE id = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE "
+      .. "collection = ?)", collection,
       collection },
   }
   if not done then return nil, err end
@@ -246,20 +274,23 @@ function Catalog:restretch(collection, stretch)
   local db, err = self:writer()
   if not db then return nil, err end
   local done
-  done, err = db:transaction { { [[UPDATE collections SET generation = generation + 1, stretch = json_patch(stretch, ?),
+  done, err = db:transaction { { [[UPDATE collections SET generation = generation + 1,
+    stretch = json_patch(stretch, ?),
     stretch_generation = stretch_generation + 1 WHERE id = ?]], stretch, collection, expect = 1 } }
   return done and true, err
 end
 
----Takes or renews the lease on a dataset: true, or nil and code "conflict" while another owner's heart beats (not before
----`dead`, ms).
+---Takes or renews the lease on a dataset: true, or nil and code "conflict" while another owner's
+---heart beats (not before `dead`, ms).
 function Catalog:lease(collection, dataset, version, owner, now, dead)
   local db, err = self:writer()
   if not db then return nil, err end
   local done
-  done, err = db:transaction { { [[INSERT INTO leases VALUES (?, ?, ?, ?, ?) ON CONFLICT (collection, dataset) DO UPDATE
+  done, err = db:transaction { { [[INSERT INTO leases VALUES (?, ?, ?, ?,
+    ?) ON CONFLICT (collection, dataset) DO UPDATE
     SET version = excluded.version, owner = excluded.owner, beat = excluded.beat
-    WHERE leases.owner = excluded.owner OR leases.beat < ?]], collection, dataset, version, owner, now, dead, expect = 1 } }
+    WHERE leases.owner = excluded.owner OR leases.beat < ?]], collection, dataset, version, owner,
+      now, dead, expect = 1 } }
   return done and true, err
 end
 
@@ -267,16 +298,21 @@ function Catalog:release(collection, dataset, owner)
   local db, err = self:writer()
   if not db then return nil, err end
   local done
-  done, err = db:transaction { { "DELETE FROM leases WHERE collection = ? AND dataset = ? AND owner = ?", collection, dataset,
+  done, err = db:transaction { { "DELETE FROM leases WHERE collection = ? AND dataset = ? AND "
+    .. "owner = ?", collection, dataset,
     owner } }
   return done and true, err
 end
 
 ---All leases: {collection, dataset, version, owner, beat}.
-function Catalog:leases() return self:query("SELECT collection, dataset, version, owner, beat FROM leases") end
+function Catalog:leases()
+  return self:query("SELECT collection, dataset, version, owner, beat FROM leases")
+end
 
 ---Versions that are published no longer: {collection, dataset, version, since}.
-function Catalog:retired() return self:query("SELECT collection, dataset, version, since FROM retired") end
+function Catalog:retired()
+  return self:query("SELECT collection, dataset, version, since FROM retired")
+end
 
 ---Forgets retired versions, whose objects are gone.
 function Catalog:forget(list)
@@ -284,7 +320,8 @@ function Catalog:forget(list)
   if not db then return nil, err end
   local statements = {}
   for i, each in ipairs(list) do
-    statements[i] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND version = ?", each.collection, each.dataset,
+    statements[i] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND version = ?",
+      each.collection, each.dataset,
       each.version }
   end
   if #statements == 0 then return true end
@@ -295,7 +332,8 @@ end
 
 M.catalog_driver = {
   scheme = "sqlite",
-  ---`rest`: what follows the scheme, a path. Nothing is made until something is written, or create() is called.
+  ---`rest`: what follows the scheme, a path. Nothing is made until something is written, or
+  ---create() is called.
   open = function(rest)
     local catalog = setmetatable({ path = rest }, Catalog)
     catalog.create = function(self) return self:writer() and true end

@@ -2,7 +2,8 @@
 local colormaps = require "rastrum.colormaps"
 local http = require "rastrum.http"
 
-local M = { name = "colormaps", api = 1, description = "colour ramps by name, as tables and pictures" }
+local M = { name = "colormaps", api = 1,
+  description = "colour ramps by name, as tables and pictures" }
 
 ---@param req rastrum.Request
 local function list(req)
@@ -19,7 +20,8 @@ local function show(req)
   local unchanged = http.not_modified(req, etag, headers)
   if unchanged then return unchanged end
   if p.format == "json" then
-    return { status = 200, type = "application/json", headers = headers, body = ramp:json(), compress = true }
+    return { status = 200, type = "application/json", headers = headers, body = ramp:json(),
+      compress = true }
   end
   local upright = p.orientation == "vertical"
   local body
@@ -42,7 +44,8 @@ local function command(ctx)
   local ramp, err = rastrum.ramp.parse(text)
   if not ramp then return nil, { code = "corrupt", where = words[2], message = err.message } end
   local kind = ramp:kind()
-  ctx.result = { text = ("%s: a %s ramp"):format(words[2], kind), json = { file = words[2], kind = kind }, code = 0 }
+  ctx.result = { text = ("%s: a %s ramp"):format(words[2], kind),
+    json = { file = words[2], kind = kind }, code = 0 }
   return true
 end
 
@@ -50,11 +53,14 @@ M.workflows = { colormap = command }
 
 M.routes = {
   { "GET", "/colorMaps", list, summary = "The names of all colour ramps" },
-  { "GET", "/colorMaps/{name}", show, summary = "A colour ramp as a table of 256 colours, or as a picture",
+  { "GET", "/colorMaps/{name}", show,
+    summary = "A colour ramp as a table of 256 colours, or as a picture",
     params = {
       { name = "name", type = "string", description = "a ramp; name_r is reversed" },
-      { name = "format", type = "string", enum = { "json", "png" }, default = "json", description = "table or picture" },
-      { name = "orientation", type = "string", enum = { "horizontal", "vertical" }, default = "horizontal",
+      { name = "format", type = "string", enum = { "json", "png" }, default = "json",
+        description = "table or picture" },
+      { name = "orientation", type = "string", enum = { "horizontal", "vertical" },
+        default = "horizontal",
         description = "of the picture" },
     } },
 }

@@ -1,8 +1,9 @@
--- The store's own objects over HTTP, so that asset hrefs open as they are in QGIS, odc-stac and xarray. Objects never
--- change under their version, so everything is immutable.
+-- The store's own objects over HTTP, so that asset hrefs open as they are in QGIS, odc-stac and
+-- xarray. Objects never change under their version, so everything is immutable.
 local http = require "rastrum.http"
 
-local M = { name = "data", api = 1, description = "the store's COG and Zarr objects over HTTP, with ranges" }
+local M = { name = "data", api = 1,
+  description = "the store's COG and Zarr objects over HTTP, with ranges" }
 
 local TYPES = {
   tif = "image/tiff; application=geotiff; profile=cloud-optimized",
@@ -14,7 +15,8 @@ local function served(path)
   return path:match("^data%.zarr/[^%s]+$") or path:match("%.tif$")
 end
 
--- "bytes=a-b", "bytes=a-", "bytes=-n" of one range; nil: ignore (the whole), false: cannot be satisfied.
+-- "bytes=a-b", "bytes=a-", "bytes=-n" of one range; nil: ignore (the whole), false: cannot be
+-- satisfied.
 local function range_of(text, size)
   local first, last = (text or ""):match("^bytes=(%d*)%-(%d*)$")
   if not first or (first == "" and last == "") then return nil end
@@ -38,7 +40,9 @@ local function object(req)
   if unchanged then return unchanged end
   local file, err = rastrum.store.open(key)
   if not file then
-    if err.code == "not_found" then return rastrum.problem(404, "Not found", "there is no such object") end
+    if err.code == "not_found" then
+      return rastrum.problem(404, "Not found", "there is no such object")
+    end
     return rastrum.fail(err)
   end
   local size = file:size()
@@ -47,7 +51,8 @@ local function object(req)
   if first == false then
     headers["Content-Range"] = "bytes */" .. size
     headers["Cache-Control"] = "no-store"
-    return rastrum.problem(416, "Range not satisfiable", ("the object has %d bytes"):format(size), nil, headers)
+    return rastrum.problem(416, "Range not satisfiable", ("the object has %d bytes"):format(size),
+      nil, headers)
   end
   local kind = TYPES[p.path:match("%.(%a+)$") or ""] or "application/octet-stream"
   if not first then return { status = 200, type = kind, headers = headers, file = file } end
@@ -56,7 +61,8 @@ local function object(req)
 end
 
 M.routes = {
-  { "GET", "/data/{collection}/{dataset}/{version}/{path:rest}", object, summary = "An object of the store",
+  { "GET", "/data/{collection}/{dataset}/{version}/{path:rest}", object,
+    summary = "An object of the store",
     params = {
       { name = "collection", type = "string", description = "a collection's id" },
       { name = "dataset", type = "string", description = "a dataset's id" },

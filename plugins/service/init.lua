@@ -1,4 +1,5 @@
--- What operators and clients ask of the program itself: is it well, what does it offer, what loaded.
+-- What operators and clients ask of the program itself: is it well, what does it offer, what
+-- loaded.
 local http = require "rastrum.http"
 
 local M = { name = "service", api = 1, description = "health, plugins and the OpenAPI document" }
@@ -13,16 +14,22 @@ end
 -- Says no names: it is for load balancers, and public.
 local function readyz()
   local ready, reason = rastrum.ready()
-  if ready then return { status = 200, type = "application/json", headers = NO_STORE, body = '{"status":"ready"}' } end
+  if ready then
+    return { status = 200, type = "application/json", headers = NO_STORE,
+      body = '{"status":"ready"}' }
+  end
   rastrum.log.warn("not ready", { reason = reason })
-  return rastrum.problem(503, "Not ready", "the server cannot answer requests now", nil, { ["Retry-After"] = "1" })
+  return rastrum.problem(503, "Not ready", "the server cannot answer requests now", nil,
+    { ["Retry-After"] = "1" })
 end
 
 local function plugins(req) return http.json(req, rastrum.plugins(), { cache = http.NO_STORE }) end
 
 local function document(req)
-  local kind = (req.headers.accept or ""):find("vnd.oai.openapi+json", 1, true) and OPENAPI or "application/json"
-  return http.json(req, rastrum.openapi(req.base_url), { type = kind, headers = { Vary = "Accept" } })
+  local kind = (req.headers.accept or ""):find("vnd.oai.openapi+json", 1, true) and OPENAPI
+    or "application/json"
+  return http.json(req, rastrum.openapi(req.base_url), { type = kind,
+    headers = { Vary = "Accept" } })
 end
 
 M.routes = {

@@ -53,7 +53,8 @@ end
 
 -- ---- items
 
--- What both forms of a search ask for, checked: {interval=, bbox=, intersects=, ids=, sortby=, fields=, token=, limit=}.
+-- What both forms of a search ask for, checked: {interval=, bbox=, intersects=, ids=, sortby=,
+-- fields=, token=, limit=}.
 local function wanted_of(p)
   if p.bbox and p.intersects then return nil, bad("bbox", "give bbox or intersects, not both") end
   local out = { ids = p.ids, token = p.token }
@@ -65,7 +66,8 @@ local function wanted_of(p)
   out.sortby, err = stac.sorts(p.sortby)
   if p.sortby and not out.sortby then return nil, err end
   out.fields = stac.fields(p.fields)
-  out.intersects = type(p.intersects) == "table" and rastrum.json.encode(p.intersects) or p.intersects
+  out.intersects = type(p.intersects) == "table" and rastrum.json.encode(p.intersects)
+    or p.intersects
   out.limit = math.min(p.limit or DEFAULT_LIMIT, MOST_LIMIT)
   return out
 end
@@ -85,7 +87,8 @@ local function next_by_query(req, token)
 end
 
 local function next_by_body(req, token)
-  return { rel = "next", type = GEOJSON, method = "POST", href = req.base_url .. req.path, body = { token = token },
+  return { rel = "next", type = GEOJSON, method = "POST", href = req.base_url .. req.path,
+    body = { token = token },
     merge = true }
 end
 
@@ -149,9 +152,11 @@ local function item(req)
   local unchanged = http.not_modified(req, etag, headers)
   if unchanged then return unchanged end
   local list
-  list, err = rastrum.items { datasets = { found.dataset }, ids = { p.item }, base_url = req.base_url, limit = 1 }
+  list, err = rastrum.items { datasets = { found.dataset }, ids = { p.item },
+    base_url = req.base_url, limit = 1 }
   if not list then return rastrum.fail(err) end
-  return { status = 200, type = GEOJSON, headers = headers, body = list:text():sub(2, -2), compress = true }
+  return { status = 200, type = GEOJSON, headers = headers, body = list:text():sub(2, -2),
+    compress = true }
 end
 
 local function search(req, p, next_link)
@@ -178,16 +183,21 @@ end
 local LIMIT = { name = "limit", type = "integer", min = 1, default = DEFAULT_LIMIT,
   description = "items a page; over 10000 counts as 10000" }
 local BBOX = { name = "bbox", type = "list", items = "number", min_items = 4, max_items = 6,
-  description = "west,south,east,north in degrees; west > east crosses 180 degrees; six numbers have heights" }
-local DATETIME = { name = "datetime", type = "string", description = "an RFC 3339 time, or two with a slash between; '..' is open" }
-local SORTBY = { name = "sortby", type = "string", description = "fields separated by commas, '-' before descending ones: "
+  description = "west,south,east,north in degrees; west > east crosses 180 degrees; six numbers "
+    .. "have heights" }
+local DATETIME = { name = "datetime", type = "string",
+  description = "an RFC 3339 time, or two with a slash between; '..' is open" }
+local SORTBY = { name = "sortby", type = "string",
+  description = "fields separated by commas, '-' before descending ones: "
   .. table.concat(stac.SORTABLE, ", ") .. " (default: -datetime)" }
-local FIELDS = { name = "fields", type = "string", description = "members to keep, or with '-' to leave out, separated by commas" }
+local FIELDS = { name = "fields", type = "string",
+  description = "members to keep, or with '-' to leave out, separated by commas" }
 local TOKEN = { name = "token", type = "string", description = "of a next link" }
 local COLLECTION = { name = "collection", type = "string", description = "a collection's id" }
 
 local QUERY = {
-  { name = "collections", type = "list", description = "collection ids or named searches (default: all collections)" },
+  { name = "collections", type = "list",
+    description = "collection ids or named searches (default: all collections)" },
   { name = "ids", type = "list", max_items = 1000, description = "item ids" },
   BBOX, DATETIME,
   { name = "intersects", type = "string", description = "a GeoJSON geometry" },
@@ -200,7 +210,9 @@ local function with_collection(list)
   return out
 end
 
-local function texts(most) return { type = "array", items = { type = "string" }, max_items = most, nullable = true } end
+local function texts(most)
+  return { type = "array", items = { type = "string" }, max_items = most, nullable = true }
+end
 
 local BODY = { type = "application/json", description = "the parameters of a search", schema = {
   type = "object", additional = false,
@@ -210,9 +222,12 @@ local BODY = { type = "application/json", description = "the parameters of a sea
     datetime = { type = "string", nullable = true },
     intersects = { type = "object", nullable = true },
     limit = { type = "integer", min = 1, nullable = true },
-    sortby = { type = "array", nullable = true, max_items = 4, items = { type = "object", required = { "field" },
-      properties = { field = { type = "string" }, direction = { type = "string", enum = { "asc", "desc" } } } } },
-    fields = { type = "object", nullable = true, properties = { include = texts(1000), exclude = texts(1000) } },
+    sortby = { type = "array", nullable = true, max_items = 4,
+    items = { type = "object", required = { "field" },
+      properties = { field = { type = "string" }, direction = { type = "string",
+      enum = { "asc", "desc" } } } } },
+    fields = { type = "object", nullable = true, properties = { include = texts(1000),
+    exclude = texts(1000) } },
     token = { type = "string", nullable = true },
   } } }
 
@@ -220,15 +235,18 @@ M.routes = {
   { "GET", "/stac", landing, summary = "The STAC API's landing page" },
   { "GET", "/stac/conformance", conformance, summary = "What the STAC API conforms to" },
   { "GET", "/stac/collections", collections, summary = "All collections" },
-  { "GET", "/stac/collections/{collection}", collection, summary = "One collection", params = { COLLECTION } },
-  { "GET", "/stac/collections/{collection}/items", items, summary = "Items of a collection, newest first",
+  { "GET", "/stac/collections/{collection}", collection, summary = "One collection",
+    params = { COLLECTION } },
+  { "GET", "/stac/collections/{collection}/items", items,
+    summary = "Items of a collection, newest first",
     params = with_collection(QUERY) },
   { "GET", "/stac/collections/{collection}/items/{item}", item, summary = "One item",
     params = { COLLECTION, { name = "item", type = "string", description = "an item's id" } } },
   { "GET", "/stac/search", search_by_query, summary = "Search items", params = QUERY },
   { "POST", "/stac/search", search_by_body, summary = "Search items", body = BODY },
   { "GET", "/stac/queryables", queryables, summary = "What a search can ask for" },
-  { "GET", "/stac/collections/{collection}/queryables", queryables, summary = "What a search can ask for",
+  { "GET", "/stac/collections/{collection}/queryables", queryables,
+    summary = "What a search can ask for",
     params = { COLLECTION } },
 }
 

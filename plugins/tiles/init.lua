@@ -1,4 +1,5 @@
--- Map tiles, TileJSON and the list of times. Lua chooses what is drawn; the pixels are made in the core.
+-- Map tiles, TileJSON and the list of times. Lua chooses what is drawn; the pixels are made in the
+-- core.
 local catalog = require "rastrum.catalog"
 local colormaps = require "rastrum.colormaps"
 local http = require "rastrum.http"
@@ -32,10 +33,13 @@ local function stretch_of(snapshot, variable, p)
   return { low, high }
 end
 
--- A variable with a sign on both sides of zero reads best on a diverging ramp? No: one default for all, named in the answer.
+-- A variable with a sign on both sides of zero reads best on a diverging ramp? No: one default for
+-- all, named in the answer.
 local function ramp_of(p)
   if p.colormap then
-    if p.colormap_name then return nil, bad("colormap", "give colormap or colormap_name, not both") end
+    if p.colormap_name then
+      return nil, bad("colormap", "give colormap or colormap_name, not both")
+    end
     local ramp, err = rastrum.ramp.parse(p.colormap)
     if not ramp then return nil, bad("colormap", "colormap: %s", err.message) end
     return ramp
@@ -48,14 +52,17 @@ local function plan(snapshot, p)
   local variable, err = select.variable(snapshot, p.variable)
   if not variable then return nil, err end
   if not variable.mappable then
-    return nil, bad("variable", "variable '%s' is not on a map grid; ask /api/timeseries", variable.name)
+    return nil, bad("variable", "variable '%s' is not on a map grid; ask /api/timeseries",
+      variable.name)
   end
   local sources
-  sources, err = catalog.sources(snapshot, { variable = variable.name, datetime = p.datetime, item = p.item })
+  sources, err = catalog.sources(snapshot, { variable = variable.name, datetime = p.datetime,
+    item = p.item })
   if not sources then return nil, err end
   if #sources == 0 then
     return nil, { code = "not_found", where = "datetime",
-      message = ("collection '%s' has no '%s' at %s; /tiles/%s/times lists the times, nearest::T takes the nearest"):format(
+      message = ("collection '%s' has no '%s' at %s; /tiles/%s/times lists the times, nearest::T "
+        .. "takes the nearest"):format(
         snapshot.id, variable.name, p.datetime or "any time", snapshot.id) }
   end
   local bands, versions = nil, {}
@@ -66,16 +73,21 @@ local function plan(snapshot, p)
     bands = bands or { select.band(own, indexes) }
     versions[i] = source.dataset:version() .. ":" .. source.step
   end
-  return { variable = variable, sources = sources, bands = bands or { 0 }, versions = table.concat(versions, ",") }
+  return { variable = variable, sources = sources, bands = bands or { 0 },
+    versions = table.concat(versions, ",") }
 end
 
 -- Bands by number instead of by level.
 local function apply_bidx(p, drawn)
   if not p.bidx then return true end
-  local most = drawn.sources[1] and drawn.sources[1].dataset:variable(drawn.variable.name).bands or 1
+  local most = drawn.sources[1] and drawn.sources[1].dataset:variable(drawn.variable.name).bands
+    or 1
   drawn.bands = {}
   for i, band in ipairs(p.bidx) do
-    if band > most then return nil, bad("bidx", "bidx is %d; variable '%s' has %d bands", band, drawn.variable.name, most) end
+    if band > most then
+      return nil, bad("bidx", "bidx is %d; variable '%s' has %d bands", band, drawn.variable.name,
+        most)
+    end
     drawn.bands[i] = band - 1
   end
   return true
@@ -91,11 +103,14 @@ local function nodata_of(p)
   if not p.nodata then return nil end
   if p.nodata:lower() == "nan" then return nil end
   local value = tonumber(p.nodata)
-  if not value then return nil, bad("nodata", "nodata is '%s'; it takes a number or nan", p.nodata) end
+  if not value then
+    return nil, bad("nodata", "nodata is '%s'; it takes a number or nan", p.nodata)
+  end
   return value
 end
 
--- The immutable answer belongs to one version of the step: with another `v` the client is sent to the present one.
+-- The immutable answer belongs to one version of the step: with another `v` the client is sent to
+-- the present one.
 local function version_tag(snapshot, drawn)
   return rastrum.hash(drawn.versions, tostring(snapshot.stretch_generation or 0)):sub(1, 12)
 end
@@ -114,11 +129,14 @@ local function check_address(p)
   if not row then return nil, bad("y", "y is '%s'; it takes a row such as 3 or 3@2x", p.y) end
   local last = 2 ^ p.z - 1
   if p.x > last or row > last then
-    return nil, bad(p.x > last and "x" or "y", "tile %d/%d/%d does not exist; at zoom %d x and y go to %d", p.z, p.x, row,
+    return nil, bad(p.x > last and "x" or "y",
+      "tile %d/%d/%d does not exist; at zoom %d x and y go to %d", p.z, p.x, row,
       p.z, last)
   end
   local size = p.tilesize * scale
-  if size > 1024 then return nil, bad("tilesize", "a tile of %d pixels is too large; the most is 1024", size) end
+  if size > 1024 then
+    return nil, bad("tilesize", "a tile of %d pixels is too large; the most is 1024", size)
+  end
   return row, size
 end
 
@@ -145,7 +163,10 @@ local function tile(req)
   if p.format == "png" then
     ramp, err = ramp_of(p)
     if not ramp then return rastrum.fail(err) end
-    if #drawn.bands ~= 1 then return rastrum.fail(bad("bidx", "bidx: a png takes one band, %d were asked for", #drawn.bands)) end
+    if #drawn.bands ~= 1 then
+      return rastrum.fail(bad("bidx", "bidx: a png takes one band, %d were asked for",
+        #drawn.bands))
+    end
   end
   local etag = http.etag(req, drawn.versions, rescale[1], rescale[2], ramp and ramp:digest() or "")
   local headers = { ETag = etag, ["Cache-Control"] = v and http.IMMUTABLE or http.SHORT }
@@ -153,7 +174,8 @@ local function tile(req)
   if unchanged then return unchanged end
   local body
   body, err = rastrum.tile {
-    sources = drawn.sources, bands = drawn.bands, z = p.z, x = p.x, y = row, size = size, resampling = p.resampling,
+    sources = drawn.sources, bands = drawn.bands, z = p.z, x = p.x, y = row, size = size,
+    resampling = p.resampling,
     unscale = p.unscale, nodata = nodata, rescale = rescale, ramp = ramp, format = p.format,
     return_mask = p.return_mask,
   }
@@ -162,7 +184,8 @@ local function tile(req)
 end
 
 -- Parameters that a tile URL carries on from the TileJSON's own.
-local CARRIED = { "variable", "level", "sel", "item", "rescale", "colormap_name", "colormap", "resampling", "nodata",
+local CARRIED = { "variable", "level", "sel", "item", "rescale", "colormap_name", "colormap",
+  "resampling", "nodata",
   "unscale", "return_mask", "bidx", "tilesize" }
 
 local function escape(text)
@@ -184,7 +207,8 @@ end
 local function native_zoom(variable)
   local degrees = variable.cell_degrees
   if not (degrees and degrees > 0) then return 6 end
-  return math.max(0, math.min(MAX_ZOOM, math.ceil(math.log(360 / 256 / degrees) / math.log(2) - 1e-6)))
+  return math.max(0, math.min(MAX_ZOOM,
+    math.ceil(math.log(360 / 256 / degrees) / math.log(2) - 1e-6)))
 end
 
 -- TileJSON bounds don't wrap: an extent over 180 degrees widens to the whole way round.
@@ -203,7 +227,8 @@ local function described(snapshot)
         extras[i] = { name = extra.name, size = extra.size, units = extra.units,
           values = extra.values and rastrum.json.array(extra.values) or nil }
       end
-      list[#list + 1] = { name = name, long_name = variable.long_name, units = variable.units, extra = extras }
+      list[#list + 1] = { name = name, long_name = variable.long_name, units = variable.units,
+        extra = extras }
     end
   end
   return list
@@ -227,18 +252,22 @@ local function tilejson(req)
   query[#query + 1] = "v=" .. version_tag(snapshot, drawn)
   local bounds = bounds_of(drawn.variable.bbox)
   local zoom = native_zoom(drawn.variable)
-  local template = ("%s/tiles/%s/{z}/{x}/{y}.%s?%s"):format(req.base_url, escape(p.collection), p.tile_format,
+  local template = ("%s/tiles/%s/{z}/{x}/{y}.%s?%s"):format(req.base_url, escape(p.collection),
+    p.tile_format,
     table.concat(query, "&"))
   return http.json(req, {
     tilejson = "3.0.0",
     name = snapshot.title or snapshot.id,
-    description = drawn.variable.long_name ~= "" and drawn.variable.long_name or drawn.variable.name,
-    attribution = type(rastrum.config.attribution) == "string" and rastrum.config.attribution or nil,
+    description = drawn.variable.long_name ~= "" and drawn.variable.long_name
+    or drawn.variable.name,
+    attribution = type(rastrum.config.attribution) == "string" and rastrum.config.attribution
+    or nil,
     version = "1.0.0",
     scheme = "xyz",
     tiles = rastrum.json.array { template },
     bounds = rastrum.json.array(bounds),
-    center = rastrum.json.array { (bounds[1] + bounds[3]) / 2, (bounds[2] + bounds[4]) / 2, math.min(zoom, 2) },
+    center = rastrum.json.array { (bounds[1] + bounds[3]) / 2, (bounds[2] + bounds[4]) / 2,
+    math.min(zoom, 2) },
     minzoom = 0,
     maxzoom = math.max(zoom, 2),
     variable = drawn.variable.name,
@@ -264,38 +293,50 @@ local function times(req)
   local body
   body, err = catalog.times(snapshot, variable.name)
   if not body then return rastrum.fail(err) end
-  return { status = 200, type = "application/json", headers = headers, body = body, compress = true }
+  return { status = 200, type = "application/json", headers = headers, body = body,
+    compress = true }
 end
 
 local CHOICE = {
   { name = "collection", type = "string", description = "a collection's id, or a named search" },
-  { name = "variable", type = "string", description = "a variable of the collection (default: its first on a map grid)" },
+  { name = "variable", type = "string",
+    description = "a variable of the collection (default: its first on a map grid)" },
   { name = "datetime", type = "string",
     description = "a time of the data, or nearest::T, ffill::T, bfill::T (default: the latest)" },
-  { name = "level", type = "string", description = "a coordinate value of the only extra dimension" },
-  { name = "sel", type = "string", repeatable = true, description = "dimension=value of an extra dimension" },
+  { name = "level", type = "string",
+    description = "a coordinate value of the only extra dimension" },
+  { name = "sel", type = "string", repeatable = true,
+    description = "dimension=value of an extra dimension" },
   { name = "item", type = "string", description = "a STAC item's id, instead of datetime" },
 }
 
 local LOOK = {
-  { name = "rescale", type = "string", description = "low,high: the values at the ramp's ends (default: the collection's)" },
+  { name = "rescale", type = "string",
+    description = "low,high: the values at the ramp's ends (default: the collection's)" },
   { name = "colormap_name", type = "string", description = "a colour ramp; name_r is reversed" },
-  { name = "colormap", type = "string", description = "a colour ramp as JSON: value to colour, or intervals" },
+  { name = "colormap", type = "string",
+    description = "a colour ramp as JSON: value to colour, or intervals" },
   { name = "resampling", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
     description = "how pixels are taken from cells" },
   { name = "nodata", type = "string", description = "a stored number that is not drawn, or nan" },
-  { name = "unscale", type = "boolean", default = true, description = "values rather than stored numbers" },
-  { name = "return_mask", type = "boolean", default = true, description = "transparent where there is no data" },
-  { name = "bidx", type = "integer", min = 1, max = 256, repeatable = true, description = "bands by number, instead of level" },
-  { name = "tilesize", type = "integer", min = 64, max = 1024, default = 256, description = "pixels a side" },
+  { name = "unscale", type = "boolean", default = true,
+    description = "values rather than stored numbers" },
+  { name = "return_mask", type = "boolean", default = true,
+    description = "transparent where there is no data" },
+  { name = "bidx", type = "integer", min = 1, max = 256, repeatable = true,
+    description = "bands by number, instead of level" },
+  { name = "tilesize", type = "integer", min = 64, max = 1024, default = 256,
+    description = "pixels a side" },
 }
 
 local ADDRESS = {
   { name = "z", type = "integer", min = 0, max = MAX_ZOOM, description = "zoom" },
   { name = "x", type = "integer", min = 0, max = 2 ^ MAX_ZOOM - 1, description = "column" },
   { name = "y", type = "string", description = "row, with @1x to @4x for sharper tiles" },
-  { name = "format", type = "string", enum = { "png", "npy" }, description = "png, or npy (values and a mask)" },
-  { name = "v", type = "string", description = "version of the step, from TileJSON: makes the answer immutable" },
+  { name = "format", type = "string", enum = { "png", "npy" },
+    description = "png, or npy (values and a mask)" },
+  { name = "v", type = "string",
+    description = "version of the step, from TileJSON: makes the answer immutable" },
 }
 
 local function join(...)
@@ -313,10 +354,13 @@ M.routes = {
     params = join(CHOICE, ADDRESS, LOOK) },
   { "GET", "/tiles/{collection}/WebMercatorQuad/{z:int}/{x:int}/{y}.{format}", tile,
     summary = "A map tile of the named tile matrix set", params = join(CHOICE, ADDRESS, LOOK) },
-  { "GET", "/tiles/{collection}/tilejson.json", tilejson, summary = "TileJSON 3.0 of what the parameters choose",
+  { "GET", "/tiles/{collection}/tilejson.json", tilejson,
+    summary = "TileJSON 3.0 of what the parameters choose",
     params = join(CHOICE, LOOK, {
-      { name = "tile_format", type = "string", enum = { "png", "npy" }, default = "png", description = "format of the tiles" } }) },
-  { "GET", "/tiles/{collection}/times", times, summary = "The times of a variable, each with its version",
+      { name = "tile_format", type = "string", enum = { "png", "npy" }, default = "png",
+        description = "format of the tiles" } }) },
+  { "GET", "/tiles/{collection}/times", times,
+    summary = "The times of a variable, each with its version",
     params = { CHOICE[1], CHOICE[2], CHOICE[4], CHOICE[5] } },
 }
 

@@ -17,7 +17,8 @@ local function numbers(name, text, least, most)
   for piece in (text .. ","):gmatch("([^,]*),") do
     local value = tonumber(piece)
     if not (value and value >= least and value <= most) then
-      return nil, bad(name, "%s is '%s'; it takes numbers from %g to %g separated by commas", name, text, least, most)
+      return nil, bad(name, "%s is '%s'; it takes numbers from %g to %g separated by commas", name,
+        text, least, most)
     end
     list[#list + 1] = value
     if #list > MAX_POINTS then return nil, bad(name, "at most %d points", MAX_POINTS) end
@@ -31,7 +32,9 @@ local function points_of(p)
   local lats
   lats, err = numbers("lat", p.lat, -90, 90)
   if not lats then return nil, err end
-  if #lons ~= #lats then return nil, bad("lat", "lon has %d numbers and lat %d; they go in pairs", #lons, #lats) end
+  if #lons ~= #lats then
+    return nil, bad("lat", "lon has %d numbers and lat %d; they go in pairs", #lons, #lats)
+  end
   local points = {}
   for i, lon in ipairs(lons) do points[i] = { lon, lats[i] } end
   return points
@@ -61,12 +64,14 @@ local function points_of_body(req)
   if err then return nil, bad("body", "the body is no JSON: %s", err.message) end
   local points = {}
   if not add_geometry(value, points) or #points == 0 then
-    return nil, bad("body", "the body takes a GeoJSON Point, MultiPoint, Feature or FeatureCollection of points")
+    return nil, bad("body",
+      "the body takes a GeoJSON Point, MultiPoint, Feature or FeatureCollection of points")
   end
   if #points > MAX_POINTS then return nil, bad("body", "at most %d points", MAX_POINTS) end
   for i, point in ipairs(points) do
     local lon, lat = type(point) == "table" and point[1], type(point) == "table" and point[2]
-    if type(lon) ~= "number" or type(lat) ~= "number" or lon < -360 or lon > 720 or lat < -90 or lat > 90 then
+    if type(lon) ~= "number" or type(lat) ~= "number" or lon < -360 or lon > 720 or lat < -90
+      or lat > 90 then
       return nil, bad("body", "point %d is no longitude and latitude", i)
     end
     points[i] = { lon, lat }
@@ -85,7 +90,9 @@ local function variables_of(snapshot, text)
     if not variable then return nil, err end
     list[#list + 1] = variable
   end
-  if #list == 0 then return nil, bad("variable", "variable is empty; it takes names separated by commas") end
+  if #list == 0 then
+    return nil, bad("variable", "variable is empty; it takes names separated by commas")
+  end
   return list
 end
 
@@ -147,7 +154,8 @@ local function answer(req, points)
     max_bytes = rastrum.config.request_bytes,
   }
   if not body then return rastrum.fail(err) end
-  return { status = 200, type = p.f == "csv" and "text/csv; charset=utf-8" or "application/json", headers = headers,
+  return { status = 200, type = p.f == "csv" and "text/csv; charset=utf-8" or "application/json",
+    headers = headers,
     body = body, compress = true }
 end
 
@@ -171,7 +179,8 @@ local function assets_of(dataset, asked)
   for _, name in ipairs(asked or {}) do
     local variable = dataset:variable(name)
     if not (variable and variable.mappable) then
-      return nil, { code = "not_found", where = "assets", message = ("the item has no asset '%s'"):format(name) }
+      return nil, { code = "not_found", where = "assets",
+        message = ("the item has no asset '%s'"):format(name) }
     end
     list[#list + 1] = variable
   end
@@ -195,54 +204,74 @@ local function point(req)
   if not variables then return rastrum.fail(err) end
   local sources = {}
   for i, variable in ipairs(variables) do
-    sources[i] = { dataset = found.dataset, variable = variable.name, step = catalog.step_of(found, variable) }
+    sources[i] = { dataset = found.dataset, variable = variable.name,
+      step = catalog.step_of(found, variable) }
   end
-  if #sources > 16 then return rastrum.fail(bad("assets", "at most 16 assets at once; name them with assets=")) end
+  if #sources > 16 then
+    return rastrum.fail(bad("assets", "at most 16 assets at once; name them with assets="))
+  end
   local bands
   for i, band in ipairs(p.bidx or {}) do
     bands = bands or {}
     bands[i] = band - 1
   end
   local body
-  body, err = rastrum.point { sources = sources, bands = bands, lon = p.lon, lat = p.lat, unscale = p.unscale }
+  body, err = rastrum.point { sources = sources, bands = bands, lon = p.lon, lat = p.lat,
+    unscale = p.unscale }
   if not body then return rastrum.fail(err) end
-  return { status = 200, type = "application/json", headers = { ["Cache-Control"] = http.SHORT }, body = body }
+  return { status = 200, type = "application/json", headers = { ["Cache-Control"] = http.SHORT },
+    body = body }
 end
 
 local SERIES = {
-  { name = "collection", type = "string", required = true, description = "a collection's id, or a named search" },
-  { name = "variable", type = "string", description = "variables separated by commas (default: the first on a map grid)" },
-  { name = "datetime", type = "string", description = "an instant or an interval start/end, '..' for an open end" },
-  { name = "level", type = "string", description = "a coordinate value of the only extra dimension" },
-  { name = "sel", type = "string", repeatable = true, description = "dimension=value of an extra dimension" },
+  { name = "collection", type = "string", required = true,
+    description = "a collection's id, or a named search" },
+  { name = "variable", type = "string",
+    description = "variables separated by commas (default: the first on a map grid)" },
+  { name = "datetime", type = "string",
+    description = "an instant or an interval start/end, '..' for an open end" },
+  { name = "level", type = "string",
+    description = "a coordinate value of the only extra dimension" },
+  { name = "sel", type = "string", repeatable = true,
+    description = "dimension=value of an extra dimension" },
   { name = "method", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
     description = "the cell that holds the point, or the four around it" },
-  { name = "f", type = "string", enum = { "json", "csv" }, default = "json", description = "format" },
+  { name = "f", type = "string", enum = { "json", "csv" }, default = "json",
+    description = "format" },
 }
 
 local function with_place(list)
   local out = {
-    { name = "lon", type = "string", required = true, description = "longitudes in degrees, separated by commas" },
-    { name = "lat", type = "string", required = true, description = "latitudes in degrees, as many" },
+    { name = "lon", type = "string", required = true,
+      description = "longitudes in degrees, separated by commas" },
+    { name = "lat", type = "string", required = true,
+      description = "latitudes in degrees, as many" },
   }
   for _, each in ipairs(list) do out[#out + 1] = each end
   return out
 end
 
 M.routes = {
-  { "GET", "/api/timeseries", series, summary = "Values along time at points", params = with_place(SERIES) },
-  { "POST", "/api/timeseries", series_of_body, summary = "Values along time at the points of a GeoJSON body", params = SERIES,
-    body = { type = "application/json", description = "GeoJSON Point, MultiPoint, Feature or FeatureCollection" } },
+  { "GET", "/api/timeseries", series, summary = "Values along time at points",
+    params = with_place(SERIES) },
+  { "POST", "/api/timeseries", series_of_body,
+    summary = "Values along time at the points of a GeoJSON body", params = SERIES,
+    body = { type = "application/json",
+    description = "GeoJSON Point, MultiPoint, Feature or FeatureCollection" } },
   { "GET", "/collections/{collection}/items/{item}/point/{lon:number},{lat:number}", point,
     summary = "Values of an item at one place, from the map layout",
     params = {
       { name = "collection", type = "string", description = "a collection's id" },
       { name = "item", type = "string", description = "an item's id" },
-      { name = "lon", type = "number", min = -360, max = 720, description = "longitude in degrees" },
+      { name = "lon", type = "number", min = -360, max = 720,
+        description = "longitude in degrees" },
       { name = "lat", type = "number", min = -90, max = 90, description = "latitude in degrees" },
-      { name = "assets", type = "string", repeatable = true, description = "asset keys (default: all)" },
-      { name = "bidx", type = "integer", min = 1, max = 256, repeatable = true, description = "bands by number (default: all)" },
-      { name = "unscale", type = "boolean", default = true, description = "values rather than stored numbers" },
+      { name = "assets", type = "string", repeatable = true,
+        description = "asset keys (default: all)" },
+      { name = "bidx", type = "integer", min = 1, max = 256, repeatable = true,
+        description = "bands by number (default: all)" },
+      { name = "unscale", type = "boolean", default = true,
+        description = "values rather than stored numbers" },
     } },
 }
 

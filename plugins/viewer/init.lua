@@ -1,4 +1,5 @@
--- The page at `/`. Three files beside this one, served as they are; everything they show comes from the public routes.
+-- The page at `/`. Three files beside this one, served as they are; everything they show comes from
+-- the public routes.
 local http = require "rastrum.http"
 
 local M = { name = "viewer", api = 1, description = "the page at /" }
@@ -14,7 +15,8 @@ local function send(req, name)
   local etag = http.etag_of(text)
   local headers = {
     ETag = etag, ["Cache-Control"] = "no-cache", ["X-Content-Type-Options"] = "nosniff",
-    ["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data: blob:; frame-ancestors *",
+    ["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data: blob:; "
+      .. "frame-ancestors *",
   }
   return http.not_modified(req, etag, headers)
     or { status = 200, type = FILES[name], headers = headers, body = text, compress = true }
@@ -26,7 +28,8 @@ local function style(req) return send(req, "viewer.css") end
 
 M.routes = {
   { "GET", "/", page, summary = "The page", params = {
-    { name = "collection", type = "string", description = "the collection that is shown first" } } },
+    { name = "collection", type = "string",
+      description = "the collection that is shown first" } } },
   { "GET", "/viewer/viewer.js", script, summary = "The page's script" },
   { "GET", "/viewer/viewer.css", style, summary = "The page's style" },
 }

@@ -1,4 +1,5 @@
--- Requests through the whole of the application, to the built-in plugins and to routes of this spec.
+-- Requests through the whole of the application, to the built-in plugins and to routes of this
+-- spec.
 local spec = require "rastrum.spec"
 
 local it, equal, contains = spec.it, spec.equal, spec.contains
@@ -6,22 +7,26 @@ local it, equal, contains = spec.it, spec.equal, spec.contains
 spec.plugin.routes = {
   { "GET", "/spec/echo/{n:int}", function(req)
     return { status = 200, type = "application/json",
-      body = rastrum.json.encode { params = req.params, given = req.given, base = req.base_url, route = req.route } }
+      body = rastrum.json.encode { params = req.params, given = req.given, base = req.base_url,
+        route = req.route } }
   end, summary = "what came in", cache = "private",
     params = {
       { name = "n", type = "integer", min = 0, max = 9, description = "a digit" },
       { name = "word", type = "string", default = "w", description = "a word" },
     } },
-  { "POST", "/spec/echo", function(req) return { status = 200, body = rastrum.json.encode(req.json), type = "application/json" }
+  { "POST", "/spec/echo", function(req) return { status = 200, body = rastrum.json.encode(req.json),
+    type = "application/json" }
   end,
     summary = "the body", body = { description = "an object", schema = {
-      type = "object", properties = { a = { type = "integer" } }, required = { "a" }, additional = false } } },
+      type = "object", properties = { a = { type = "integer" } }, required = { "a" },
+      additional = false } } },
 }
 
 it("answers with typed parameters", function()
   local r = spec.request("GET", "/spec/echo/3?word=x", { headers = { host = "localhost:81" } })
   equal(r.status, 200)
-  equal(r.json, { params = { n = 3, word = "x" }, given = { word = true }, base = "http://localhost:81",
+  equal(r.json, { params = { n = 3, word = "x" }, given = { word = true },
+    base = "http://localhost:81",
     route = "/spec/echo/{n}" })
   equal(r.headers["Cache-Control"], "private")
   equal(spec.request("HEAD", "/spec/echo/3").status, 200)
@@ -64,7 +69,8 @@ it("reads bodies", function()
   r = spec.request("POST", "/spec/echo", { body = "a=3",
     headers = { ["content-type"] = "application/x-www-form-urlencoded" } })
   equal(r.status, 415)
-  r = spec.request("POST", "/spec/echo", { body = '{"a":3}', headers = { ["content-type"] = "application/geo+json" } })
+  r = spec.request("POST", "/spec/echo", { body = '{"a":3}',
+    headers = { ["content-type"] = "application/geo+json" } })
   equal(r.status, 200)
 end)
 
@@ -103,7 +109,8 @@ end)
 
 it("answers 304", function()
   local r = spec.request("GET", "/openapi.json")
-  local again = spec.request("GET", "/openapi.json", { headers = { ["if-none-match"] = r.headers.ETag } })
+  local again = spec.request("GET", "/openapi.json",
+    { headers = { ["if-none-match"] = r.headers.ETag } })
   equal(again.status, 304)
   equal(again.body, nil)
 end)

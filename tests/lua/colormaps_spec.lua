@@ -10,7 +10,9 @@ it("lists every ramp once, in order", function()
     seen[name] = true
     if i > 1 then equal(names[i - 1] < name, true) end
   end
-  for _, name in ipairs { "viridis", "magma", "plasma", "inferno", "cividis", "turbo" } do equal(seen[name], true) end
+  for _, name in ipairs { "viridis", "magma", "plasma", "inferno", "cividis", "turbo" } do
+    equal(seen[name], true)
+  end
 end)
 
 it("parses all of them", function()

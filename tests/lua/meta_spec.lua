@@ -2,7 +2,9 @@
 local spec = require "rastrum.spec"
 
 local stubs = {}
-for name in rastrum.asset("meta.txt"):gmatch("\nfunction rastrum%.([%w_%.]+)%(") do stubs[name] = true end
+for name in rastrum.asset("meta.txt"):gmatch("\nfunction rastrum%.([%w_%.]+)%(") do
+  stubs[name] = true
+end
 stubs.asset = nil -- each plugin's own
 
 spec.it("has a stub for every function", function()

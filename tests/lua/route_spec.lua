@@ -33,7 +33,8 @@ end)
 it("expands optional pieces", function()
   local r = router("/t/{y:int}[@{scale:int}x].{format}")
   equal({ r:match("GET", "/t/1.png") }, { "/t/{y}.{format}", { y = "1", format = "png" } })
-  equal({ r:match("GET", "/t/1@2x.png") }, { "/t/{y}@{scale}x.{format}", { y = "1", scale = "2", format = "png" } })
+  equal({ r:match("GET", "/t/1@2x.png") }, { "/t/{y}@{scale}x.{format}",
+    { y = "1", scale = "2", format = "png" } })
 end)
 
 it("takes the rest of a path", function()

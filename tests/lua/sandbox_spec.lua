@@ -7,7 +7,8 @@ local it, equal, raises = spec.it, spec.equal, spec.raises
 local function global(name) return rawget(_G, name) end
 
 it("has none of the dangerous globals", function()
-  for _, name in ipairs { "ffi", "debug", "jit", "package", "module", "getfenv", "setfenv", "load", "loadstring",
+  for _, name in ipairs { "ffi", "debug", "jit", "package", "module", "getfenv", "setfenv", "load",
+    "loadstring",
     "loadfile", "dofile", "newproxy", "collectgarbage", "gcinfo", "io", "arg" } do
     equal(global(name), nil)
   end
@@ -25,7 +26,8 @@ it("has only the harmless part of the libraries", function()
 end)
 
 it("requires nothing but the library and its own files", function()
-  for _, name in ipairs { "ffi", "jit", "debug", "io", "os", "string", "table", "package", "../tiles/init",
+  for _, name in ipairs { "ffi", "jit", "debug", "io", "os", "string", "table", "package",
+    "../tiles/init",
     "rastrum.app", "rastrum.sandbox", "rastrum/app", "rastrum.../x", "cjson", "" } do
     raises("no module", require, name)
   end

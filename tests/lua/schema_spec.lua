@@ -7,7 +7,8 @@ local function reader(specs, names) return (schema.compile(specs, names or {}, "
 
 it("types values", function()
   local read = reader {
-    { name = "i", type = "integer" }, { name = "n", type = "number" }, { name = "b", type = "boolean" },
+    { name = "i", type = "integer" }, { name = "n", type = "number" },
+      { name = "b", type = "boolean" },
     { name = "s", type = "string" }, { name = "l", type = "list", items = "number" },
   }
   local p, given = read({}, "i=-3&n=2.5e1&b=true&s=a%20b+c&l=1,2,3.5")
@@ -35,7 +36,8 @@ it("refuses numbers that are none", function()
 end)
 
 it("fills defaults and asks for what is required", function()
-  local read = reader { { name = "a", type = "string", default = "x" }, { name = "b", type = "string", required = true } }
+  local read = reader { { name = "a", type = "string", default = "x" },
+    { name = "b", type = "string", required = true } }
   equal(read({}, "b=1"), { a = "x", b = "1" })
   local p, err = read({}, "a=1")
   equal(p, nil)
@@ -43,7 +45,8 @@ it("fills defaults and asks for what is required", function()
 end)
 
 it("takes repeatable ones as lists, others once", function()
-  local read = reader { { name = "r", type = "integer", repeatable = true }, { name = "o", type = "string" } }
+  local read = reader { { name = "r", type = "integer", repeatable = true },
+    { name = "o", type = "string" } }
   equal(read({}, "r=1&r=2").r, { 1, 2 })
   equal(read({}, "r=7").r, { 7 })
   local p, err = read({}, "o=1&o=2")
@@ -73,15 +76,19 @@ end)
 it("refuses wrong declarations", function()
   raises("unknown type", schema.compile, { { name = "a", type = "text" } }, {}, "r")
   raises("unknown field", schema.compile, { { name = "a", type = "string", maximum = 3 } }, {}, "r")
-  raises("declared twice", schema.compile, { { name = "a", type = "string" }, { name = "a", type = "string" } }, {}, "r")
+  raises("declared twice", schema.compile, { { name = "a", type = "string" },
+    { name = "a", type = "string" } }, {}, "r")
 end)
 
 it("checks bodies and says where", function()
   local body = { type = "object", required = { "bbox" }, additional = false, properties = {
-    bbox = { type = "array", items = { type = "number", min = -180, max = 360 }, min_items = 4, max_items = 6 },
+    bbox = { type = "array", items = { type = "number", min = -180, max = 360 }, min_items = 4,
+    max_items = 6 },
     limit = { type = "integer", min = 1 } } }
   equal(schema.check_body(body, rastrum.json.decode '{"bbox":[1,2,3,4],"limit":3}'), true)
-  local function message(text) return select(2, schema.check_body(body, rastrum.json.decode(text))).message end
+  local function message(text)
+    return select(2, schema.check_body(body, rastrum.json.decode(text))).message
+  end
   contains(message '{"bbox":[1,2,"x",4]}', "body.bbox[2] is 'x'; a number from -180 to 360")
   contains(message '{"bbox":[1]}', "a list of 4 to 6")
   contains(message '{"limit":1}', "body.bbox is missing")
