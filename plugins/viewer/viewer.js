@@ -246,7 +246,7 @@ async function refresh(anew) {
       if (turn !== state.turn) return;
       const before = chosenTime();
       state.times = list.times;
-      fill($("time"), list.times.map((t) => [t, (t || "").replace("T", " ").replace(/:00Z$|Z$/, "")]), before || list.times.at(-1));
+      fill($("time"), list.times.map((t) => [t, (t || "").replace("T", " ").replace(/:00Z$|Z$/, "")]), list.times.includes(before) ? before : list.times.at(-1));
       $("slider").max = list.times.length - 1;
       $("slider").value = $("time").selectedIndex;
       $("time-label").hidden = list.times.length < 2;
@@ -254,6 +254,8 @@ async function refresh(anew) {
     const more = { datetime: chosenTime() };
     if (state.ramp) more.colormap_name = state.ramp;
     const info = await ask(`${base}/tilejson.json?${query(more)}`);
+    if (turn !== state.turn) return;
+    await drawLegend(info);
     if (turn !== state.turn) return;
     state.info = info;
     state.template = info.tiles[0];
@@ -263,7 +265,6 @@ async function refresh(anew) {
       $("ramp").value = info.colormap_name;
       drawExtras(info.variables.find((v) => v.name === info.variable));
     }
-    await drawLegend(info);
     say("");
     if (state.unseen) fit(info.bounds);
     state.unseen = false;

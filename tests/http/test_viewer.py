@@ -100,7 +100,7 @@ def test_the_ramp_changes_map_and_legend(page, tmp_path):
     page.run("const s = document.getElementById('ramp'); s.value = 'magma'; s.dispatchEvent(new Event('change'))")
     page.until("state.template.includes('magma')")
     page.until(LOADED)
-    assert page.run(f"return {legend}") != was
+    page.until(f"{legend} !== {was!r}")
     after = pixels(page, tmp_path)
     assert np.abs(after - before)[100:700, 400:1200].mean() > 5
     assert page.run("return document.getElementById('legend-units').textContent") == "K"
