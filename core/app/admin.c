@@ -10,16 +10,22 @@ struct ra_admin {
   bool closed;
 };
 
-bool ra_admin_owns(const ra_http_request *request) { return strcmp(request->path, "/metrics") == 0; }
+bool ra_admin_owns(const ra_http_request *request) {
+  return strcmp(request->path, "/metrics") == 0;
+}
 
 void ra_admin_refuse(ra_http_exchange *exchange) {
-  static const char text[] = "{\"type\":\"about:blank\",\"title\":\"Not found\",\"status\":404,"
-                             "\"detail\":\"there is no such path on this port\"}";
+  static const char text[] =
+      "{\"type\":\"about:blank\",\"title\":\"Not found\",\"status\":404,"
+      "\"detail\":\"there is no such path on this port\"}";
   static const ra_http_header no_store = {"Cache-Control", "no-store"};
   ra_err err = {0};
-  ra_http_response response = {.status = 404, .content_type = "application/problem+json", .headers = &no_store,
+  ra_http_response response = {.status = 404,
+                               .content_type = "application/problem+json",
+                               .headers = &no_store,
                                .header_count = 1};
-  if (ra_buf_new(sizeof text - 1, &response.body, &err) == RA_OK) memcpy(ra_buf_bytes(response.body), text, sizeof text - 1);
+  if (ra_buf_new(sizeof text - 1, &response.body, &err) == RA_OK)
+    memcpy(ra_buf_bytes(response.body), text, sizeof text - 1);
   ra_http_respond(exchange, &response);
   ra_buf_unref(response.body);
 }
@@ -36,14 +42,16 @@ static void handle(void *ctx, ra_http_exchange *exchange) {
   ra_admin_refuse(exchange);
 }
 
-static void log_request(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes, uint64_t ns) {
+static void log_request(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes,
+                        uint64_t ns) {
   (void)ctx;
   ra_script_log(exchange, status, bytes, ns);
 }
 
 static void on_closed(void *ctx) { ((ra_admin *)ctx)->closed = true; }
 
-int ra_admin_new(uv_loop_t *loop, ra_script *script, const ra_http_config *http, int fd, ra_admin **out, ra_err *err) {
+int ra_admin_new(uv_loop_t *loop, ra_script *script, const ra_http_config *http, int fd,
+                 ra_admin **out, ra_err *err) {
   ra_admin *admin = calloc(1, sizeof *admin);
   if (!admin) return ra_fail(err, RA_E_NOMEM, "", "no memory for the admin port");
   admin->script = script;

@@ -7,7 +7,8 @@
 typedef struct ra_admin ra_admin;
 
 // `http` is the public server's configuration; host and its lists must outlive this. fd: a listening socket.
-int ra_admin_new(uv_loop_t *loop, ra_script *script, const ra_http_config *http, int fd, ra_admin **out, ra_err *err);
+int ra_admin_new(uv_loop_t *loop, ra_script *script, const ra_http_config *http, int fd,
+                 ra_admin **out, ra_err *err);
 // Closes the port at once, running the loop until that is done. NULL is fine.
 void ra_admin_free(ra_admin *admin, uv_loop_t *loop);
 // Whether a request is for the admin port alone.

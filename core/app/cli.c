@@ -14,15 +14,21 @@ extern char **environ;
 
 const ra_command RA_COMMANDS[] = {
     {"serve", RA_CMD_SERVE, "", "answer tiles, series and STAC over HTTP", 0, 0, ra_cmd_serve},
-    {"ingest", RA_CMD_INGEST, "SOURCE…", "turn NetCDF files into COG, Zarr and STAC", 1, -1, ra_cmd_ingest},
-    {"inspect", RA_CMD_INSPECT, "SOURCE", "what is in a file, and what ingest will do with it", 1, 1, ra_cmd_inspect},
-    {"catalog", RA_CMD_CATALOG, "list|show|remove|gc …", "look at the catalog and tidy it", 1, -1, ra_cmd_catalog},
-    {"tile", RA_CMD_TILE, "COLLECTION Z X Y [NAME=VALUE]…", "a map tile, without a server", 4, -1, ra_cmd_tile},
-    {"timeseries", RA_CMD_SERIES, "COLLECTION LON LAT [NAME=VALUE]…", "a time series, without a server", 3, -1,
-     ra_cmd_timeseries},
+    {"ingest", RA_CMD_INGEST, "SOURCE…", "turn NetCDF files into COG, Zarr and STAC", 1, -1,
+     ra_cmd_ingest},
+    {"inspect", RA_CMD_INSPECT, "SOURCE", "what is in a file, and what ingest will do with it", 1,
+     1, ra_cmd_inspect},
+    {"catalog", RA_CMD_CATALOG, "list|show|remove|gc …", "look at the catalog and tidy it", 1, -1,
+     ra_cmd_catalog},
+    {"tile", RA_CMD_TILE, "COLLECTION Z X Y [NAME=VALUE]…", "a map tile, without a server", 4, -1,
+     ra_cmd_tile},
+    {"timeseries", RA_CMD_SERIES, "COLLECTION LON LAT [NAME=VALUE]…",
+     "a time series, without a server", 3, -1, ra_cmd_timeseries},
     {"colormap", RA_CMD_COLORMAP, "list|check FILE", "the colour ramps", 1, 2, ra_cmd_colormap},
-    {"plugin", RA_CMD_PLUGIN, "list", "the plugins that load, and those that don't and why", 1, 1, ra_cmd_plugin},
-    {"config", RA_CMD_CONFIG, "", "the effective settings and where each came from", 0, 0, ra_cmd_config},
+    {"plugin", RA_CMD_PLUGIN, "list", "the plugins that load, and those that don't and why", 1, 1,
+     ra_cmd_plugin},
+    {"config", RA_CMD_CONFIG, "", "the effective settings and where each came from", 0, 0,
+     ra_cmd_config},
     {"openapi", RA_CMD_OPENAPI, "", "the OpenAPI document of all routes", 0, 0, ra_cmd_openapi},
     {"version", RA_CMD_VERSION, "", "versions of the program and its libraries", 0, 0, ra_cmd_version},
 };
@@ -45,7 +51,8 @@ bool ra_cli_print(const char *text, size_t size) {
 
 static void print_usage(FILE *to) {
   fputs("usage: rastrum COMMAND …\n\n", to);
-  for (size_t i = 0; i < RA_COMMAND_COUNT; i++) fprintf(to, "  %-11s %s\n", RA_COMMANDS[i].name, RA_COMMANDS[i].help);
+  for (size_t i = 0; i < RA_COMMAND_COUNT; i++)
+    fprintf(to, "  %-11s %s\n", RA_COMMANDS[i].name, RA_COMMANDS[i].help);
   fputs("\n`rastrum COMMAND --help` says more.\n", to);
 }
 
@@ -94,7 +101,8 @@ static int take_option(const ra_command *command, char **argv, int i, ra_config 
   char name[64];
   const char *word = strcmp(argv[i], "-o") == 0 ? "--output" : argv[i];
   const char *equals = strchr(word, '=');
-  snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - word - 2) : (int)strlen(word + 2), word + 2);
+  snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - word - 2) : (int)strlen(word + 2),
+           word + 2);
   const ra_option *option = ra_option_find(name);
   bool negated = !option && strncmp(name, "no-", 3) == 0;
   if (negated) option = ra_option_find(name + 3);
@@ -145,7 +153,8 @@ static int take_words(const ra_command *command, char **argv, ra_cli *cli) {
     }
   }
   if (cli->word_count < command->least || (command->most >= 0 && cli->word_count > command->most)) {
-    return usage_error(command, "%s takes %s", command->name, command->arguments[0] ? command->arguments : "no arguments");
+    return usage_error(command, "%s takes %s", command->name,
+                       command->arguments[0] ? command->arguments : "no arguments");
   }
   return 0;
 }
@@ -155,8 +164,8 @@ static int configure(const ra_command *command, char **argv, ra_cli *cli) {
   if (ra_config_new(command->bit, &cli->config, &err) < 0) return ra_cli_fail(&err);
   int code = take_words(command, argv, cli);
   if (code) return code;
-  if (command->bit != RA_CMD_VERSION && (load_file(cli->config, &err) < 0 ||
-      ra_config_environment(cli->config, environ, &err) < 0)) {
+  if (command->bit != RA_CMD_VERSION &&
+      (load_file(cli->config, &err) < 0 || ra_config_environment(cli->config, environ, &err) < 0)) {
     ra_cli_fail(&err);
     return RA_EXIT_USAGE;
   }
@@ -167,10 +176,14 @@ static int set_up_log(const ra_config *config) {
   static const char *const levels[] = {"debug", "info", "warn", "error"};
   static const char *const formats[] = {"auto", "json", "plain"};
   int level = -1, format = -1;
-  for (int i = 0; i < 4; i++) level = strcmp(ra_config_text(config, "log_level"), levels[i]) ? level : i;
-  for (int i = 0; i < 3; i++) format = strcmp(ra_config_text(config, "log_format"), formats[i]) ? format : i;
+  for (int i = 0; i < 4; i++)
+    level = strcmp(ra_config_text(config, "log_level"), levels[i]) ? level : i;
+  for (int i = 0; i < 3; i++)
+    format = strcmp(ra_config_text(config, "log_format"), formats[i]) ? format : i;
   if (level < 0 || format < 0) {
-    fprintf(stderr, "rastrum: log_level takes debug, info, warn or error; log_format auto, json or plain\n");
+    fprintf(
+        stderr,
+        "rastrum: log_level takes debug, info, warn or error; log_format auto, json or plain\n");
     return RA_EXIT_USAGE;
   }
   ra_log_setup((ra_log_level)level, (ra_log_format)format);

@@ -6,17 +6,17 @@ enum { RA_EXIT_DONE = 0, RA_EXIT_FAILED = 1, RA_EXIT_USAGE = 2 };
 
 typedef struct ra_cli {
   ra_config *config;
-  char **argv;         // the whole command line, for starting workers
-  char **words;        // positional arguments after the subcommand
+  char **argv;   // the whole command line, for starting workers
+  char **words;  // positional arguments after the subcommand
   int word_count;
 } ra_cli;
 
 typedef struct ra_command {
   const char *name;
-  unsigned bit;            // RA_CMD_*
-  const char *arguments;   // "SOURCE…"
-  const char *help;        // one line
-  int least, most;         // positional arguments; most -1: any number
+  unsigned bit;           // RA_CMD_*
+  const char *arguments;  // "SOURCE…"
+  const char *help;       // one line
+  int least, most;        // positional arguments; most -1: any number
   int (*run)(const ra_cli *cli);
 } ra_command;
 

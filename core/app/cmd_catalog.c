@@ -64,7 +64,8 @@ static int read_text(const char *path, ra_str *out) {
   }
   bool good = file && !ferror(file);
   if (!good) fprintf(stderr, "rastrum: %s: cannot be read: %s\n", path, strerror(errno));
-  if (good && out->len > MOST) fprintf(stderr, "rastrum: %s: over 1 MiB, which no colour ramp is\n", path);
+  if (good && out->len > MOST)
+    fprintf(stderr, "rastrum: %s: over 1 MiB, which no colour ramp is\n", path);
   if (file) fclose(file);
   return good && out->len <= MOST ? RA_OK : RA_E_IO;
 }
@@ -89,8 +90,9 @@ int ra_cmd_plugin(const ra_cli *cli) {
   ra_str json;
   ra_str_init(&json);
   int rc = ra_script_plugins_json(host.script, &json, &err);
-  int code = rc < 0 ? ra_cli_fail(&err)
-                    : ra_cli_print(json.ptr, json.len) && ra_cli_print("\n", 1) ? RA_EXIT_DONE : RA_EXIT_FAILED;
+  int code = rc < 0                                                      ? ra_cli_fail(&err)
+             : ra_cli_print(json.ptr, json.len) && ra_cli_print("\n", 1) ? RA_EXIT_DONE
+                                                                         : RA_EXIT_FAILED;
   ra_str_deinit(&json);
   ra_host_deinit(&host);
   return code;

@@ -15,8 +15,9 @@ int ra_cmd_config(const ra_cli *cli) {
 }
 
 int ra_cmd_version(const ra_cli *cli) {
-  const char *form = ra_config_bool(cli->config, "json") ? "{\"rastrum\":\"%s\",\"libuv\":\"%s\",\"sqlite\":\"%s\"}\n"
-                                                         : "rastrum %s\nlibuv %s\nsqlite %s\n";
+  const char *form = ra_config_bool(cli->config, "json")
+                         ? "{\"rastrum\":\"%s\",\"libuv\":\"%s\",\"sqlite\":\"%s\"}\n"
+                         : "rastrum %s\nlibuv %s\nsqlite %s\n";
   printf(form, RA_VERSION, uv_version_string(), sqlite3_libversion());
   return RA_EXIT_DONE;
 }

@@ -11,7 +11,8 @@
 
 // {"sources":[…],"options":{…}}: what the workflows `ingest` and `inspect` take.
 static void arguments(const ra_cli *cli, ra_str *out) {
-  static const char *const texts[] = {"collection", "dataset", "variables", "datetime", "cog_compress", "store", NULL};
+  static const char *const texts[] = {"collection",   "dataset", "variables", "datetime",
+                                      "cog_compress", "store",   NULL};
   static const char *const bytes[] = {"memory", NULL};
   static const char *const ints[] = {"jobs", "zarr_format", NULL};
   static const char *const bools[] = {"dry_run", "json", NULL};
@@ -29,13 +30,15 @@ static void arguments(const ra_cli *cli, ra_str *out) {
     ra_str_add_json(out, text);
   }
   for (int i = 0; bytes[i]; i++) {
-    ra_str_addf(out, ",\"%s\":%llu", bytes[i], (unsigned long long)ra_config_bytes(cli->config, bytes[i]));
+    ra_str_addf(out, ",\"%s\":%llu", bytes[i],
+                (unsigned long long)ra_config_bytes(cli->config, bytes[i]));
   }
   for (int i = 0; ints[i]; i++) {
     ra_str_addf(out, ",\"%s\":%lld", ints[i], (long long)ra_config_int(cli->config, ints[i]));
   }
   for (int i = 0; bools[i]; i++) {
-    ra_str_addf(out, ",\"%s\":%s", bools[i], ra_config_bool(cli->config, bools[i]) ? "true" : "false");
+    ra_str_addf(out, ",\"%s\":%s", bools[i],
+                ra_config_bool(cli->config, bools[i]) ? "true" : "false");
   }
   ra_str_add(out, "}}");
 }
@@ -78,7 +81,8 @@ static void on_event(void *ctx, const char *json) {
     if (error) {
       const char *where = json_string_value(json_object_get(event, "where"));
       const char *message = json_string_value(json_object_get(event, "message"));
-      fprintf(stderr, "rastrum: %s%s%s\n", where ? where : "", where && *where ? ": " : "", message ? message : "failed");
+      fprintf(stderr, "rastrum: %s%s%s\n", where ? where : "", where && *where ? ": " : "",
+              message ? message : "failed");
     } else if (text && !o->json) {
       fprintf(stderr, "%s\n", text);
     }
@@ -99,7 +103,8 @@ int ra_cmd_ingest(const ra_cli *cli) {
   ra_str_init(&args);
   arguments(cli, &args);
   output o = {.json = ra_config_bool(cli->config, "json")};
-  int rc = ra_host_run(&host, ra_config_text(cli->config, "workflow"), args.ptr, on_event, &o, NULL, &err);
+  int rc = ra_host_run(&host, ra_config_text(cli->config, "workflow"), args.ptr, on_event, &o, NULL,
+                       &err);
   end_bar(&o);
   int code = rc < 0 || o.failed ? RA_EXIT_FAILED : RA_EXIT_DONE;
   if (rc < 0 && !o.failed) ra_cli_fail(&err);

@@ -9,7 +9,8 @@
 
 // Percent-encodes everything but unreserved characters (RFC 3986 §2.3) and those in `keep`.
 static void add_encoded(ra_str *out, const char *text, size_t size, const char *keep) {
-  static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  static const char unreserved[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
     if (c && (strchr(unreserved, c) || strchr(keep, c))) {
@@ -51,10 +52,15 @@ static int write_body(const ra_cli *cli, const ra_buf *body) {
 
 // A problem document's sentence.
 static int refuse(int status, const ra_buf *body) {
-  json_t *problem = body ? json_loadb((const char *)ra_buf_data(body), ra_buf_size(body), 0, NULL) : NULL;
+  json_t *problem =
+      body ? json_loadb((const char *)ra_buf_data(body), ra_buf_size(body), 0, NULL) : NULL;
   const char *detail = json_string_value(json_object_get(problem, "detail"));
   const char *title = json_string_value(json_object_get(problem, "title"));
-  fprintf(stderr, "rastrum: %s (%d)\n", detail ? detail : title ? title : "the request failed", status);
+  fprintf(stderr, "rastrum: %s (%d)\n",
+          detail  ? detail
+          : title ? title
+                  : "the request failed",
+          status);
   json_decref(problem);
   return RA_EXIT_FAILED;
 }
@@ -65,7 +71,7 @@ static int get(const ra_cli *cli, const char *target) {
   if (ra_host_init(&host, cli->config, "cli", false, &err) < 0) return ra_cli_fail(&err);
   ra_buf *body;
   int status = ra_host_get(&host, target, &body, &err);
-  int code = status == 0                    ? ra_cli_fail(&err)
+  int code = status == 0                     ? ra_cli_fail(&err)
              : status >= 200 && status < 300 ? write_body(cli, body)
                                              : refuse(status, body);
   ra_buf_unref(body);

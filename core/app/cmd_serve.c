@@ -1,11 +1,11 @@
 // cmd_serve.c - `rastrum serve`: the supervisor, or (started again by it) a worker: loop, host, HTTP server, signals.
+#include <arpa/inet.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include "app/admin.h"
 #include "app/cli.h"
@@ -37,7 +37,8 @@ static void handle(void *ctx, ra_http_exchange *exchange) {
   }
 }
 
-static void log_request(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes, uint64_t ns) {
+static void log_request(void *ctx, const ra_http_exchange *exchange, int status, uint64_t bytes,
+                        uint64_t ns) {
   (void)ctx;
   ra_script_log(exchange, status, bytes, ns);
 }
@@ -72,23 +73,25 @@ static void start_signals(server *s) {
 }
 
 static int start_http(server *s, int fd, ra_err *err) {
-  const ra_http_config http = {.max_uri = 8192,
-                               .max_headers = 32768,
-                               .max_body = 2 << 20,
-                               .max_connections = (unsigned)ra_config_int(s->config, "max_connections"),
-                               .header_timeout_ms = 10000,
-                               .body_timeout_ms = 30000,
-                               .write_timeout_ms = 60000,
-                               .idle_timeout_ms = 75000,
-                               .cors_origins = ra_config_list(s->config, "cors_origins"),
-                               .trusted_proxies = ra_config_list(s->config, "trusted_proxies"),
-                               .lane = s->host.ops.io,
-                               .handle = handle,
-                               .log = log_request,
-                               .ctx = s};
+  const ra_http_config http = {
+      .max_uri = 8192,
+      .max_headers = 32768,
+      .max_body = 2 << 20,
+      .max_connections = (unsigned)ra_config_int(s->config, "max_connections"),
+      .header_timeout_ms = 10000,
+      .body_timeout_ms = 30000,
+      .write_timeout_ms = 60000,
+      .idle_timeout_ms = 75000,
+      .cors_origins = ra_config_list(s->config, "cors_origins"),
+      .trusted_proxies = ra_config_list(s->config, "trusted_proxies"),
+      .lane = s->host.ops.io,
+      .handle = handle,
+      .log = log_request,
+      .ctx = s};
   int admin_fd = ra_supervisor_admin_fd();
   int rc = ra_http_server_new(&s->host.loop, &http, &s->http, err);
-  if (rc == RA_OK && admin_fd >= 0) rc = ra_admin_new(&s->host.loop, s->host.script, &http, admin_fd, &s->admin, err);
+  if (rc == RA_OK && admin_fd >= 0)
+    rc = ra_admin_new(&s->host.loop, s->host.script, &http, admin_fd, &s->admin, err);
   return rc < 0 ? rc : ra_http_server_listen_fd(s->http, fd, err);
 }
 

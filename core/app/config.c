@@ -39,7 +39,8 @@ int ra_config_new(unsigned command, ra_config **out, ra_err *err) {
   config->command = command;
   for (size_t i = 0; i < RA_OPTION_COUNT; i++) {
     const ra_option *option = &RA_OPTIONS[i];
-    int rc = option->fallback ? ra_config_set(config, option->name, option->fallback, "default", err) : 0;
+    int rc =
+        option->fallback ? ra_config_set(config, option->name, option->fallback, "default", err) : 0;
     if (rc < 0) {
       ra_config_free(config);
       return rc;
@@ -74,7 +75,8 @@ static int64_t scaled(const char *text, const char *const *units, const int64_t 
 }
 
 static int64_t parse_bytes(const char *text) {
-  static const char *const units[] = {"", "B", "K", "KB", "KiB", "M", "MB", "MiB", "G", "GB", "GiB", "T", NULL};
+  static const char *const units[] = {"",    "B", "K",  "KB",  "KiB", "M", "MB",
+                                      "MiB", "G", "GB", "GiB", "T",   NULL};
   static const int64_t factors[] = {1,       1,       1 << 10, 1 << 10, 1 << 10, 1 << 20,
                                     1 << 20, 1 << 20, 1 << 30, 1 << 30, 1 << 30, (int64_t)1 << 40};
   return scaled(text, units, factors);
@@ -87,8 +89,12 @@ static int64_t parse_ms(const char *text) {
 }
 
 static int parse_bool(const char *text) {
-  if (!strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on")) return 1;
-  if (!strcasecmp(text, "false") || !strcmp(text, "0") || !strcasecmp(text, "no") || !strcasecmp(text, "off")) return 0;
+  if (!strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") ||
+      !strcasecmp(text, "on"))
+    return 1;
+  if (!strcasecmp(text, "false") || !strcmp(text, "0") || !strcasecmp(text, "no") ||
+      !strcasecmp(text, "off"))
+    return 0;
   return -1;
 }
 
@@ -113,7 +119,8 @@ static const char *complaint(const ra_option *option, const char *text) {
 }
 
 static int add(setting *s, const char *text, size_t length, ra_err *err) {
-  if (s->count == LIST_MAX) return ra_fail(err, RA_E_INVALID, "", "a list holds at most %d values", LIST_MAX);
+  if (s->count == LIST_MAX)
+    return ra_fail(err, RA_E_INVALID, "", "a list holds at most %d values", LIST_MAX);
   s->text[s->count] = strndup(text, length);
   if (!s->text[s->count]) return ra_fail(err, RA_E_NOMEM, "", "no memory for a setting");
   s->text[++s->count] = NULL;
@@ -130,12 +137,13 @@ static int add_all(setting *s, const ra_option *option, const char *text, ra_err
   }
 }
 
-int ra_config_set(ra_config *config, const char *name, const char *text, const char *origin, ra_err *err) {
+int ra_config_set(ra_config *config, const char *name, const char *text, const char *origin,
+                  ra_err *err) {
   const ra_option *option = ra_option_find(name);
   if (!option) {
     const char *near = ra_option_nearest(name, ~0u);
-    return ra_fail(err, RA_E_INVALID, origin, "unknown setting '%s'%s%s%s", name, near ? "; did you mean '" : "",
-                   near ? near : "", near ? "'?" : "");
+    return ra_fail(err, RA_E_INVALID, origin, "unknown setting '%s'%s%s%s", name,
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
   }
   const char *wanted = complaint(option, text);
   if (wanted) {
@@ -149,7 +157,8 @@ int ra_config_set(ra_config *config, const char *name, const char *text, const c
 
 // Names that begin like settings and are for the build, the tests or between our own processes.
 static bool reserved(const char *name) {
-  static const char *const names[] = {"SHARED", "FAULT", "BIN", "WORKER_FD", "WORKER", "PYTHON", "TEST", "SANITIZED", NULL};
+  static const char *const names[] = {"SHARED", "FAULT", "BIN",       "WORKER_FD", "WORKER",
+                                      "PYTHON", "TEST",  "SANITIZED", NULL};
   for (size_t i = 0; names[i]; i++) {
     size_t n = strlen(names[i]);
     if (!strncmp(name, names[i], n) && (name[n] == 0 || name[n] == '_')) return true;
@@ -176,7 +185,8 @@ int ra_config_environment(ra_config *config, char **environment, ra_err *err) {
   return RA_OK;
 }
 
-static int set_value(ra_config *config, const char *name, json_t *value, const char *origin, ra_err *err) {
+static int set_value(ra_config *config, const char *name, json_t *value, const char *origin,
+                     ra_err *err) {
   char number[40];
   switch (json_typeof(value)) {
     case JSON_STRING: return ra_config_set(config, name, json_string_value(value), origin, err);
@@ -192,7 +202,8 @@ static int set_value(ra_config *config, const char *name, json_t *value, const c
   }
 }
 
-static int set_list(ra_config *config, const ra_option *option, json_t *list, const char *origin, ra_err *err) {
+static int set_list(ra_config *config, const ra_option *option, json_t *list, const char *origin,
+                    ra_err *err) {
   if (option->type != RA_OPTION_LIST) {
     return ra_fail(err, RA_E_INVALID, origin, "%s is a list; it takes one value", option->name);
   }
@@ -323,7 +334,8 @@ void ra_config_json(const ra_config *config, ra_str *out) {
     add_number(out, &RA_OPTIONS[i], &config->settings[i]);
     ra_str_add_char(out, ',');
   }
-  ra_str_addf(out, "\"plugin_settings\":%s}", config->plugin_settings ? config->plugin_settings : "{}");
+  ra_str_addf(out, "\"plugin_settings\":%s}",
+              config->plugin_settings ? config->plugin_settings : "{}");
 }
 
 void ra_config_print(const ra_config *config, bool json, ra_str *out) {

@@ -12,7 +12,8 @@ int ra_config_new(unsigned command, ra_config **out, ra_err *err);
 void ra_config_free(ra_config *config);
 // Sets one option from a text. origin: "flag", "environment", "rastrum.lua:…"; where a list is set again from another
 // origin it begins anew.
-int ra_config_set(ra_config *config, const char *name, const char *text, const char *origin, ra_err *err);
+int ra_config_set(ra_config *config, const char *name, const char *text, const char *origin,
+                  ra_err *err);
 // RASTRUM_* of the environment. An unknown RASTRUM_ name is an error, but for the few that are not settings.
 int ra_config_environment(ra_config *config, char **environment, ra_err *err);
 // The JSON of rastrum.lua's table (from ra_script_load_table). `plugin_settings` (an object) passes through to Lua.

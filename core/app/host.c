@@ -22,11 +22,14 @@ static bool beside(const char *exe, const char *form, const char *name, char out
 static int find_dir(const char *name, char out[PATH_SIZE], ra_err *err) {
   char exe[PATH_MAX];
   ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-  if (n <= 0) return ra_fail(err, RA_E_IO, "/proc/self/exe", "the program's own path cannot be read");
+  if (n <= 0)
+    return ra_fail(err, RA_E_IO, "/proc/self/exe", "the program's own path cannot be read");
   exe[n] = 0;
   *strrchr(exe, '/') = 0;
-  if (beside(exe, "%s/%s", name, out) || beside(exe, "%s/../share/rastrum/%s", name, out)) return RA_OK;
-  return ra_fail(err, RA_E_NOTFOUND, name, "the folder is neither beside the program nor in ../share/rastrum; reinstall");
+  if (beside(exe, "%s/%s", name, out) || beside(exe, "%s/../share/rastrum/%s", name, out))
+    return RA_OK;
+  return ra_fail(err, RA_E_NOTFOUND, name,
+                 "the folder is neither beside the program nor in ../share/rastrum; reinstall");
 }
 
 typedef struct dirs {
@@ -40,7 +43,8 @@ static int fill_dirs(dirs *d, const char *name, const char *const *more, ra_err 
   unsigned n = 0;
   d->list[n++] = d->own;
   for (; *more && n < DIRS_MAX - 1; more++) {
-    if (access(*more, R_OK | X_OK) != 0) return ra_fail(err, RA_E_NOTFOUND, *more, "--%s: no such folder", name);
+    if (access(*more, R_OK | X_OK) != 0)
+      return ra_fail(err, RA_E_NOTFOUND, *more, "--%s: no such folder", name);
     d->list[n++] = *more;
   }
   d->list[n] = NULL;
@@ -103,12 +107,13 @@ static int make_store(ra_host *host, const ra_config *config, bool create, ra_er
   if (rc == RA_E_NOTFOUND && !create) return RA_OK;  // commands that only need the catalog
   if (rc < 0) return rc;
   ra_reader reader = ra_store_reader(host->ops.store);
-  return ra_render_context_new(&reader, ra_config_bytes(config, "header_cache"), ra_config_bytes(config, "block_cache"),
-                               &host->ops.render, err);
+  return ra_render_context_new(&reader, ra_config_bytes(config, "header_cache"),
+                               ra_config_bytes(config, "block_cache"), &host->ops.render, err);
 }
 
 static ra_script_limits limits(const ra_config *config) {
-  size_t heap = ra_config_bytes(config, "lua_memory"), external = ra_config_bytes(config, "external_memory");
+  size_t heap = ra_config_bytes(config, "lua_memory"),
+         external = ra_config_bytes(config, "external_memory");
   return (ra_script_limits){.request_lua_ms = ra_config_ms(config, "lua_time"),
                             .request_wall_ms = ra_config_ms(config, "request_timeout"),
                             .heap_soft = heap / 4 * 3,
@@ -145,7 +150,8 @@ static int make_script(ra_host *host, const ra_config *config, const char *role,
   return rc;
 }
 
-int ra_host_init(ra_host *host, const ra_config *config, const char *role, bool create_store, ra_err *err) {
+int ra_host_init(ra_host *host, const ra_config *config, const char *role, bool create_store,
+                 ra_err *err) {
   *host = (ra_host){0};
   if (uv_loop_init(&host->loop) != 0) return ra_fail(err, RA_E_NOMEM, "", "no event loop");
   host->loop_open = true;
@@ -227,10 +233,11 @@ static void on_event(void *ctx, const char *json) {
   if (r->event) r->event(r->event_ctx, json);
 }
 
-int ra_host_run(ra_host *host, const char *workflow, const char *args_json, void (*event)(void *ctx, const char *json),
-                void *ctx, ra_str *result, ra_err *err) {
+int ra_host_run(ra_host *host, const char *workflow, const char *args_json,
+                void (*event)(void *ctx, const char *json), void *ctx, ra_str *result, ra_err *err) {
   running r = {.host = host, .result = result, .err = err, .event = event, .event_ctx = ctx};
-  const ra_script_run run = {.workflow = workflow, .args_json = args_json, .event = on_event, .done = on_done, .ctx = &r};
+  const ra_script_run run = {
+      .workflow = workflow, .args_json = args_json, .event = on_event, .done = on_done, .ctx = &r};
   int rc = ra_script_run_workflow(host->script, &run, &r.task, err);
   if (rc < 0) return rc;
   listen_signals(&r);
@@ -252,7 +259,8 @@ typedef struct asking {
 static int read_file(const ra_script_answer *answer, ra_buf **out, ra_err *err) {
   int rc = ra_buf_new(answer->size, out, err);
   for (size_t at = 0; rc == RA_OK && at < answer->size;) {
-    ssize_t n = pread(answer->fd, ra_buf_bytes(*out) + at, answer->size - at, (off_t)(answer->offset + at));
+    ssize_t n =
+        pread(answer->fd, ra_buf_bytes(*out) + at, answer->size - at, (off_t)(answer->offset + at));
     if (n <= 0) rc = ra_fail(err, RA_E_IO, "", "the object ended too soon");
     if (n > 0) at += (size_t)n;
   }

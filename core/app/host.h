@@ -13,14 +13,15 @@ typedef struct ra_host {
 } ra_host;
 
 // role: "serve", "ingest" or "cli". create_store: the store's folder is made when missing. The plugins are loaded.
-int ra_host_init(ra_host *host, const ra_config *config, const char *role, bool create_store, ra_err *err);
+int ra_host_init(ra_host *host, const ra_config *config, const char *role, bool create_store,
+                 ra_err *err);
 // Ends jobs, runs the loop until it is empty, frees everything.
 void ra_host_deinit(ra_host *host);
 
 // Runs one workflow to its end. Events go to `event` (may be NULL) as they come; SIGINT and SIGTERM cancel. On success
 // `result` receives the workflow's result as JSON.
-int ra_host_run(ra_host *host, const char *workflow, const char *args_json, void (*event)(void *ctx, const char *json),
-                void *ctx, ra_str *result, ra_err *err);
+int ra_host_run(ra_host *host, const char *workflow, const char *args_json,
+                void (*event)(void *ctx, const char *json), void *ctx, ra_str *result, ra_err *err);
 // Answers one GET request as the server would. Returns its status (0: not started, see err); body in *body (may be NULL).
 int ra_host_get(ra_host *host, const char *target, ra_buf **body, ra_err *err);
 

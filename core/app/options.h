@@ -32,13 +32,13 @@ enum {
 };
 
 typedef struct ra_option {
-  const char *name;      // with underscores
+  const char *name;  // with underscores
   ra_option_type type;
   const char *fallback;  // NULL: none
   unsigned commands;
-  bool flag_only;        // a one-off such as --json: not a key of rastrum.lua, not in the environment
-  bool secret;           // never printed
-  const char *value;     // what stands for the value in --help
+  bool flag_only;     // a one-off such as --json: not a key of rastrum.lua, not in the environment
+  bool secret;        // never printed
+  const char *value;  // what stands for the value in --help
   const char *help;
 } ra_option;
 

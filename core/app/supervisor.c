@@ -45,7 +45,8 @@ static void hand_over(const char *name, int fd) {
   setenv(name, text, 1);
 }
 
-static void become_worker(const supervisor *s, unsigned index, unsigned starts, pid_t parent, const sigset_t *old) {
+static void become_worker(const supervisor *s, unsigned index, unsigned starts, pid_t parent,
+                          const sigset_t *old) {
   char text[32];
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(1);  // the parent died before the line above
@@ -89,7 +90,8 @@ static void begin_end(supervisor *s, int signal_number) {
 // Exit code 2 and 1 at once after the first start are the worker's own verdict (a bad catalog, a broken plugin): trying
 // again would only say it again.
 static bool hopeless(const worker *w, int status) {
-  return w->starts == 1 && WIFEXITED(status) && WEXITSTATUS(status) != 0 && now_ms() - w->started_ms < 5000;
+  return w->starts == 1 && WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
+         now_ms() - w->started_ms < 5000;
 }
 
 static void ended(supervisor *s, worker *w, int status) {
@@ -105,7 +107,8 @@ static void ended(supervisor *s, worker *w, int status) {
   if (w->pause_ms > PAUSE_MOST_MS) w->pause_ms = PAUSE_MOST_MS;
   w->start_at_ms = now_ms() + w->pause_ms;
   ra_log(RA_LOG_ERROR, "a worker ended with %s %d; starting another in %u ms",
-         WIFEXITED(status) ? "code" : "signal", WIFEXITED(status) ? code : WTERMSIG(status), w->pause_ms);
+         WIFEXITED(status) ? "code" : "signal", WIFEXITED(status) ? code : WTERMSIG(status),
+         w->pause_ms);
 }
 
 static void reap(supervisor *s) {
