@@ -295,7 +295,13 @@ function M.interval(text)
   return out
 end
 
----West, south, east, north of four or six numbers.
+-- A box that lies wholly off the world is well formed and holds nothing.
+local function off_the_world(box)
+  return box[2] > 90 or box[4] < -90 or math.min(box[1], box[3]) > 180
+    or math.max(box[1], box[3]) < -180
+end
+
+---West, south, east, north of four or six numbers; {nowhere = true} off the world.
 function M.box(list)
   if not list then return nil end
   if #list ~= 4 and #list ~= 6 then
@@ -303,6 +309,7 @@ function M.box(list)
   end
   local half = #list / 2
   local box = { list[1], list[2], list[half + 1], list[half + 2] }
+  if off_the_world(box) then return { nowhere = true } end
   for i, value in ipairs(box) do
     local most = i % 2 == 1 and 180 or 90
     if value < -most or value > most then
@@ -412,6 +419,8 @@ end
 ---@return table|rastrum.Error info  {count=, matched=, next=}
 function M.items(base, shots, wanted)
   local datasets, seen = {}, {}
+  local box = wanted.bbox
+  if box and box.nowhere then box, shots = nil, {} end
   local window = { first = wanted.interval.first, last = wanted.interval.last }
   if #shots == 1 then narrow(window, shots[1]) end
   for _, shot in ipairs(#shots > 1 and shots or {}) do
@@ -424,7 +433,7 @@ function M.items(base, shots, wanted)
   end
   return rastrum.items {
     datasets = #shots == 1 and shots[1].datasets or datasets, base_url = base, first = window.first,
-    last = window.last, ids = wanted.ids, bbox = wanted.bbox,
+    last = window.last, ids = wanted.ids, bbox = box,
     intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields,
     token = wanted.token,
     limit = wanted.limit,
