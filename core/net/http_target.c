@@ -17,7 +17,8 @@ static int check_method(ra__http_parser *p) {
     case HTTP_PUT:
     case HTTP_PATCH:
     case HTTP_DELETE:
-    case HTTP_OPTIONS: return 0;
+    case HTTP_OPTIONS:
+    case HTTP_TRACE: return 0;  // no route takes it: the handler's 405 says what is allowed
     default:
       return ra__http_refuse(p, 501, "the method %s is not one that this server knows",
                              p->request.method);
