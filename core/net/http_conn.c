@@ -157,7 +157,7 @@ static void refuse(ra__http_conn *conn, int status, const char *detail) {
 }
 
 static void answer_star(ra__http_conn *conn) {
-  const ra_http_header allow = {"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"};
+  const ra_http_header allow = {"Allow", RA__HTTP_ALLOW};
   ra__http_answer(conn, &(ra_http_response){.status = 204, .headers = &allow, .header_count = 1});
 }
 

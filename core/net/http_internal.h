@@ -10,6 +10,9 @@
 #pragma once
 #include "net/http_parse.h"
 
+// Every method that a route may have.
+#define RA__HTTP_ALLOW "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 #define RA__HTTP_PIPELINE 65536  // bytes taken from a client that sends ahead
 
 typedef enum ra__http_state {

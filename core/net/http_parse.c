@@ -236,7 +236,7 @@ static void explain(ra__http_parser *p, llhttp_errno_t rc) {
   while (ra__http_is_token_char((unsigned char)p->head[method])) method++;
   const char *reason = llhttp_get_error_reason(&p->llhttp);
   if (rc == HPE_INVALID_METHOD && method && p->head[method] == ' ') {
-    ra__http_refuse(p, 501, "the method %.*s is not one that this server knows",
+    ra__http_refuse(p, 405, "the method %.*s is not one that this server knows",
                     (int)(method < 32 ? method : 32), p->head);
   } else if (rc == HPE_INVALID_VERSION) {
     ra__http_refuse(p, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");

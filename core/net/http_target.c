@@ -20,7 +20,7 @@ static int check_method(ra__http_parser *p) {
     case HTTP_OPTIONS:
     case HTTP_TRACE: return 0;  // no route takes it: the handler's 405 says what is allowed
     default:
-      return ra__http_refuse(p, 501, "the method %s is not one that this server knows",
+      return ra__http_refuse(p, 405, "the method %s is not one that this server knows",
                              p->request.method);
   }
 }

@@ -198,7 +198,7 @@ static void refusals_reach_the_client(void **state) {
        "10\r\naaaaaaaaaaaaaaaa\r\n", 413},
       {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n", "",
        415},
-      {"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", "", 501},
+      {"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", "", 405},
       {"GET / HTTP/3.0\r\nHost: a\r\n\r\n", "", 505},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

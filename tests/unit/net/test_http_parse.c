@@ -80,9 +80,9 @@ static void malformed_requests(void **state) {
   bad("GET http://u:p@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400);
   bad("GET / HTTP/2.0\r\n" HOST "\r\n", 505);
   bad("GET / HTTP/1.2\r\n" HOST "\r\n", 505);
-  bad("get / HTTP/1.1\r\n" HOST "\r\n", 501);
-  bad("BREW /pot HTTP/1.1\r\n" HOST "\r\n", 501);
-  bad("CONNECT a:443 HTTP/1.1\r\n" HOST "\r\n", 501);
+  bad("get / HTTP/1.1\r\n" HOST "\r\n", 405);
+  bad("BREW /pot HTTP/1.1\r\n" HOST "\r\n", 405);
+  bad("CONNECT a:443 HTTP/1.1\r\n" HOST "\r\n", 405);
   bad("POST / HTTP/1.1\r\n" HOST "Expect: tea\r\nContent-Length: 1\r\n\r\n", 417);
   bad("POST / HTTP/1.1\r\n" HOST "Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\n", 415);
 }
