@@ -6,3 +6,10 @@
 ---@return rastrum.Buffer|nil
 ---@return table|rastrum.Error  {count=, matched=, next=}
 function rastrum.items(options) end
+
+---All times of a variable, each with its version, as JSON text. datasets (the latest published first), collection, variable,
+---generation, first, last.
+---@param options table
+---@return rastrum.Buffer|nil
+---@return rastrum.Error|nil
+function rastrum.times(options) end

@@ -67,7 +67,19 @@
 ---@field geometry fun(self): string
 ---@field variables fun(self): table[]
 ---@field variable fun(self, name: string): table|nil
+---@field signature fun(self): string
+---@field about fun(self): table
+---@field cube fun(self): string
+---@field extra_index fun(self, variable: string, dimension: string, value: string): integer|nil, rastrum.Error|nil
 ---@field items fun(self): integer
+---@field item fun(self, i: integer): table|nil
+---@field find_item fun(self, id: string): integer|nil
+---@field item_step fun(self, variable: string, i: integer): integer|nil
+---@field lower fun(self, ms: number): integer
+---@field span fun(self): number|nil, number|nil
+---@field find_step fun(self, variable: string, time: string|nil, mode: string|nil): integer|nil, number|nil, number|nil
+---@field steps fun(self, variable: string, interval: string): integer[]|nil, rastrum.Error|nil
+---@field times fun(self, variable: string): table|nil
 
 ---The effective configuration, a copy of the plugin's own. No secrets.
 ---@type table<string, any>

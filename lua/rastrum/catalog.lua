@@ -9,8 +9,12 @@ local M = {}
 
 local WAIT_MS, REFRESH_S = 20000, 30
 
-local state = { handle = nil, revision = nil, checked = -math.huge, rows = {}, order = {},
-  shots = {}, busy = {} }
+local function new_state()
+  return { handle = nil, revision = nil, checked = -math.huge, rows = {}, order = {}, shots = {},
+    busy = {} }
+end
+
+local state = new_state()
 
 local function staleness()
   local ms = rastrum.config.catalog_staleness
@@ -97,6 +101,15 @@ end
 
 ---After a write of this process: what is in memory is old.
 function M.expire() state.checked, state.revision = -math.huge, nil end
+
+---Lets go of the database and of everything in memory; the next call begins anew.
+function M.close()
+  for _, shot in pairs(state.shots) do
+    for _, entry in ipairs(shot.list) do entry.dataset:close() end
+  end
+  if state.handle and state.handle.close then state.handle:close() end
+  state = new_state()
+end
 
 -- ---- reading
 

@@ -333,7 +333,9 @@ local function in_order(shot, list)
     if a.published ~= b.published then return a.published > b.published end
     return a.dataset:id() < b.dataset:id()
   end)
-  for i = #list, (shot.limit or math.huge) + 1, -1 do list[i] = nil end
+  -- Of what has no time (a land mask in each daily file) the latest published are enough.
+  local timeless = list[1] and not list[1].ms and not list[#list].ms
+  for i = #list, (shot.limit or timeless and MOST_SOURCES or math.huge) + 1, -1 do list[i] = nil end
   if #list > MOST_SOURCES then
     return nil, { code = "too_big", where = "datetime", message =
       ("%d datasets have a step at this time; at most %d are drawn together: ask for one item, or "
@@ -400,7 +402,8 @@ local function plan(shot, wanted)
   time, err = iso_of(variable, text)
   if not time then return nil, err end
   if mode == "exact" then
-    found, err = matches(shot, wanted.variable, candidates(shot, time), text, mode)
+    local entries = variable.calendar and candidates(shot, time) or shot.list
+    found, err = matches(shot, wanted.variable, entries, text, mode)
   else
     found, err = around(shot, wanted.variable, time, text, mode)
   end

@@ -330,6 +330,12 @@ function Catalog:forget(list)
   return done and true, err
 end
 
+function Catalog:close()
+  if self.read then self.read:close() end
+  if self.write then self.write:close() end
+  self.read, self.write = nil, nil
+end
+
 M.catalog_driver = {
   scheme = "sqlite",
   ---`rest`: what follows the scheme, a path. Nothing is made until something is written, or
