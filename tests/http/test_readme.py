@@ -1,17 +1,22 @@
 """Every ```sh block of README.md is run here, or said by whom it is run instead."""
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import time
 
+import golden
+import httpx
+import numpy as np
 import pytest
 from conftest import ROOT
 from server import Server
 
 BINARY = "build/release/rastrum"
-# Commands that another part of the tests runs, or that would begin this run again.
-ELSEWHERE = {"make demo": "the demo's own stage and `test_demo`", "make test": "this run",
-             "make install PREFIX=/usr/local": "the install test of the build"}
+# Commands that have a test of their own, or that would begin this run again.
+ELSEWHERE = {"make demo": "test_demo", "make test": "this run", "make install PREFIX=/usr/local": "test_install"}
 
 
 def blocks():
@@ -57,6 +62,41 @@ def test_the_plugin_of_the_text_is_the_file():
     for block in re.findall(r"^```lua\n(.*?)^```$", text, re.M | re.S):
         assert any(block.strip() == path.read_text().strip() or block.strip() in path.read_text()
                    for path in (ROOT / "examples").rglob("*.lua")), block
+
+
+def test_install(binary, store, tmp_path):
+    """The installed program finds its Lua, its plugins and its ramps below the prefix, wherever it is started."""
+    subprocess.run(["cmake", "--install", pathlib.Path(binary).resolve().parent, "--prefix", tmp_path / "prefix"], check=True,
+                   stdout=subprocess.DEVNULL)
+    with Server(tmp_path / "prefix" / "bin" / "rastrum", store, tmp_path / "log") as server, \
+            httpx.Client(base_url=server.url) as http:
+        assert http.get("/tiles/globe/0/0/0.png").status_code == 200
+        assert http.get("/").status_code == 200 and "viridis" in http.get("/colorMaps").text
+    assert not list((tmp_path / "prefix").rglob("*_spec.lua"))
+
+
+@pytest.mark.release_only
+def test_demo(tmp_path):
+    """`make demo` ends with a URL that shows the map; Ctrl-C ends it."""
+    with open(tmp_path / "out", "wb") as sink:
+        demo = subprocess.Popen(["make", "demo"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                                env={**os.environ, "LISTEN": "127.0.0.1:18080"}, start_new_session=True)
+    try:
+        deadline, found = time.monotonic() + 400, None
+        while not found and demo.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+            found = re.search(r"The map is at (http://\S+)/ ", (tmp_path / "out").read_text(errors="replace"))
+        assert found, (tmp_path / "out").read_text(errors="replace")[-3000:]
+        with httpx.Client(base_url=found[1], timeout=60) as http:
+            assert http.get("/").status_code == 200
+            names = {each["id"] for each in http.get("/stac/collections").json()["collections"]}
+            assert names == {"weather", "europe", "ocean_climate", "relief"}
+            for name in names:
+                picture = golden.png(http.get(f"/tiles/{name}/0/0/0.png").content)
+                assert picture[..., 3].any() and len(np.unique(picture)) > 20
+    finally:
+        os.killpg(demo.pid, signal.SIGINT)
+        assert demo.wait(30) in (0, 2, 130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize("target", ("deps", "build", "demo", "demo-real", "test", "test-long", "install"))
