@@ -47,18 +47,18 @@ end
 ---A strong tag of texts alone.
 function M.etag_of(...) return '"' .. rastrum.hash(EPOCH, ...) .. '"' end
 
--- The parameters that were given, by name, checked and typed: the order and the spelling of a query
--- don't matter.
+-- The parameters that were given, by name, checked and typed, as one text: the order and the
+-- spelling of a query don't matter.
 local function normalised(req)
   local names = {}
   for name in pairs(req.given) do names[#names + 1] = name end
   table.sort(names)
   for i, name in ipairs(names) do
     local value = req.params[name]
-    names[i] = name .. "=" .. (type(value) == "table" and rastrum.hash(unpack(value))
-      or tostring(value))
+    if type(value) == "table" then value = rastrum.json.encode(value) end
+    names[i] = name .. "=" .. tostring(value)
   end
-  return rastrum.hash(unpack(names))
+  return table.concat(names, "\0")
 end
 
 ---A strong tag of a request (its path and normalised query) and of texts: versions, ramp digests

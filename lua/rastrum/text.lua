@@ -24,6 +24,17 @@ function M.escape(text, keep)
     function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
+local function add(values, name, value)
+  local old = values[name]
+  if old == nil then
+    values[name] = value
+  elseif type(old) == "table" then
+    old[#old + 1] = value
+  else
+    values[name] = { old, value }
+  end
+end
+
 ---Reads "a=1&b=2&b=3" into {a = "1", b = {"2", "3"}}.
 ---@param query string
 ---@return table|nil values
@@ -32,20 +43,13 @@ function M.query(query)
   local values = {}
   if query == "" then return values end
   local coded = query:find("[%%+]")
-  for piece in query:gmatch("[^&]+") do
-    local name, value = piece:match("^([^=]*)=?(.*)$")
+  for name, value in query:gmatch("([^&=]*)=?([^&]*)") do
     if coded then
+      local piece = name .. "=" .. value
       name, value = M.unescape((name:gsub("+", " "))), M.unescape((value:gsub("+", " ")))
       if not (name and value) then return nil, piece end
     end
-    local old = values[name]
-    if old == nil then
-      values[name] = value
-    elseif type(old) == "table" then
-      old[#old + 1] = value
-    else
-      values[name] = { old, value }
-    end
+    if name ~= "" or value ~= "" then add(values, name, value) end
   end
   return values
 end
