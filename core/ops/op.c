@@ -71,7 +71,8 @@ static void run_job(void *ctx) {
 static void job_done(void *ctx, int rc) {
   ra_op *op = ctx;
   op->finished = true;
-  if (rc < 0) op->rc = ra_fail(&op->err, rc, op->kind->name, "nobody waits for the result any more");
+  if (rc < 0)
+    op->rc = ra_fail(&op->err, rc, op->kind->name, "nobody waits for the result any more");
   report(op);
 }
 
@@ -81,7 +82,8 @@ static ra_lane *lane_of(const ra_op *op) {
 
 static int submit_job(ra_op *op, ra_err *err) {
   ra_lane *lane = lane_of(op);
-  if (!lane) return ra_fail(err, RA_E_UNSUPPORTED, op->kind->name, "this process has no lane for it");
+  if (!lane)
+    return ra_fail(err, RA_E_UNSUPPORTED, op->kind->name, "this process has no lane for it");
   ra_job job = {.run = run_job,
                 .done = job_done,
                 .ctx = op,

@@ -29,9 +29,10 @@ typedef struct ra_op_kind {
   int (*run)(ra_op *op, void *state, ra_err *err);
   // Instead of `run`, for what needs no thread (a timer, a join): loop thread; later calls ra_op_finish once.
   int (*start)(ra_op *op, void *state, ra_err *err);
-  void (*cancelled)(ra_op *op, void *state);  // `start` kinds: stop waiting now; ra_op_finish must still come
-  size_t (*cost)(const void *state);          // bytes for admission; NULL: 0
-  void (*deinit)(void *state);                // frees what the state owns; NULL: nothing
+  void (*cancelled)(ra_op *op,
+                    void *state);  // `start` kinds: stop waiting now; ra_op_finish must still come
+  size_t (*cost)(const void *state);  // bytes for admission; NULL: 0
+  void (*deinit)(void *state);        // frees what the state owns; NULL: nothing
 } ra_op_kind;
 
 int ra_op_new(ra_ops *ops, const ra_op_kind *kind, ra_op **out, ra_err *err);

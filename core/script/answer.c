@@ -61,13 +61,15 @@ void ra__answer_deinit(ra__answer *answer) {
 static void read_headers(lua_State *L, ra__answer *out) {
   lua_getfield(L, 1, "headers");
   if (lua_isnil(L, -1)) return;
-  if (!lua_istable(L, -1)) luaL_error(L, "the response's headers are a %s; a table is wanted", luaL_typename(L, -1));
+  if (!lua_istable(L, -1))
+    luaL_error(L, "the response's headers are a %s; a table is wanted", luaL_typename(L, -1));
   int table = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1)) {
       luaL_error(L, "a response header's name and value are texts");
     }
-    if (out->header_count == RA__HEADERS_MOST) luaL_error(L, "more than %d response headers", RA__HEADERS_MOST);
+    if (out->header_count == RA__HEADERS_MOST)
+      luaL_error(L, "more than %d response headers", RA__HEADERS_MOST);
     if (lua_type(L, -1) == LUA_TNUMBER) {  // its text replaces it, to be held by the table
       lua_tostring(L, -1);
       lua_pushvalue(L, -2);
@@ -87,7 +89,9 @@ static void read_body(lua_State *L, ra__answer *out) {
   }
   size_t size;
   const char *text = lua_isstring(L, -1) ? lua_tolstring(L, -1, &size) : NULL;
-  if (!text) luaL_error(L, "the response's body is a %s; a text or an open ra.buf is wanted", luaL_typename(L, -1));
+  if (!text)
+    luaL_error(L, "the response's body is a %s; a text or an open ra.buf is wanted",
+               luaL_typename(L, -1));
   ra_err err = {0};
   if (ra_buf_copy(text, size, &out->body, &err) < 0) luaL_error(L, "%s", err.message);
 }
@@ -95,10 +99,13 @@ static void read_body(lua_State *L, ra__answer *out) {
 static void read_file(lua_State *L, ra__answer *out) {
   lua_getfield(L, 1, "file");
   if (lua_isnil(L, -1)) return;
-  if (!ra_bind_take_file(L, -1, &out->file)) luaL_error(L, "the response's file is no open ra.file");
+  if (!ra_bind_take_file(L, -1, &out->file))
+    luaL_error(L, "the response's file is no open ra.file");
   double most = (double)out->file.size;
-  double first = ra_bind_opt_number(L, 1, "first", 0), last = ra_bind_opt_number(L, 1, "last", most - 1);
-  if (!(first >= 0 && last < most && first <= last + 1)) luaL_error(L, "the response's range is outside its file");
+  double first = ra_bind_opt_number(L, 1, "first", 0),
+         last = ra_bind_opt_number(L, 1, "last", most - 1);
+  if (!(first >= 0 && last < most && first <= last + 1))
+    luaL_error(L, "the response's range is outside its file");
   out->file.offset = (uint64_t)first;
   out->file.size = (uint64_t)(last - first + 1);
 }
@@ -112,11 +119,13 @@ static int read_table(lua_State *L) {
   reading *r = lua_touserdata(L, 2);
   ra__answer *out = r->out;
   if (!lua_istable(L, 1)) {
-    return luaL_error(L, "the handler of plugin '%s' answered with a %s; a table {status=, body=} is wanted", r->plugin,
-                      luaL_typename(L, 1));
+    return luaL_error(
+        L, "the handler of plugin '%s' answered with a %s; a table {status=, body=} is wanted",
+        r->plugin, luaL_typename(L, 1));
   }
   lua_Integer status = ra_bind_opt_integer(L, 1, "status", 200);
-  if (status < 200 || status > 599) return luaL_error(L, "status %d; 200 to 599 is wanted", (int)status);
+  if (status < 200 || status > 599)
+    return luaL_error(L, "status %d; 200 to 599 is wanted", (int)status);
   out->status = (int)status;
   out->type = ra_bind_opt_string(L, 1, "type", NULL);
   out->compress = ra_bind_opt_boolean(L, 1, "compress", false);
@@ -142,7 +151,8 @@ int ra__answer_read(ra_script *script, const char *plugin, ra__answer *out, ra_e
 // ---- failures
 
 void ra__answer_problem(const ra_err *err, const char *plugin, ra__answer *out) {
-  *out = (ra__answer){.status = ra__status_of(err->code), .type = "application/problem+json", .file.fd = -1};
+  *out = (ra__answer){
+      .status = ra__status_of(err->code), .type = "application/problem+json", .file.fd = -1};
   ra_str text;
   ra_str_init(&text);
   ra_str_add(&text, "{\"type\":\"about:blank\",\"title\":");

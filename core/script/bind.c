@@ -50,7 +50,8 @@ static int l_err_tostring(lua_State *L) {
   lua_getfield(L, 1, "where");
   lua_getfield(L, 1, "message");
   const char *where = lua_tostring(L, -2), *message = lua_tostring(L, -1);
-  lua_pushfstring(L, "%s%s%s", where ? where : "", where && *where ? ": " : "", message ? message : "?");
+  lua_pushfstring(L, "%s%s%s", where ? where : "", where && *where ? ": " : "",
+                  message ? message : "?");
   return 1;
 }
 
@@ -121,11 +122,14 @@ int ra_bind_op(lua_State *L, ra_op *op, ra_bind_push push) {
   if (lua_toboolean(L, lua_upvalueindex(1))) return push_unstarted(L, op, push);
   if (!task) return refuse(L, op, "called outside any task");
   if (!(task->phase & (RA_PHASE_REQUEST | RA_PHASE_JOB))) {
-    return refuse(L, op, task->phase == RA_PHASE_LOAD ? "may wait in phase request or job, and this is phase load"
-                                                      : "may wait in phase request or job, and this is phase setup");
+    return refuse(L, op,
+                  task->phase == RA_PHASE_LOAD
+                      ? "may wait in phase request or job, and this is phase load"
+                      : "may wait in phase request or job, and this is phase setup");
   }
   if (task->co != L) return refuse(L, op, "call from the handler's own coroutine");
-  if (!lua_isyieldable(L)) return refuse(L, op, "cannot wait inside a callback of table.sort or string.gsub");
+  if (!lua_isyieldable(L))
+    return refuse(L, op, "cannot wait inside a callback of table.sort or string.gsub");
   task->op = op;
   task->push = push;
   return lua_yield(L, 0);
@@ -203,8 +207,8 @@ int ra__take_error(lua_State *L, const char *plugin, ra_err *err) {
   ra_script *script = ra__script(L);
   reading r = {.plugin = plugin, .err = err};
   if (lua_type(L, -1) == LUA_TSTRING) {
-    ra_fail(err, strstr(lua_tostring(L, -1), "not enough memory") ? RA_E_NOMEM : RA_E_INTERNAL, plugin, "%s",
-            lua_tostring(L, -1));
+    ra_fail(err, strstr(lua_tostring(L, -1), "not enough memory") ? RA_E_NOMEM : RA_E_INTERNAL,
+            plugin, "%s", lua_tostring(L, -1));
     lua_pop(L, 1);
     return err->code;
   }

@@ -23,11 +23,11 @@ typedef enum ra_phase {
 } ra_phase;
 
 typedef struct ra_bind_module {
-  const char *name;            // "dataset" -> rastrum.dataset.*; "" -> rastrum.* itself
-  const luaL_Reg *functions;   // plain calls; NULL-terminated; may be NULL
+  const char *name;           // "dataset" -> rastrum.dataset.*; "" -> rastrum.* itself
+  const luaL_Reg *functions;  // plain calls; NULL-terminated; may be NULL
   const luaL_Reg *operations;  // builders: end with `return ra_bind_op(L, op, push)`. Registered twice: rastrum.x.f(…)
-                               // waits and gives the result, rastrum.op.x.f(…) gives the unstarted operation
-  void (*setup)(lua_State *L); // metatables (ra_bind_type); may be NULL; leaves the stack as it was
+      // waits and gives the result, rastrum.op.x.f(…) gives the unstarted operation
+  void (*setup)(lua_State *L);  // metatables (ra_bind_type); may be NULL; leaves the stack as it was
 } ra_bind_module;
 
 // The NULL-terminated list in modules.c.
@@ -64,7 +64,8 @@ void *ra_bind_test(lua_State *L, int arg, const char *type);
 // External bytes that this userdata holds, for limits and metrics; replaces what was said before.
 void ra_bind_bytes(lua_State *L, void *payload, size_t bytes);
 
-void ra_bind_push_buf(lua_State *L, ra_buf *buf);  // takes the reference; "ra.buf": size() text() keep() close()
+void ra_bind_push_buf(lua_State *L,
+                      ra_buf *buf);  // takes the reference; "ra.buf": size() text() keep() close()
 ra_buf *ra_bind_check_buf(lua_State *L, int arg);  // borrowed
 // A Lua string's bytes or a ra.buf's; raises otherwise. Borrowed.
 const char *ra_bind_check_bytes(lua_State *L, int arg, size_t *size);
@@ -73,7 +74,8 @@ const char *ra_bind_check_bytes(lua_State *L, int arg, size_t *size);
 double ra_bind_opt_number(lua_State *L, int table, const char *field, double fallback);
 lua_Integer ra_bind_opt_integer(lua_State *L, int table, const char *field, lua_Integer fallback);
 bool ra_bind_opt_boolean(lua_State *L, int table, const char *field, bool fallback);
-const char *ra_bind_opt_string(lua_State *L, int table, const char *field, const char *fallback);  // valid while the table is
+const char *ra_bind_opt_string(lua_State *L, int table, const char *field,
+                               const char *fallback);  // valid while the table is
 
 // JSON text as Lua values: arrays tagged as rastrum.json.array does, null as rastrum.json.null. Depth and size are capped.
 // Pushes one value, or returns a code and pushes nothing.

@@ -25,7 +25,9 @@ static int l_hash(lua_State *L) {
   ra_str_init(&joined);
   for (int i = 1; i <= n; i++) {
     size_t size = 1;
-    const char *bytes = lua_isnil(L, i) ? "-" : lua_isboolean(L, i) ? (lua_toboolean(L, i) ? "t" : "f") : NULL;
+    const char *bytes = lua_isnil(L, i)       ? "-"
+                        : lua_isboolean(L, i) ? (lua_toboolean(L, i) ? "t" : "f")
+                                              : NULL;
     char number[32];
     if (lua_type(L, i) == LUA_TNUMBER) {
       size = (size_t)snprintf(number, sizeof number, "%.17g", lua_tonumber(L, i));
@@ -65,8 +67,11 @@ static int l_etag_matches(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg CORE[] = {
-    {"hash", l_hash}, {"plugin", l_plugin}, {"phase", l_phase}, {"etag_matches", l_etag_matches}, {NULL, NULL}};
+static const luaL_Reg CORE[] = {{"hash", l_hash},
+                                {"plugin", l_plugin},
+                                {"phase", l_phase},
+                                {"etag_matches", l_etag_matches},
+                                {NULL, NULL}};
 const ra_bind_module RA_BIND_CORE = {.name = "", .functions = CORE};
 
 // ---- rastrum.log.info(message, fields)
@@ -94,7 +99,8 @@ static int l_info(lua_State *L) { return write_log(L, RA_LOG_INFO); }
 static int l_warn(lua_State *L) { return write_log(L, RA_LOG_WARN); }
 static int l_error(lua_State *L) { return write_log(L, RA_LOG_ERROR); }
 
-static const luaL_Reg LOG[] = {{"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
+static const luaL_Reg LOG[] = {
+    {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
 const ra_bind_module RA_BIND_LOG = {.name = "log", .functions = LOG};
 
 // ---- rastrum.shared: texts, numbers and booleans that outlive a reload and that all plugins of the process see
@@ -173,7 +179,8 @@ static int l_shared_incr(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg SHARED[] = {{"get", l_shared_get}, {"set", l_shared_set}, {"incr", l_shared_incr}, {NULL, NULL}};
+static const luaL_Reg SHARED[] = {
+    {"get", l_shared_get}, {"set", l_shared_set}, {"incr", l_shared_incr}, {NULL, NULL}};
 const ra_bind_module RA_BIND_SHARED = {.name = "shared", .functions = SHARED};
 
 // ---- rastrum.time
@@ -235,9 +242,12 @@ static int l_time_clock(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg TIME[] = {{"parse", l_time_parse},     {"format", l_time_format},
-                                {"to_iso", l_time_to_iso},   {"from_iso", l_time_from_iso},
-                                {"now", l_time_now},         {"clock", l_time_clock},
+static const luaL_Reg TIME[] = {{"parse", l_time_parse},
+                                {"format", l_time_format},
+                                {"to_iso", l_time_to_iso},
+                                {"from_iso", l_time_from_iso},
+                                {"now", l_time_now},
+                                {"clock", l_time_clock},
                                 {NULL, NULL}};
 const ra_bind_module RA_BIND_TIME = {.name = "time", .functions = TIME};
 
@@ -257,7 +267,8 @@ static int l_metrics_text(lua_State *L) {
 }
 
 static bool metric_name_ok(const char *name) {
-  return *name && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) && strlen(name) < 100;
+  return *name && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
+         strlen(name) < 100;
 }
 
 // metrics.count(name, help, amount): a counter of the plugin's own, rastrum_plugin_<name>_total{plugin="…"}
@@ -278,5 +289,6 @@ static int l_metrics_count(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg METRICS[] = {{"text", l_metrics_text}, {"count", l_metrics_count}, {NULL, NULL}};
+static const luaL_Reg METRICS[] = {
+    {"text", l_metrics_text}, {"count", l_metrics_count}, {NULL, NULL}};
 const ra_bind_module RA_BIND_METRICS = {.name = "metrics", .functions = METRICS};

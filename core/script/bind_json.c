@@ -39,12 +39,15 @@ static int push_object(lua_State *L, const json_t *value, int depth, ra_err *err
 
 static int push_value(lua_State *L, const json_t *value, int depth, ra_err *err) {
   if (depth == 0 || !lua_checkstack(L, 6)) {
-    return ra_fail(err, RA_E_INVALID, "", "JSON nested deeper than allowed (at most %d levels)", DEPTH);
+    return ra_fail(err, RA_E_INVALID, "", "JSON nested deeper than allowed (at most %d levels)",
+                   DEPTH);
   }
   switch (json_typeof(value)) {
     case JSON_OBJECT: return push_object(L, value, depth - 1, err);
     case JSON_ARRAY: return push_list(L, value, depth - 1, err);
-    case JSON_STRING: lua_pushlstring(L, json_string_value(value), json_string_length(value)); break;
+    case JSON_STRING:
+      lua_pushlstring(L, json_string_value(value), json_string_length(value));
+      break;
     case JSON_INTEGER: lua_pushnumber(L, (lua_Number)json_integer_value(value)); break;
     case JSON_REAL: lua_pushnumber(L, json_real_value(value)); break;
     case JSON_TRUE: lua_pushboolean(L, 1); break;
@@ -73,7 +76,8 @@ static int push_json(lua_State *L, const char *text, size_t size, int depth, ra_
   decoding d = {.depth = depth, .err = err};
   d.root = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &fault);
   if (!d.root) {
-    return ra_fail(err, RA_E_INVALID, "", "not JSON: %s (line %d, column %d)", fault.text, fault.line, fault.column);
+    return ra_fail(err, RA_E_INVALID, "", "not JSON: %s (line %d, column %d)", fault.text,
+                   fault.line, fault.column);
   }
   lua_pushcfunction(L, l_push_root);
   lua_pushlightuserdata(L, &d);
@@ -122,7 +126,8 @@ static int write_object(lua_State *L, int depth, ra_str *out, ra_err *err) {
     int type = lua_type(L, -2);
     if (type != LUA_TSTRING && type != LUA_TNUMBER) {
       lua_pop(L, 2);
-      return ra_fail(err, RA_E_INVALID, "", "a JSON object cannot have a %s as key", lua_typename(L, type));
+      return ra_fail(err, RA_E_INVALID, "", "a JSON object cannot have a %s as key",
+                     lua_typename(L, type));
     }
     if (!first) ra_str_add_char(out, ',');
     first = false;
@@ -144,7 +149,8 @@ static int write_object(lua_State *L, int depth, ra_str *out, ra_err *err) {
 
 static int write_table(lua_State *L, int depth, ra_str *out, ra_err *err) {
   if (depth == 0 || !lua_checkstack(L, 8)) {
-    return ra_fail(err, RA_E_INVALID, "", "a table nested deeper than %d levels, or inside itself", DEPTH);
+    return ra_fail(err, RA_E_INVALID, "", "a table nested deeper than %d levels, or inside itself",
+                   DEPTH);
   }
   if (tagged(L, "ra.raw")) {
     lua_rawgeti(L, -1, 1);
@@ -153,7 +159,8 @@ static int write_table(lua_State *L, int depth, ra_str *out, ra_err *err) {
     return rc;
   }
   size_t n = lua_objlen(L, -1);
-  return n || tagged(L, "ra.array") ? write_list(L, n, depth - 1, out, err) : write_object(L, depth - 1, out, err);
+  return n || tagged(L, "ra.array") ? write_list(L, n, depth - 1, out, err)
+                                    : write_object(L, depth - 1, out, err);
 }
 
 static int write_userdata(lua_State *L, ra_str *out, ra_err *err) {
@@ -162,7 +169,8 @@ static int write_userdata(lua_State *L, ra_str *out, ra_err *err) {
     return RA_OK;
   }
   if (!ra_bind_test(L, -1, "ra.buf")) {
-    return ra_fail(err, RA_E_INVALID, "", "a handle that is no open buffer cannot be written as JSON");
+    return ra_fail(err, RA_E_INVALID, "",
+                   "a handle that is no open buffer cannot be written as JSON");
   }
   ra_buf *buf = ra_bind_check_buf(L, -1);
   ra_str_add_bytes(out, ra_buf_data(buf), ra_buf_size(buf));
@@ -197,7 +205,8 @@ static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err) {
     case LUA_TTABLE: return write_table(L, depth, out, err);
     case LUA_TUSERDATA:
     case LUA_TLIGHTUSERDATA: return write_userdata(L, out, err);
-    default: return ra_fail(err, RA_E_INVALID, "", "a %s cannot be written as JSON", luaL_typename(L, -1));
+    default:
+      return ra_fail(err, RA_E_INVALID, "", "a %s cannot be written as JSON", luaL_typename(L, -1));
   }
 }
 
@@ -223,7 +232,8 @@ static int l_encode(lua_State *L) {
   lua_settop(L, 1);
   text *t = ra_bind_new(L, sizeof *t, "ra.text", close_text);
   ra_err err = {0};
-  if (ra_bind_to_json(L, 1, &t->str, &err) < 0) return luaL_error(L, "json.encode: %s", err.message);
+  if (ra_bind_to_json(L, 1, &t->str, &err) < 0)
+    return luaL_error(L, "json.encode: %s", err.message);
   lua_pushlstring(L, t->str.ptr ? t->str.ptr : "", t->str.len);
   close_text(t);
   return 1;
@@ -236,7 +246,8 @@ static int l_buffer(lua_State *L) {
   text *t = ra_bind_new(L, sizeof *t, "ra.text", close_text);
   ra_err err = {0};
   ra_buf *buf;
-  if (ra_bind_to_json(L, 1, &t->str, &err) < 0) return luaL_error(L, "json.buffer: %s", err.message);
+  if (ra_bind_to_json(L, 1, &t->str, &err) < 0)
+    return luaL_error(L, "json.buffer: %s", err.message);
   if (ra_str_take(&t->str, &buf, &err) < 0) return ra_bind_fail(L, &err);
   ra_bind_push_buf(L, buf);
   return 1;
@@ -280,9 +291,9 @@ static int l_raw(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg FUNCTIONS[] = {{"encode", l_encode}, {"buffer", l_buffer}, {"decode", l_decode},
-                                     {"array", l_array},   {"raw", l_raw},       {"is_array", l_is_array},
-                                     {NULL, NULL}};
+static const luaL_Reg FUNCTIONS[] = {
+    {"encode", l_encode}, {"buffer", l_buffer},     {"decode", l_decode}, {"array", l_array},
+    {"raw", l_raw},       {"is_array", l_is_array}, {NULL, NULL}};
 
 static void tag_type(lua_State *L, const char *name) {
   luaL_newmetatable(L, name);

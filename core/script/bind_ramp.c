@@ -59,8 +59,8 @@ static int l_json(lua_State *L) {
   luaL_buffinit(L, &out);
   for (int i = 0; i < 256; i++) {
     char text[64];
-    int n = snprintf(text, sizeof text, "%s\"%d\":[%d,%d,%d,%d]", i ? "," : "{", i, table[i][0], table[i][1],
-                     table[i][2], table[i][3]);
+    int n = snprintf(text, sizeof text, "%s\"%d\":[%d,%d,%d,%d]", i ? "," : "{", i, table[i][0],
+                     table[i][1], table[i][2], table[i][3]);
     luaL_addlstring(&out, text, (size_t)n);
   }
   luaL_addchar(&out, '}');

@@ -24,10 +24,12 @@ static ra_tile_source check_source(lua_State *L) {
   ra_tile_source source = {.dataset = ra_bind_check_dataset(L, -1)};
   const char *name = ra_bind_opt_string(L, table, "variable", "");
   source.variable = ra_dataset_find_variable(source.dataset, name);
-  if (!source.variable) luaL_error(L, "dataset '%s' has no variable '%s'", ra_dataset_id(source.dataset), name);
+  if (!source.variable)
+    luaL_error(L, "dataset '%s' has no variable '%s'", ra_dataset_id(source.dataset), name);
   lua_Integer step = ra_bind_opt_integer(L, table, "step", 0);
   size_t steps = source.variable->axis ? source.variable->axis->count : 1;
-  if (step < 0 || (size_t)step >= steps) luaL_error(L, "step %d of '%s' is out of range", (int)step, name);
+  if (step < 0 || (size_t)step >= steps)
+    luaL_error(L, "step %d of '%s' is out of range", (int)step, name);
   source.step = (size_t)step;
   lua_settop(L, table);
   return source;
@@ -72,7 +74,8 @@ static void check_rescale(lua_State *L, double out[2]) {
 
 static uint32_t check_u32(lua_State *L, const char *name, double most) {
   double value = ra_bind_opt_number(L, 1, name, -1);
-  if (!(value >= 0 && value <= most && value == floor(value))) luaL_error(L, "bad option '%s'", name);
+  if (!(value >= 0 && value <= most && value == floor(value)))
+    luaL_error(L, "bad option '%s'", name);
   return (uint32_t)value;
 }
 
@@ -93,7 +96,8 @@ static void check_tile(lua_State *L, ra_tile_request *request) {
   request->y = check_u32(L, "y", 4294967295.0);
   request->size = (uint32_t)ra_bind_opt_integer(L, 1, "size", 256);
   const char *method = ra_bind_opt_string(L, 1, "resampling", "nearest");
-  if (!ra_resampling_parse(method, &request->resampling)) luaL_error(L, "bad option 'resampling' (%s)", method);
+  if (!ra_resampling_parse(method, &request->resampling))
+    luaL_error(L, "bad option 'resampling' (%s)", method);
   request->unscale = ra_bind_opt_boolean(L, 1, "unscale", true);
   check_nodata(L, request);
   request->rescale[1] = 1;
@@ -104,7 +108,8 @@ static void check_tile(lua_State *L, ra_tile_request *request) {
   const char *format = ra_bind_opt_string(L, 1, "format", "png");
   request->format = strcmp(format, "npy") == 0 ? RA_TILE_NPY : RA_TILE_PNG;
   request->return_mask = ra_bind_opt_boolean(L, 1, "return_mask", true);
-  if (request->format == RA_TILE_PNG && !request->ramp) luaL_error(L, "option 'ramp' is needed for png");
+  if (request->format == RA_TILE_PNG && !request->ramp)
+    luaL_error(L, "option 'ramp' is needed for png");
 }
 
 static void hold_sources(ra_tile_source *sources, unsigned count) {
@@ -207,7 +212,8 @@ static void check_series(lua_State *L, ra_series_request *request) {
     lua_rawgeti(L, 2, (int)v + 1);
     luaL_checktype(L, -1, LUA_TTABLE);
     unsigned segments = (unsigned)lua_objlen(L, -1);
-    if (v && segments != request->segment_count) luaL_error(L, "all variables need the same number of parts");
+    if (v && segments != request->segment_count)
+      luaL_error(L, "all variables need the same number of parts");
     request->segment_count = segments;
     for (unsigned s = 0; s < segments; s++) {
       lua_rawgeti(L, -1, (int)s + 1);
@@ -227,7 +233,8 @@ static void check_series(lua_State *L, ra_series_request *request) {
     lua_pop(L, 1);
   }
   request->bilinear = strcmp(ra_bind_opt_string(L, 1, "method", "nearest"), "bilinear") == 0;
-  request->format = strcmp(ra_bind_opt_string(L, 1, "format", "json"), "csv") == 0 ? RA_SERIES_CSV : RA_SERIES_JSON;
+  request->format = strcmp(ra_bind_opt_string(L, 1, "format", "json"), "csv") == 0 ? RA_SERIES_CSV
+                                                                                   : RA_SERIES_JSON;
   request->max_bytes = (uint64_t)ra_bind_opt_number(L, 1, "max_bytes", 128.0 * 1024 * 1024);
   ra_bind_opt_string(L, 1, "collection", "");
 }
@@ -236,7 +243,8 @@ static bool fill_steps(lua_State *L, int part, ra_series_part *out, size_t most)
   lua_getfield(L, part, "steps");
   bool listed = lua_istable(L, -1);
   size_t first = listed ? 0 : (size_t)ra_bind_opt_integer(L, part, "first", 0);
-  out->step_count = listed ? lua_objlen(L, -1) : (size_t)ra_bind_opt_integer(L, part, "count", (lua_Integer)most);
+  out->step_count =
+      listed ? lua_objlen(L, -1) : (size_t)ra_bind_opt_integer(L, part, "count", (lua_Integer)most);
   if (listed || first) {
     out->steps = malloc((out->step_count ? out->step_count : 1) * sizeof *out->steps);
     if (!out->steps) return false;
@@ -321,6 +329,7 @@ static int l_series(lua_State *L) {
   return ra_bind_op(L, op, push_series);
 }
 
-static const luaL_Reg OPERATIONS[] = {{"tile", l_tile}, {"series", l_series}, {"point", l_point}, {NULL, NULL}};
+static const luaL_Reg OPERATIONS[] = {
+    {"tile", l_tile}, {"series", l_series}, {"point", l_point}, {NULL, NULL}};
 
 const ra_bind_module RA_BIND_RENDER = {.name = "", .operations = OPERATIONS};

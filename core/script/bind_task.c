@@ -167,7 +167,8 @@ static size_t check_parts(lua_State *L) {
   if (n > ALL_MOST) luaL_error(L, "all: at most %d operations", ALL_MOST);
   for (size_t i = 1; i <= n; i++) {
     lua_rawgeti(L, 1, (int)i);
-    if (!ra__op_unused(L, -1)) luaL_error(L, "all: entry %d is no unstarted operation; an operation is used once", (int)i);
+    if (!ra__op_unused(L, -1))
+      luaL_error(L, "all: entry %d is no unstarted operation; an operation is used once", (int)i);
     lua_pop(L, 1);
   }
   return n;
@@ -199,7 +200,8 @@ static int l_all(lua_State *L) {
 // ---- spawn
 
 static void on_spawned_end(ra_task *task, int rc, const ra_err *err) {
-  if (rc < 0 && rc != RA_E_CANCELLED) ra_log(RA_LOG_ERROR, "a task of plugin '%s' ended: %s", task->plugin, err->message);
+  if (rc < 0 && rc != RA_E_CANCELLED)
+    ra_log(RA_LOG_ERROR, "a task of plugin '%s' ended: %s", task->plugin, err->message);
 }
 
 // rastrum.spawn(fn, …): a job of its own, which starts when this slice is over. Handles among the arguments have to be kept.
@@ -214,7 +216,8 @@ static int l_spawn(lua_State *L) {
   // Requests are answered to the end, and may need a job for it; other jobs have been ended.
   bool ending = script->drained && script->running && script->running->phase == RA_PHASE_JOB;
   if (ending) return luaL_error(L, "spawn: the host is shutting down");
-  if (ra__task_new(script, RA_PHASE_JOB, ra_bind_plugin(L), &task, &err) < 0) return ra_bind_fail(L, &err);
+  if (ra__task_new(script, RA_PHASE_JOB, ra_bind_plugin(L), &task, &err) < 0)
+    return ra_bind_fail(L, &err);
   task->finish = on_spawned_end;
   lua_xmove(L, task->co, args + 1);
   ra__task_start(task, args);

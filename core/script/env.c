@@ -22,7 +22,8 @@ int ra__read_file(const char *path, size_t most, ra_str *out, ra_err *err) {
   }
   char piece[8192];
   size_t n;
-  while ((n = fread(piece, 1, sizeof piece, file)) > 0 && out->len <= most) ra_str_add_bytes(out, piece, n);
+  while ((n = fread(piece, 1, sizeof piece, file)) > 0 && out->len <= most)
+    ra_str_add_bytes(out, piece, n);
   bool failed = ferror(file) || out->failed;
   fclose(file);
   if (failed) return ra_fail(err, RA_E_IO, path, "cannot read it");
@@ -119,7 +120,8 @@ static int l_library(lua_State *L) {
     ra_fail(&err, RA_E_NOTFOUND, name, "no such module");
     return ra_bind_fail(L, &err);
   }
-  const char *path = lua_pushfstring(L, "%s/rastrum/%s.lua", ra__script(L)->config.library_dir, name + 8);
+  const char *path =
+      lua_pushfstring(L, "%s/rastrum/%s.lua", ra__script(L)->config.library_dir, name + 8);
   const char *chunk = lua_pushfstring(L, "@%s.lua", name);
   return ra__load_file(L, path, chunk, &err) < 0 ? ra_bind_fail(L, &err) : 1;
 }
@@ -169,7 +171,8 @@ static int build(lua_State *L) {
   ra__bind_init(L);
   ra_err err = {0};
   const char *path = lua_pushfstring(L, "%s/rastrum/sandbox.lua", script->config.library_dir);
-  if (ra__load_file(L, path, "@rastrum.sandbox.lua", &err) < 0) return luaL_error(L, "%s: %s", path, err.message);
+  if (ra__load_file(L, path, "@rastrum.sandbox.lua", &err) < 0)
+    return luaL_error(L, "%s: %s", path, err.message);
   push_host(L);
   lua_pushvalue(L, -1);
   script->host_ref = luaL_ref(L, LUA_REGISTRYINDEX);

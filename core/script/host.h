@@ -24,18 +24,18 @@ struct ra_task {
   ra_task *prev, *next;  // of all live tasks
   ra_task *queue_next;   // of the run queue
   lua_State *co;
-  int ref;               // the coroutine's place in the registry
+  int ref;  // the coroutine's place in the registry
   ra_task_state state;
   ra_phase phase;
   bool cancelled;
-  const char *plugin;    // interned (ra__intern); "" for the library's own
-  int args;              // values on the coroutine's stack for the next resume
+  const char *plugin;             // interned (ra__intern); "" for the library's own
+  int args;                       // values on the coroutine's stack for the next resume
   uint64_t lua_ns, lua_limit_ns;  // used; 0: no limit
   uint64_t deadline_ns;           // 0: none
   ptrdiff_t heap;                 // growth of the Lua heap in its slices
   ra_handle *scope;               // newest first
   ra_timing timing;
-  ra_op *op;                      // in flight, or finished and to be pushed
+  ra_op *op;  // in flight, or finished and to be pushed
   ra_bind_push push;
   int op_rc;
   ra_err op_err;
@@ -56,26 +56,26 @@ struct ra_script {
   size_t heap, external, handles;
   unsigned task_count, dead_count;
   ra_task *tasks;
-  ra__queue ready;    // woken by something: they go first
-  ra__queue late;     // preempted: one slice of one of them a turn of the loop
-  ra_task *running;   // its slice is on; allocations are charged to it
-  ra_task *acting;    // whose results are being pushed: the scope of new userdata
+  ra__queue ready;   // woken by something: they go first
+  ra__queue late;    // preempted: one slice of one of them a turn of the loop
+  ra_task *running;  // its slice is on; allocations are charged to it
+  ra_task *acting;   // whose results are being pushed: the scope of new userdata
   uint64_t slice_end_ns;
   unsigned overtime;  // counts since the slice ended where it could not yield
   bool preempted;     // the hook has yielded; no operation is behind this yield
   bool overdue;       // the slice has ended where it could not yield
   bool pressure;      // an allocation was refused at the VM's cap
   bool pumping, started, draining, loaded;
-  uint64_t turn_ns;   // Lua time of this turn of the loop
+  uint64_t turn_ns;  // Lua time of this turn of the loop
   ra_idle *pump;
   ra_timer *ticker;
   ra_timer *grace;
   void (*drained)(void *ctx);
   void *drained_ctx;
-  int host_ref;       // what the library sees as its private `host` table
-  int app_ref;        // what rastrum/app.lua returned
+  int host_ref;  // what the library sees as its private `host` table
+  int app_ref;   // what rastrum/app.lua returned
   int sandbox_ref;
-  int modules_ref;    // the real rastrum table, without proxies
+  int modules_ref;  // the real rastrum table, without proxies
   uint64_t slices, preemptions, drops;
   uint64_t collected_ns;
 };
@@ -106,7 +106,8 @@ void ra__task_start(ra_task *task, int args);
 void ra__task_start_later(ra_task *task, int args);  // never before the caller has returned
 // Runs a task to its end without the loop (load and setup, where nothing waits).
 void ra__task_run(ra_task *task, int args);
-void ra__task_drop(ra_task *task, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void ra__task_drop(ra_task *task, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void ra__task_wake(ra_task *task);
 ra_task *ra__task_check(lua_State *L, unsigned phases, const char *what);
 // Runs what is ready; at the beginning of a turn of the loop also one preempted task.
@@ -122,7 +123,8 @@ int ra__budget_error(const ra_task *task, ra_err *err);
 
 // scope.c
 void ra__scope_close(ra_task *task);
-void ra__push_buf(lua_State *L, ra_buf *buf);  // ra_bind_push_buf without its limit: never raises but for memory
+void ra__push_buf(lua_State *L,
+                  ra_buf *buf);  // ra_bind_push_buf without its limit: never raises but for memory
 extern const luaL_Reg RA__BUF_METHODS[];
 
 // bind.c

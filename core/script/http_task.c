@@ -110,11 +110,13 @@ static int push_request(ra_task *task, const ra_http_request *request) {
 }
 
 static int refuse_when_full(ra_script *script, ra_err *err) {
-  if (script->external > script->limits.external_soft && ra_clock_ns() - script->collected_ns > 100000000u) {
+  if (script->external > script->limits.external_soft &&
+      ra_clock_ns() - script->collected_ns > 100000000u) {
     ra__collect(script);
   }
   if (script->external <= script->limits.external_hard) return RA_OK;
-  return ra_fail(err, RA_E_BUSY, "", "%zu MiB are held by live buffers, the most that may; external_memory raises this",
+  return ra_fail(err, RA_E_BUSY, "",
+                 "%zu MiB are held by live buffers, the most that may; external_memory raises this",
                  script->external >> 20);
 }
 
@@ -154,7 +156,8 @@ void ra_script_handle(ra_script *script, ra_http_exchange *exchange) {
 }
 
 int ra_script_request(ra_script *script, const char *method, const char *target, ra_buf *body,
-                      void (*done)(void *ctx, const ra_script_answer *answer), void *ctx, ra_err *err) {
+                      void (*done)(void *ctx, const ra_script_answer *answer), void *ctx,
+                      ra_err *err) {
   static const ra_http_header json = {"content-type", "application/json"};
   serving *s = calloc(1, sizeof *s);
   const char *query = strchr(target, '?');
@@ -193,7 +196,8 @@ const luaL_Reg RA__HOST_HTTP[] = {{"label", l_label}, {NULL, NULL}};
 
 // ---- logs and metrics
 
-static const double seconds[] = {.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30};
+static const double seconds[] = {.0005, .001, .0025, .005, .01, .025, .05, .1,
+                                 .25,   .5,   1,     2.5,  5,   10,   30};
 static const double sizes[] = {256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216};
 static const char *const stages[] = {"catalog", "fetch", "decode", "warp", "encode"};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -207,8 +211,8 @@ static const char *known_method(const char *method) {
 }
 
 static void observe_stages(const ra_timing *timing) {
-  ra_metric *stage = ra_metric_get(RA_METRIC_HISTOGRAM, "rastrum_stage_seconds", "Time of a request's stages.", seconds,
-                                   COUNT(seconds));
+  ra_metric *stage = ra_metric_get(RA_METRIC_HISTOGRAM, "rastrum_stage_seconds",
+                                   "Time of a request's stages.", seconds, COUNT(seconds));
   for (int i = 0; i < RA_STAGE_COUNT; i++) {
     if (!timing->ns[i]) continue;
     char labels[40];
@@ -226,16 +230,18 @@ static void count_request(const ra_http_exchange *exchange, int status, uint64_t
   ra_str_add_char(&labels, '"');
   if (labels.ptr) {
     ra_metric_observe(ra_metric_get(RA_METRIC_HISTOGRAM, "rastrum_http_request_duration_seconds",
-                                    "Time from a request's first byte to the answer's last.", seconds, COUNT(seconds)),
+                                    "Time from a request's first byte to the answer's last.",
+                                    seconds, COUNT(seconds)),
                       labels.ptr, (double)ns / 1e9);
-    ra_metric_observe(ra_metric_get(RA_METRIC_HISTOGRAM, "rastrum_http_response_size_bytes", "Bytes of answers.", sizes,
-                                    COUNT(sizes)),
+    ra_metric_observe(ra_metric_get(RA_METRIC_HISTOGRAM, "rastrum_http_response_size_bytes",
+                                    "Bytes of answers.", sizes, COUNT(sizes)),
                       labels.ptr, (double)bytes);
   }
-  ra_str_addf(&labels, ",method=\"%s\",status=\"%dxx\"", known_method(ra_http_exchange_request(exchange)->method),
-              status / 100);
-  ra_metric_add(ra_metric_get(RA_METRIC_COUNTER, "rastrum_http_requests_total", "Answered requests.", NULL, 0), labels.ptr,
-                1);
+  ra_str_addf(&labels, ",method=\"%s\",status=\"%dxx\"",
+              known_method(ra_http_exchange_request(exchange)->method), status / 100);
+  ra_metric_add(
+      ra_metric_get(RA_METRIC_COUNTER, "rastrum_http_requests_total", "Answered requests.", NULL, 0),
+      labels.ptr, 1);
   ra_str_deinit(&labels);
 }
 
@@ -257,10 +263,11 @@ void ra_script_log(const ra_http_exchange *exchange, int status, uint64_t bytes_
   ra_str_add_json(&line, ra_http_exchange_route(exchange));
   ra_str_add(&line, ",\"plugin\":");
   ra_str_add_json(&line, ra_http_exchange_plugin(exchange));
-  ra_str_addf(&line, ",\"status\":%d,\"bytes\":%llu,\"ms\":%.3f", status, (unsigned long long)bytes_sent,
-              (double)ns / 1e6);
+  ra_str_addf(&line, ",\"status\":%d,\"bytes\":%llu,\"ms\":%.3f", status,
+              (unsigned long long)bytes_sent, (double)ns / 1e6);
   for (int i = 0; i < RA_STAGE_COUNT; i++) {
-    if (timing->ns[i]) ra_str_addf(&line, ",\"%s_ms\":%.3f", stages[i], (double)timing->ns[i] / 1e6);
+    if (timing->ns[i])
+      ra_str_addf(&line, ",\"%s_ms\":%.3f", stages[i], (double)timing->ns[i] / 1e6);
   }
   ra_log_fields(RA_LOG_INFO, "request", line.ptr);
   ra_str_deinit(&line);

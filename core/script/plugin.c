@@ -16,7 +16,7 @@ enum { PLUGINS_MOST = 500, ASSET_MOST = 4 << 20 };
 
 typedef struct found {
   char *name, *dir, *file;  // dir: NULL for a plugin of one file
-  unsigned rank;            // of the folder where that name was first seen: built-in ones come before all others
+  unsigned rank;  // of the folder where that name was first seen: built-in ones come before all others
 } found;
 
 typedef struct list {
@@ -116,8 +116,8 @@ static void keep_result(ra_task *task, int rc, const ra_err *err) {
 }
 
 // Calls app.<fn>(name, a, b) in a task of that phase and plugin.
-static int call(ra_script *script, ra_phase phase, const char *fn, const char *name, const char *a, const char *b,
-                ra_err *err) {
+static int call(ra_script *script, ra_phase phase, const char *fn, const char *name, const char *a,
+                const char *b, ra_err *err) {
   ra_task *task;
   result r = {0};
   int rc = ra__task_new(script, phase, ra__intern(script, name), &task, err);
@@ -146,12 +146,14 @@ static void load_all(ra_script *script, list *l) {
   for (size_t i = 0; i < l->count; i++) {
     found *f = &l->items[i];
     if (disabled(script, f->name)) continue;
-    if (call(script, RA_PHASE_LOAD, "load", f->name, f->file, f->dir, &err) < 0) refuse(script, f->name, err.message);
+    if (call(script, RA_PHASE_LOAD, "load", f->name, f->file, f->dir, &err) < 0)
+      refuse(script, f->name, err.message);
   }
   for (size_t i = 0; i < l->count; i++) {
     const char *name = l->items[i].name;
     if (disabled(script, name)) continue;
-    if (call(script, RA_PHASE_SETUP, "setup", name, NULL, NULL, &err) < 0) refuse(script, name, err.message);
+    if (call(script, RA_PHASE_SETUP, "setup", name, NULL, NULL, &err) < 0)
+      refuse(script, name, err.message);
   }
 }
 

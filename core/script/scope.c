@@ -7,14 +7,16 @@
 struct ra_handle {
   ra_handle *next, **at;  // in the scope; at NULL: in none
   void (*close)(void *payload);
-  const char *type;       // the metatable's name, which lives as long as the VM
+  const char *type;  // the metatable's name, which lives as long as the VM
   size_t bytes;
   bool closed;
   _Alignas(16) unsigned char payload[];
 };
 
 // A userdata's block is only 8-aligned; the payload starts at the next 16 within it.
-static ra_handle *handle_of(void *block) { return (ra_handle *)(((uintptr_t)block + 15) & ~(uintptr_t)15); }
+static ra_handle *handle_of(void *block) {
+  return (ra_handle *)(((uintptr_t)block + 15) & ~(uintptr_t)15);
+}
 
 static ra_handle *of_payload(void *payload) {
   return (ra_handle *)((unsigned char *)payload - offsetof(ra_handle, payload));
@@ -66,7 +68,8 @@ void *ra_bind_test(lua_State *L, int arg, const char *type) {
 void *ra_bind_check(lua_State *L, int arg, const char *type) {
   ra_handle *h = find(L, arg, type);
   if (!h) luaL_error(L, "bad argument: %s expected, got %s", type, luaL_typename(L, arg));
-  if (h->closed) luaL_error(L, "this %s was closed; keep() it to use it after its task's end", type);
+  if (h->closed)
+    luaL_error(L, "this %s was closed; keep() it to use it after its task's end", type);
   return h->payload;
 }
 
@@ -145,8 +148,9 @@ void ra_bind_bytes(lua_State *L, void *payload, size_t bytes) {
   script->external += bytes - h->bytes;
   h->bytes = bytes;
   if (script->external > script->limits.external_hard) {
-    luaL_error(L, "%d MiB are held by live buffers, more than allowed; external_memory raises this limit",
-               (int)(script->external >> 20));
+    luaL_error(
+        L, "%d MiB are held by live buffers, more than allowed; external_memory raises this limit",
+        (int)(script->external >> 20));
   }
 }
 
@@ -170,9 +174,13 @@ static buf_handle *push_buf(lua_State *L, ra_buf *buf) {
 
 void ra__push_buf(lua_State *L, ra_buf *buf) { push_buf(L, buf); }
 
-void ra_bind_push_buf(lua_State *L, ra_buf *buf) { ra_bind_bytes(L, push_buf(L, buf), ra_buf_size(buf)); }
+void ra_bind_push_buf(lua_State *L, ra_buf *buf) {
+  ra_bind_bytes(L, push_buf(L, buf), ra_buf_size(buf));
+}
 
-ra_buf *ra_bind_check_buf(lua_State *L, int arg) { return ((buf_handle *)ra_bind_check(L, arg, "ra.buf"))->buf; }
+ra_buf *ra_bind_check_buf(lua_State *L, int arg) {
+  return ((buf_handle *)ra_bind_check(L, arg, "ra.buf"))->buf;
+}
 
 const char *ra_bind_check_bytes(lua_State *L, int arg, size_t *size) {
   if (lua_type(L, arg) == LUA_TSTRING) return lua_tolstring(L, arg, size);
@@ -190,7 +198,8 @@ static int l_buf_size(lua_State *L) {
 static int l_buf_text(lua_State *L) {
   ra_buf *buf = ra_bind_check_buf(L, 1);
   if (ra_buf_size(buf) > (size_t)16 << 20) {
-    return luaL_error(L, "a buffer of %d bytes is too big for a Lua string (16 MiB)", (int)ra_buf_size(buf));
+    return luaL_error(L, "a buffer of %d bytes is too big for a Lua string (16 MiB)",
+                      (int)ra_buf_size(buf));
   }
   lua_pushlstring(L, (const char *)ra_buf_data(buf), ra_buf_size(buf));
   return 1;

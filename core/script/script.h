@@ -15,23 +15,25 @@ typedef struct ra_script ra_script;
 
 typedef struct ra_script_limits {  // 0: the default in brackets
   uint64_t request_lua_ms;         // Lua time of one request                                [100]
-  uint64_t request_wall_ms;        // wall time of one request                               [30,000]
-  uint64_t load_lua_ms;            // Lua time for reading one plugin, and for its setup     [2,000]
-  size_t task_heap;                // Lua heap growth charged to one task                    [heap_hard / 4]
-  size_t heap_soft, heap_hard;     // of the VM: full collection; the greediest task dropped [192 MiB, 256 MiB]
-  size_t external_soft, external_hard;  // bytes behind userdata: full collection; requests refused [512 MiB, 1 GiB]
-  unsigned tasks;                  // live tasks                                             [20,000]
+  uint64_t request_wall_ms;  // wall time of one request                               [30,000]
+  uint64_t load_lua_ms;      // Lua time for reading one plugin, and for its setup     [2,000]
+  size_t task_heap;  // Lua heap growth charged to one task                    [heap_hard / 4]
+  size_t heap_soft,
+      heap_hard;  // of the VM: full collection; the greediest task dropped [192 MiB, 256 MiB]
+  size_t external_soft,
+      external_hard;  // bytes behind userdata: full collection; requests refused [512 MiB, 1 GiB]
+  unsigned tasks;     // live tasks                                             [20,000]
 } ra_script_limits;
 
 typedef struct ra_script_config {
-  ra_ops *ops;                       // must outlive the host
-  const char *library_dir;           // folder that holds rastrum/*.lua
-  const char *const *plugin_dirs;    // NULL-terminated; a later folder replaces plugins of an earlier by name
+  ra_ops *ops;              // must outlive the host
+  const char *library_dir;  // folder that holds rastrum/*.lua
+  const char *const *plugin_dirs;  // NULL-terminated; a later folder replaces plugins of an earlier by name
   const char *const *colormap_dirs;  // likewise, for ramps
-  const char *const *disabled;       // names of plugins that are not loaded; NULL-terminated or NULL
-  const char *data_dir;              // folder in which each plugin may have a folder of its own; NULL: none
-  const char *role;                  // "serve", "ingest", "cli": rastrum.role
-  const char *settings_json;         // an object: rastrum.config (no secrets); NULL: {}
+  const char *const *disabled;  // names of plugins that are not loaded; NULL-terminated or NULL
+  const char *data_dir;  // folder in which each plugin may have a folder of its own; NULL: none
+  const char *role;      // "serve", "ingest", "cli": rastrum.role
+  const char *settings_json;  // an object: rastrum.config (no secrets); NULL: {}
   ra_script_limits limits;
 } ra_script_config;
 
@@ -61,11 +63,12 @@ typedef struct ra_script_answer {
 // The same request without a server (CLI, tests). target: "/tiles/…?datetime=…". body may be NULL. An error is returned
 // when the task could not be started; then `done` is not called.
 int ra_script_request(ra_script *script, const char *method, const char *target, ra_buf *body,
-                      void (*done)(void *ctx, const ra_script_answer *answer), void *ctx, ra_err *err);
+                      void (*done)(void *ctx, const ra_script_answer *answer), void *ctx,
+                      ra_err *err);
 
 typedef struct ra_script_run {
-  const char *workflow;   // name in a plugin's `workflows`
-  const char *args_json;  // its argument; NULL: {}
+  const char *workflow;                        // name in a plugin's `workflows`
+  const char *args_json;                       // its argument; NULL: {}
   void (*event)(void *ctx, const char *json);  // rastrum.emit{…}, one object a call; may be NULL
   // rc and err, or the workflow's result as JSON ("null" when it has none). Called from the loop, once.
   void (*done)(void *ctx, int rc, const char *result_json, const ra_err *err);

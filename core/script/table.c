@@ -45,7 +45,8 @@ static int run(lua_State *L) {
   lua_sethook(L, on_count, LUA_MASKCOUNT, COUNT_MOST);
   lua_call(L, 0, 1);
   lua_sethook(L, NULL, 0, 0);
-  if (!lua_istable(L, -1)) return luaL_error(L, "it returns a %s; `return { … }` is wanted", luaL_typename(L, -1));
+  if (!lua_istable(L, -1))
+    return luaL_error(L, "it returns a %s; `return { … }` is wanted", luaL_typename(L, -1));
   l->rc = ra_bind_to_json(L, -1, l->json, l->err);
   return 0;
 }

@@ -112,8 +112,8 @@ static void on_tick(void *ctx) {
     next = task->next;
     if (!task->deadline_ns || now < task->deadline_ns) continue;
     ra__task_drop(task, RA_E_TIMEOUT,
-                  "plugin '%s' did not answer within %llu ms; request_timeout raises this limit", task->plugin,
-                  (unsigned long long)script->limits.request_wall_ms);
+                  "plugin '%s' did not answer within %llu ms; request_timeout raises this limit",
+                  task->plugin, (unsigned long long)script->limits.request_wall_ms);
     next = script->tasks;  // dropping may have ended others: begin anew
   }
 }
@@ -218,6 +218,7 @@ void ra_script_show_gauges(const ra_script *script) {
   gauge("rastrum_lua_external_bytes", "Bytes behind userdata.", (double)script->external);
   gauge("rastrum_external_bytes", "Bytes of all live buffers.", (double)ra_buf_live_bytes());
   gauge("rastrum_external_buffers", "Live buffers.", (double)ra_buf_live_count());
-  ra_metric_set(ra_metric_get(RA_METRIC_GAUGE, "rastrum_build_info", "Always 1; the version is a label.", NULL, 0),
+  ra_metric_set(ra_metric_get(RA_METRIC_GAUGE, "rastrum_build_info",
+                              "Always 1; the version is a label.", NULL, 0),
                 "version=\"" RA_VERSION "\",lua=\"" LUAJIT_VERSION "\"", 1);
 }

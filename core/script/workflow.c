@@ -41,7 +41,8 @@ typedef struct starting {
 static int push_args(lua_State *L) {
   starting *s = lua_touserdata(L, 1);
   ra_err err = {0};
-  if (ra_bind_push_json(L, s->json, strlen(s->json), &err) < 0) return luaL_error(L, "arguments: %s", err.message);
+  if (ra_bind_push_json(L, s->json, strlen(s->json), &err) < 0)
+    return luaL_error(L, "arguments: %s", err.message);
   return 1;
 }
 
@@ -50,7 +51,8 @@ int ra_script_run_workflow(ra_script *script, const ra_script_run *run, ra_task 
   if (ra__protect(script, push_args, &s, 1) < 0) return ra__take_error(script->L, "", err);
   running *r = malloc(sizeof *r);
   ra_task *task;
-  int rc = r ? ra__task_new(script, RA_PHASE_JOB, "", &task, err) : ra_fail(err, RA_E_NOMEM, "", "no memory for a task");
+  int rc = r ? ra__task_new(script, RA_PHASE_JOB, "", &task, err)
+             : ra_fail(err, RA_E_NOMEM, "", "no memory for a task");
   if (rc < 0) {
     free(r);
     lua_pop(script->L, 1);
@@ -95,7 +97,8 @@ const luaL_Reg RA__HOST_EMIT[] = {{"emit", l_emit}, {"own", l_own}, {NULL, NULL}
 
 static void on_start_end(ra_task *task, int rc, const ra_err *err) {
   (void)task;
-  if (rc < 0 && rc != RA_E_CANCELLED) ra_log(RA_LOG_ERROR, "the plugins' hooks did not start: %s", err->message);
+  if (rc < 0 && rc != RA_E_CANCELLED)
+    ra_log(RA_LOG_ERROR, "the plugins' hooks did not start: %s", err->message);
 }
 
 void ra_script_start(ra_script *script) {

@@ -71,12 +71,12 @@ static void load(runner *r) {
   static const char *const colormaps[] = {RA_SOURCE_DIR "/colormaps", NULL};
   char settings[400];
   ra_err err = {0};
-  snprintf(
-      settings, sizeof settings,
-      "{\"store\":\"%s/store\",\"catalog_url\":\"sqlite:%s/catalog.db\",\"listen\":\"127.0.0.1:8080\","
-      "\"allowed_hosts\":[\"maps.example.org\"],\"catalog_staleness\":5000,\"request_bytes\":"
-      "134217728}",
-      r->dir, r->dir);
+  snprintf(settings, sizeof settings,
+           "{\"store\":\"%s/store\",\"catalog_url\":\"sqlite:%s/"
+           "catalog.db\",\"listen\":\"127.0.0.1:8080\","
+           "\"allowed_hosts\":[\"maps.example.org\"],\"catalog_staleness\":5000,\"request_bytes\":"
+           "134217728}",
+           r->dir, r->dir);
   const ra_script_config config = {.ops = &r->ops,
                                    .library_dir = RA_SOURCE_DIR "/lua",
                                    .plugin_dirs = plugins,
