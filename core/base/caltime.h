@@ -8,27 +8,28 @@
 
 #include "base/err.h"
 
-#define RA_TIME_NONE INT64_MIN          // no time, or a missing one
+#define RA_TIME_NONE INT64_MIN  // no time, or a missing one
 
 typedef enum ra_calendar {
-  RA_CALENDAR_STANDARD,                 // also "gregorian": Julian before 1582-10-15
+  RA_CALENDAR_STANDARD,  // also "gregorian": Julian before 1582-10-15
   RA_CALENDAR_PROLEPTIC_GREGORIAN,
-  RA_CALENDAR_NOLEAP,                   // also "365_day"
-  RA_CALENDAR_ALL_LEAP,                 // also "366_day"
+  RA_CALENDAR_NOLEAP,    // also "365_day"
+  RA_CALENDAR_ALL_LEAP,  // also "366_day"
   RA_CALENDAR_360_DAY,
   RA_CALENDAR_JULIAN,
 } ra_calendar;
 
-bool ra_calendar_parse(const char *name, ra_calendar *out);   // any case; "" and NULL: standard
-const char *ra_calendar_name(ra_calendar calendar);           // "standard", "360_day", …
+bool ra_calendar_parse(const char *name, ra_calendar *out);  // any case; "" and NULL: standard
+const char *ra_calendar_name(ra_calendar calendar);          // "standard", "360_day", …
 
 typedef struct ra_date {
-  int64_t year;                         // astronomical: year 0 exists
-  int month, day;                       // 1..12, 1..31
+  int64_t year;    // astronomical: year 0 exists
+  int month, day;  // 1..12, 1..31
   int hour, minute, second, ms;
 } ra_date;
 
-int ra_time_from_date(ra_calendar calendar, const ra_date *date, int64_t *ms, ra_err *err);   // an impossible date: RA_E_INVALID
+int ra_time_from_date(ra_calendar calendar, const ra_date *date, int64_t *ms,
+                      ra_err *err);  // an impossible date: RA_E_INVALID
 void ra_time_to_date(ra_calendar calendar, int64_t ms, ra_date *date);
 int ra_time_month_days(ra_calendar calendar, int64_t year, int month);  // month: 1..12
 // "2020-02-30T06:00:00Z" in the calendar's own dates (milliseconds only when there are some); years of 4 digits or more,
@@ -47,10 +48,11 @@ int64_t ra_time_from_iso(ra_calendar calendar, int64_t iso_ms, bool *exact);
 // "days since 1850-01-01 00:00:00", "hours since …", "seconds", "months since" (calendar months), "years since" (calendar
 // years), abbreviations of udunits (d, h, hr, min, s, sec, msec, …).
 typedef struct ra_time_units {
-  double unit_ms;                       // 0 for months and years
-  int months;                           // a unit's calendar months, else 0
-  int64_t epoch_ms;                     // in the calendar
+  double unit_ms;    // 0 for months and years
+  int months;        // a unit's calendar months, else 0
+  int64_t epoch_ms;  // in the calendar
 } ra_time_units;
 int ra_time_units_parse(const char *units, ra_calendar calendar, ra_time_units *out, ra_err *err);
-bool ra_time_units_like(const char *units);                   // does it say "<unit> since <something>"?
-int64_t ra_time_decode(const ra_time_units *units, ra_calendar calendar, double value);   // RA_TIME_NONE for NaN and overflow
+bool ra_time_units_like(const char *units);  // does it say "<unit> since <something>"?
+int64_t ra_time_decode(const ra_time_units *units, ra_calendar calendar,
+                       double value);  // RA_TIME_NONE for NaN and overflow

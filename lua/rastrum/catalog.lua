@@ -4,6 +4,7 @@
 -- (catalog_drivers); what is shared above them is here and in rastrum.snapshot.
 local registry = require "rastrum.registry"
 local snapshots = require "rastrum.snapshot"
+local sources = require "rastrum.sources"
 
 local M = {}
 
@@ -178,11 +179,11 @@ function M.resolve(name)
   return shot
 end
 
-M.sources = snapshots.sources
-M.times = snapshots.times
-M.item = snapshots.item
-M.step_of = snapshots.step_of
-M.step_version = snapshots.step_version
+M.sources = sources.sources
+M.times = sources.times
+M.item = sources.item
+M.step_of = sources.step_of
+M.step_version = sources.step_version
 
 -- ---- writing
 

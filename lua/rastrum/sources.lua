@@ -1,0 +1,255 @@
+-- How a request for a time or an item finds the datasets and steps that answer it, in a snapshot
+-- (rastrum.snapshot): what tiles are drawn from, all times, one item.
+local M = {}
+
+local MOST_SOURCES, KEPT_PLANS = 16, 2000
+-- a date without ISO equal stands up to three days from its neighbour
+local SLACK_MS = 3 * 86400000
+local MODES = { nearest = true, ffill = true, bfill = true, exact = true }
+
+local function in_window(shot, variable, ms)
+  local window = shot.window
+  if not window or not ms then return true end
+  local time = rastrum.time.to_iso(ms, variable.calendar)
+  return (not window[1] or time >= window[1]) and (not window[2] or time <= window[2])
+end
+
+-- Entries whose span may hold an ISO instant: those without time, then from the last that starts
+-- before it backward, as long as any of them reaches that far.
+local function candidates(shot, time)
+  local out, low, high = {}, shot.timeless + 1, #shot.list
+  for i = 1, shot.timeless do out[i] = shot.list[i] end
+  while low <= high do
+    local middle = math.floor((low + high) / 2)
+    if shot.list[middle].start <= time + SLACK_MS then low = middle + 1 else high = middle - 1 end
+  end
+  for i = high, shot.timeless + 1, -1 do
+    if shot.until_[i] < time - SLACK_MS then break end
+    if shot.list[i].stop >= time - SLACK_MS then out[#out + 1] = shot.list[i] end
+  end
+  return out
+end
+
+local function iso_of(variable, text)
+  local calendar = variable.calendar or "proleptic_gregorian"
+  local ms = rastrum.time.parse(text, calendar)
+  if ms then return (rastrum.time.to_iso(ms, calendar)) end
+  local err
+  ms, err = rastrum.time.parse(text)
+  if ms then return ms end
+  err.where = "datetime"
+  return nil, err
+end
+
+-- {dataset, variable, step, published, ms, distance} of every entry that has a step at the text's
+-- time.
+local function matches(shot, name, entries, text, mode)
+  local out = {}
+  for _, entry in ipairs(entries) do
+    local variable = entry.dataset:variable(name)
+    if variable then
+      local step, ms, distance = entry.dataset:find_step(name, text, mode)
+      if not step and type(ms) == "table" then return nil, ms end
+      if step and in_window(shot, variable, ms) then
+        out[#out + 1] = { dataset = entry.dataset, variable = name, step = step,
+          published = entry.row.published, ms = ms,
+          distance = distance }
+      end
+    end
+  end
+  return out
+end
+
+-- Those of the best time: the nearest, or the latest when none was asked for. Without time they are
+-- valid at all times.
+local function best_of(list, better)
+  local best
+  for _, each in ipairs(list) do
+    if each.ms and (not best or better(each, best)) then best = each end
+  end
+  if not best then return list end
+  local out = {}
+  for _, each in ipairs(list) do
+    if not each.ms or math.abs(each.ms - best.ms) <= 500 then out[#out + 1] = each end
+  end
+  return out
+end
+
+local function nearer(a, b)
+  if a.distance ~= b.distance then return a.distance < b.distance end
+  return a.ms < b.ms
+end
+
+local function later(a, b) return a.ms > b.ms end
+
+local function in_order(shot, list)
+  table.sort(list, function(a, b)
+    if a.published ~= b.published then return a.published > b.published end
+    return a.dataset:id() < b.dataset:id()
+  end)
+  -- Of what has no time (a land mask in each daily file) the latest published are enough.
+  local timeless = list[1] and not list[1].ms and not list[#list].ms
+  for i = #list, (shot.limit or timeless and MOST_SOURCES or math.huge) + 1, -1 do list[i] = nil end
+  if #list > MOST_SOURCES then
+    return nil, { code = "too_big", where = "datetime", message =
+      ("%d datasets have a step at this time; at most %d are drawn together: ask for one item, or "
+        .. "a smaller collection")
+      :format(#list, MOST_SOURCES) }
+  end
+  return list
+end
+
+-- The steps of the latest time: from the last entry backward, as long as any before it reaches as
+-- far.
+local function latest(shot, name)
+  local out, best, best_iso = {}, nil, -math.huge
+  local i = #shot.list
+  while i > 0 do
+    if i > shot.timeless and shot.until_[i] < best_iso - SLACK_MS then i = shot.timeless end
+    if i == 0 then break end
+    local entry = shot.list[i]
+    local found, err = matches(shot, name, { entry }, nil, nil)
+    if not found then return nil, err end
+    out[#out + 1] = found[1]
+    if found[1] and found[1].ms and (not best or found[1].ms > best.ms) then
+      best, best_iso = found[1], rastrum.time.to_iso(found[1].ms,
+        entry.dataset:variable(name).calendar)
+    end
+    i = i - 1
+  end
+  return best_of(out, later)
+end
+
+-- The steps nearest to a time, looked for in wider and wider surroundings.
+local function around(shot, name, time, text, mode)
+  for _, days in ipairs { 10, 400, math.huge } do
+    local near, some = days * 86400000, {}
+    for _, entry in ipairs(shot.list) do
+      if not entry.start or (entry.start <= time + near and entry.stop >= time - near) then
+        some[#some + 1] = entry
+      end
+    end
+    local found, err = matches(shot, name, some, text, mode)
+    if not found then return nil, err end
+    local best, timed = best_of(found, nearer), nil
+    for _, each in ipairs(best) do timed = each.ms and each or timed end
+    if days == math.huge or (timed and timed.distance <= near - SLACK_MS) then return best end
+  end
+end
+
+local function plan(shot, wanted)
+  local variable = shot.variables[wanted.variable]
+  local found, err
+  if not wanted.datetime then
+    found, err = latest(shot, wanted.variable)
+    if not found then return nil, err end
+    return in_order(shot, found)
+  end
+  local mode, text = wanted.datetime:match("^(%a+)::(.*)$")
+  if mode and not MODES[mode] then
+    return nil, { code = "invalid", where = "datetime", message =
+      ("datetime is '%s'; it takes a time, or nearest::, ffill:: or bfill:: and a "
+        .. "time"):format(wanted.datetime) }
+  end
+  mode, text = mode or "exact", text or wanted.datetime
+  local time
+  time, err = iso_of(variable, text)
+  if not time then return nil, err end
+  if mode == "exact" then
+    local entries = variable.calendar and candidates(shot, time) or shot.list
+    found, err = matches(shot, wanted.variable, entries, text, mode)
+  else
+    found, err = around(shot, wanted.variable, time, text, mode)
+  end
+  if not found then return nil, err end
+  return in_order(shot, found)
+end
+
+local function source_of_item(shot, wanted)
+  local found, err = M.item(shot, wanted.item)
+  if not found then return nil, err end
+  if not found.dataset:variable(wanted.variable) then
+    return nil, { code = "not_found", where = "variable",
+      message = ("item '%s' has no variable '%s'"):format(wanted.item, wanted.variable) }
+  end
+  local step = found.dataset:item_step(wanted.variable, found.index)
+  return step and { { dataset = found.dataset, variable = wanted.variable, step = step } } or {}
+end
+
+---What a map is drawn from, the latest published first: {{dataset=, variable=, step=}, …}; empty
+---where nothing is valid at that time.
+---@param shot rastrum.Snapshot
+---@param wanted table  {variable=, datetime = a time, "nearest::T" … or nil for the latest, item = an item's id}
+function M.sources(shot, wanted)
+  if wanted.item then return source_of_item(shot, wanted) end
+  local key = wanted.variable .. "\0" .. (wanted.datetime or "")
+  local known = shot.plans[key]
+  if known then return known end
+  local list, err = plan(shot, wanted)
+  if not list then return nil, err end
+  if shot.plan_count >= KEPT_PLANS then shot.plans, shot.plan_count = {}, 0 end
+  shot.plans[key], shot.plan_count = list, shot.plan_count + 1
+  return list
+end
+
+---The tag of what a step is drawn from: 12 hexadecimal digits.
+function M.step_version(shot, list)
+  local words = {}
+  for i, source in ipairs(list) do words[i] = source.dataset:version() .. ":" .. source.step end
+  return rastrum.hash(table.concat(words, ","), tostring(shot.stretch_generation or 0)):sub(1, 12)
+end
+
+-- Handles, the latest published first.
+local function newest_first(shot)
+  if shot.newest then return shot.newest end
+  local entries, out = {}, {}
+  for i, entry in ipairs(shot.list) do entries[i] = entry end
+  table.sort(entries, function(a, b)
+    if a.row.published ~= b.row.published then return a.row.published > b.row.published end
+    return a.dataset:id() < b.dataset:id()
+  end)
+  for i, entry in ipairs(entries) do out[i] = entry.dataset end
+  shot.newest = out
+  return out
+end
+
+---All times of a variable in order, each with its version, as JSON: {collection, variable,
+---calendar, times, versions}. A variable without time has one, null.
+---@return userdata|nil buf
+---@return rastrum.Error|nil err
+function M.times(shot, name)
+  local window = shot.window or {}
+  return rastrum.times {
+    datasets = newest_first(shot), collection = shot.id, variable = name, first = window[1],
+    last = window[2],
+    generation = tostring(shot.stretch_generation or 0),
+  }
+end
+
+-- ---- items
+
+local function dataset_ids(id)
+  local list = { id }
+  local stem = id:match("^(.+)_%-?%d+T%d+Z$") or id:match("^(.+)_%-?%d+T%d+Z_%d+$")
+  list[2] = stem
+  return list
+end
+
+---@param shot rastrum.Snapshot
+---@param id string
+---@return table|nil item  {id=, dataset=, index=}
+---@return rastrum.Error|nil
+function M.item(shot, id)
+  for _, dataset_id in ipairs(dataset_ids(id)) do
+    local entry = shot.entries[dataset_id]
+    local i = entry and entry.dataset:find_item(id)
+    if i then return { id = id, dataset = entry.dataset, index = i } end
+  end
+  return nil, { code = "not_found", where = "item",
+    message = ("collection '%s' has no item '%s'"):format(shot.id, id:sub(1, 200)) }
+end
+
+---The step of a variable at an item's time; nil where it has none.
+function M.step_of(item, variable) return item.dataset:item_step(variable.name, item.index) end
+
+return M
