@@ -87,7 +87,7 @@ static void read_body(lua_State *L, ra__answer *out) {
     out->body = ra_buf_ref(ra_bind_check_buf(L, -1));
     return;
   }
-  size_t size;
+  size_t size = 0;
   const char *text = lua_isstring(L, -1) ? lua_tolstring(L, -1, &size) : NULL;
   if (!text)
     luaL_error(L, "the response's body is a %s; a text or an open ra.buf is wanted",

@@ -24,8 +24,10 @@ static ra_tile_source check_source(lua_State *L) {
   ra_tile_source source = {.dataset = ra_bind_check_dataset(L, -1)};
   const char *name = ra_bind_opt_string(L, table, "variable", "");
   source.variable = ra_dataset_find_variable(source.dataset, name);
-  if (!source.variable)
+  if (!source.variable) {
     luaL_error(L, "dataset '%s' has no variable '%s'", ra_dataset_id(source.dataset), name);
+    return source;  // not reached
+  }
   lua_Integer step = ra_bind_opt_integer(L, table, "step", 0);
   size_t steps = source.variable->axis ? source.variable->axis->count : 1;
   if (step < 0 || (size_t)step >= steps)

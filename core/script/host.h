@@ -109,7 +109,6 @@ void ra__task_run(ra_task *task, int args);
 void ra__task_drop(ra_task *task, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void ra__task_wake(ra_task *task);
-ra_task *ra__task_check(lua_State *L, unsigned phases, const char *what);
 // Runs what is ready; at the beginning of a turn of the loop also one preempted task.
 void ra__pump(ra_script *script, bool new_turn);
 

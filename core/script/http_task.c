@@ -121,21 +121,25 @@ static int refuse_when_full(ra_script *script, ra_err *err) {
 }
 
 static int start(ra_script *script, serving *s, const ra_http_request *request, ra_err *err) {
+  ra_task *task = NULL;
   int rc = refuse_when_full(script, err);
-  if (rc == RA_OK) rc = ra__task_new(script, RA_PHASE_REQUEST, "", &s->task, err);
-  if (rc < 0) return rc;
-  s->task->finish = on_end;
-  s->task->ctx = s;
-  if (!ra__push_app(script, s->task->co, "dispatch")) lua_pushnil(s->task->co);
-  ra__task_start(s->task, push_request(s->task, request));
+  if (rc == RA_OK) rc = ra__task_new(script, RA_PHASE_REQUEST, "", &task, err);
+  if (!task) return rc < 0 ? rc : RA_E_NOMEM;
+  s->task = task;
+  task->finish = on_end;
+  task->ctx = s;
+  if (!ra__push_app(script, task->co, "dispatch")) lua_pushnil(task->co);
+  ra__task_start(task, push_request(task, request));
   return RA_OK;
 }
 
 void ra_script_handle(ra_script *script, ra_http_exchange *exchange) {
   ra_err err = {0};
   serving *s = calloc(1, sizeof *s);
-  int rc = s ? RA_OK : ra_fail(&err, RA_E_NOMEM, "", "no memory for a request");
-  if (rc == RA_OK) {
+  int rc = RA_E_NOMEM;
+  if (!s) {
+    ra_fail(&err, rc, "", "no memory for a request");
+  } else {
     s->exchange = exchange;
     ra_http_exchange_set(exchange, s, on_gone);
     rc = start(script, s, ra_http_exchange_request(exchange), &err);

@@ -67,7 +67,10 @@ void *ra_bind_test(lua_State *L, int arg, const char *type) {
 
 void *ra_bind_check(lua_State *L, int arg, const char *type) {
   ra_handle *h = find(L, arg, type);
-  if (!h) luaL_error(L, "bad argument: %s expected, got %s", type, luaL_typename(L, arg));
+  if (!h) {
+    luaL_error(L, "bad argument: %s expected, got %s", type, luaL_typename(L, arg));
+    return NULL;  // not reached
+  }
   if (h->closed)
     luaL_error(L, "this %s was closed; keep() it to use it after its task's end", type);
   return h->payload;

@@ -266,10 +266,10 @@ static void fail_task(ra_task *task) {
   end(task, err.code, &err);
 }
 
-// What to do after the coroutine came back with `status`.
-static void after_slice(ra_task *task, int status) {
+// What to do after the coroutine came back with `status`; false when that ended the task.
+static bool after_slice(ra_task *task, int status) {
   ra_script *script = task->script;
-  bool preempted = script->preempted;
+  bool preempted = script->preempted, lives = false;
   script->preempted = false;
   ra_err err = {0};
   if (status != LUA_YIELD && status != 0) {
@@ -286,19 +286,22 @@ static void after_slice(ra_task *task, int status) {
     end(task, err.code, &err);
   } else if (preempted) {
     enqueue_in(&script->late, task);
+    lives = true;
   } else {
     submit(task);
+    lives = true;
   }
   relieve(script);
+  return lives;
 }
 
-// The only caller of lua_resume.
-static void ra_task_step(ra_task *task) {
+// The only caller of lua_resume. false when the task has ended by it.
+static bool ra_task_step(ra_task *task) {
   ra_script *script = task->script;
   ra_err err = {0};
   if (task->op && take_results(task, &err) < 0) {
     end(task, err.code, &err);
-    return;
+    return false;
   }
   task->state = RA_TASK_RUNNING;
   ra__slice_begin(script, task);
@@ -306,7 +309,7 @@ static void ra_task_step(ra_task *task) {
   task->args = 0;
   int status = lua_resume(task->co, args);
   ra__slice_end(script, task);
-  after_slice(task, status);
+  return after_slice(task, status);
 }
 
 static ra_task *dequeue(ra__queue *queue) {
@@ -391,25 +394,8 @@ void ra__task_run(ra_task *task, int args) {
   set_limits(task);
   task->state = RA_TASK_READY;
   ra_script *script = task->script;
-  while (!w.done) {
-    if (task->state == RA_TASK_READY) {
-      unqueue(task);
-      ra_task_step(task);
-    }
-  }
+  while (ra_task_step(task) && !w.done) unqueue(task);
   script->turn_ns = 0;
-}
-
-ra_task *ra__task_check(lua_State *L, unsigned phases, const char *what) {
-  ra_script *script = ra__script(L);
-  ra_task *task = script->running;
-  if (!task) luaL_error(L, "%s: outside any task", what);
-  ra_bind_phase(L, phases, what);
-  if (task->co != L) luaL_error(L, "%s: call from the handler's own coroutine", what);
-  if (!lua_isyieldable(L)) {
-    luaL_error(L, "%s: cannot wait inside a callback of table.sort or string.gsub", what);
-  }
-  return task;
 }
 
 static void on_grace(void *ctx) {

@@ -50,10 +50,14 @@ int ra_script_run_workflow(ra_script *script, const ra_script_run *run, ra_task 
   starting s = {.json = run->args_json ? run->args_json : "{}"};
   if (ra__protect(script, push_args, &s, 1) < 0) return ra__take_error(script->L, "", err);
   running *r = malloc(sizeof *r);
-  ra_task *task;
-  int rc = r ? ra__task_new(script, RA_PHASE_JOB, "", &task, err)
-             : ra_fail(err, RA_E_NOMEM, "", "no memory for a task");
-  if (rc < 0) {
+  ra_task *task = NULL;
+  int rc = RA_E_NOMEM;
+  if (r) {
+    rc = ra__task_new(script, RA_PHASE_JOB, "", &task, err);
+  } else {
+    ra_fail(err, rc, "", "no memory for a task");
+  }
+  if (!r || !task) {
     free(r);
     lua_pop(script->L, 1);
     return rc;
