@@ -20,10 +20,11 @@ class Browser:
         self.folder, self.size = pathlib.Path(folder), size
 
     def __enter__(self):
-        self.log = open(self.folder / "chromedriver.log", "wb")
-        self.driver = subprocess.Popen([shutil.which("chromedriver"), "--port=0"], stdin=subprocess.DEVNULL, stdout=self.log,
-                                       stderr=subprocess.STDOUT)
-        self.base = f"http://127.0.0.1:{self._port()}"
+        port = None
+        for _ in range(5):  # it wants one number free for IPv4 and IPv6 alike, and takes the first that it is given
+            port = port or self._start()
+        assert port, (self.folder / "chromedriver.log").read_text(errors="replace")
+        self.base = f"http://127.0.0.1:{port}"
         words = [*OPTIONS, f"--user-data-dir={self.folder / 'profile'}", f"--window-size={self.size[0]},{self.size[1]}"]
         session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": {"args": words}, "goog:loggingPrefs": {"browser": "ALL"}}}})
@@ -37,16 +38,21 @@ class Browser:
         finally:
             self.driver.terminate()
             self.driver.wait(20)
-            self.log.close()
 
-    def _port(self):
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+    def _start(self):
+        """chromedriver's port, or None when it ended at once."""
+        with open(self.folder / "chromedriver.log", "wb") as log:
+            self.driver = subprocess.Popen([shutil.which("chromedriver"), "--port=0"], stdin=subprocess.DEVNULL, stdout=log,
+                                           stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 60
+        while self.driver.poll() is None and time.monotonic() < deadline:
             found = re.search(r"started successfully on port (\d+)", (self.folder / "chromedriver.log").read_text(errors="replace"))
             if found:
                 return int(found[1])
             time.sleep(0.05)
-        raise RuntimeError("chromedriver did not start")
+        self.driver.kill()
+        self.driver.wait()
+        return None
 
     def _call(self, method, path, body=None):
         data = json.dumps(body or {}).encode() if method == "POST" else None
