@@ -191,7 +191,7 @@ static int set_up_log(const ra_config *config) {
 }
 
 static bool wants_help(char **argv) {
-  for (int i = 2; argv[i] && strcmp(argv[i], "--"); i++) {
+  for (int i = 2; argv[i] && strcmp(argv[i], "--") != 0; i++) {
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
   }
   return false;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "app/admin.h"
@@ -97,7 +98,7 @@ static int start_http(server *s, int fd, ra_err *err) {
 
 // "http://127.0.0.1:8080" of a listening socket.
 static void address_text(int fd, char *out, size_t size) {
-  struct sockaddr_storage address;
+  struct sockaddr_storage address = {0};
   socklen_t length = sizeof address;
   char host[INET6_ADDRSTRLEN] = "?";
   snprintf(out, size, "http://?");
@@ -107,9 +108,10 @@ static void address_text(int fd, char *out, size_t size) {
     inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof host);
     snprintf(out, size, "http://[%s]:%d", host, ntohs(in->sin6_port));
   } else {
-    const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
-    inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-    snprintf(out, size, "http://%s:%d", host, ntohs(in->sin_port));
+    struct sockaddr_in in = {0};
+    memcpy(&in, &address, sizeof in);
+    inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);
+    snprintf(out, size, "http://%s:%d", host, ntohs(in.sin_port));
   }
 }
 

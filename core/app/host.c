@@ -25,7 +25,8 @@ static int find_dir(const char *name, char out[PATH_SIZE], ra_err *err) {
   if (n <= 0)
     return ra_fail(err, RA_E_IO, "/proc/self/exe", "the program's own path cannot be read");
   exe[n] = 0;
-  *strrchr(exe, '/') = 0;
+  char *slash = strrchr(exe, '/');
+  if (slash) *slash = 0;
   if (beside(exe, "%s/%s", name, out) || beside(exe, "%s/../share/rastrum/%s", name, out))
     return RA_OK;
   return ra_fail(err, RA_E_NOTFOUND, name,
@@ -128,10 +129,12 @@ static int make_script(ra_host *host, const ra_config *config, const char *role,
   ra_str json;
   ra_str_init(&json);
   int rc = plugins && colormaps ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory to start");
-  if (rc == RA_OK) rc = find_dir("lua", library, err);
-  if (rc == RA_OK) rc = fill_dirs(plugins, "plugins", ra_config_list(config, "plugins"), err);
-  if (rc == RA_OK) rc = fill_dirs(colormaps, "colormaps", ra_config_list(config, "colormaps"), err);
-  if (rc == RA_OK) {
+  if (plugins && colormaps) rc = find_dir("lua", library, err);
+  if (rc == RA_OK && plugins)
+    rc = fill_dirs(plugins, "plugins", ra_config_list(config, "plugins"), err);
+  if (rc == RA_OK && colormaps)
+    rc = fill_dirs(colormaps, "colormaps", ra_config_list(config, "colormaps"), err);
+  if (rc == RA_OK && plugins && colormaps) {
     settings(config, &json);
     const ra_script_config script = {.ops = &host->ops,
                                      .library_dir = library,

@@ -78,9 +78,8 @@ void ra__http_answer_problem(ra__http_conn *conn, int status, const char *detail
     ra__http_conn_close(conn);
     return;
   }
-  const ra_http_header more = status == 405
-                                  ? (ra_http_header){"Allow", RA__HTTP_ALLOW}
-                                  : (ra_http_header){"Retry-After", "1"};
+  const ra_http_header more = status == 405 ? (ra_http_header){"Allow", RA__HTTP_ALLOW}
+                                            : (ra_http_header){"Retry-After", "1"};
   if (status < 500 || conn->lingers) conn->close_after = true;
   ra__http_answer(conn, &(ra_http_response){.status = status,
                                             .content_type = "application/problem+json",

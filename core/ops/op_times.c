@@ -147,7 +147,7 @@ static int times_run(ra_op *op, void *state, ra_err *err) {
   l.always = calloc(times->dataset_count + 1, sizeof *l.always);
   int rc =
       l.moments && l.always ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "out of memory for the times");
-  if (rc == RA_OK) {
+  if (l.moments && l.always) {
     gather(&l);
     rc = write_json(&l, &times->out, err);
   }

@@ -8,6 +8,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+// It never returns, which its own header does not say.
+LUALIB_API int(luaL_error)(lua_State *L, const char *fmt, ...) __attribute__((noreturn));
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"

@@ -20,7 +20,8 @@ static void later_origins_win(void **state) {
   (void)state;
   ra_config *config = make();
   ra_err err;
-  const char file[] = "{\"listen\":\"127.0.0.1:1\",\"drain_delay\":\"250ms\",\"block_cache\":1024,\"data\":false}";
+  const char file[] =
+      "{\"listen\":\"127.0.0.1:1\",\"drain_delay\":\"250ms\",\"block_cache\":1024,\"data\":false}";
   char *environment[] = {"RASTRUM_LISTEN=127.0.0.1:2", "HOME=/", "RASTRUM_SHARED=/x", NULL};
   assert_int_equal(ra_config_file(config, "rastrum.lua", file, sizeof file - 1, &err), RA_OK);
   assert_int_equal(ra_config_environment(config, environment, &err), RA_OK);
@@ -65,7 +66,8 @@ static void mistakes_name_the_setting_and_what_is_right(void **state) {
   assert_int_equal(ra_config_set(config, "workers", "two", "flag", &err), RA_E_INVALID);
   char *environment[] = {"RASTRUM_LISTN=x", NULL};
   assert_int_equal(ra_config_environment(config, environment, &err), RA_E_INVALID);
-  assert_int_equal(ra_config_file(config, "rastrum.lua", "{\"listen\":{\"a\":1}}", 18, &err), RA_E_INVALID);
+  assert_int_equal(ra_config_file(config, "rastrum.lua", "{\"listen\":{\"a\":1}}", 18, &err),
+                   RA_E_INVALID);
   ra_config_free(config);
 }
 
