@@ -192,7 +192,8 @@ def peer_ingest(source, folder, variable, steps):
     y, x = ds[variable].dims[-2:]
     n = ds.sizes["time"]
     t = time.monotonic()
-    ds.chunk({"time": n, y: 24, x: 24}).to_zarr(os.path.join(folder, "peer.zarr"), mode="w", encoding={
+    whole = {d: -1 for d in ds[variable].dims[1:-2]}
+    ds.chunk({"time": n, y: 24, x: 24, **whole}).to_zarr(os.path.join(folder, "peer.zarr"), mode="w", encoding={
         variable: {"chunks": (n,) + ds[variable].shape[1:-2] + (24, 24)}})
     zarr_seconds = time.monotonic() - t
     data = ds[variable].isel(time=slice(0, steps)).values.astype("f4")
