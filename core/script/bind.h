@@ -8,13 +8,13 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-// It never returns, which its own header does not say.
-LUALIB_API int(luaL_error)(lua_State *L, const char *fmt, ...) __attribute__((noreturn));
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "ops/op.h"
+
+// It never returns, which its own header does not say.
+LUALIB_API int(luaL_error)(lua_State *L, const char *fmt, ...) __attribute__((noreturn));
 
 // When a function may be called. Operations wait, so they need REQUEST or JOB.
 typedef enum ra_phase {
@@ -69,6 +69,8 @@ void ra_bind_bytes(lua_State *L, void *payload, size_t bytes);
 
 void ra_bind_push_buf(lua_State *L,
                       ra_buf *buf);  // takes the reference; "ra.buf": size() text() keep() close()
+// Moves a finished operation's buffer from its state: *buf is NULL afterwards. Returns 1, the values pushed.
+int ra_bind_take_buf(lua_State *L, ra_buf **buf);
 ra_buf *ra_bind_check_buf(lua_State *L, int arg);  // borrowed
 // A Lua string's bytes or a ra.buf's; raises otherwise. Borrowed.
 const char *ra_bind_check_bytes(lua_State *L, int arg, size_t *size);

@@ -167,9 +167,7 @@ static int read_options(lua_State *L, ra_op_items *items, ra_err *err) {
 // -> buf (a JSON list), {count=, matched=, next=token|nil}
 static int push_items(lua_State *L, ra_op *op) {
   ra_op_items *items = ra_op_state(op);
-  ra_buf *out = items->out;
-  items->out = NULL;
-  ra_bind_push_buf(L, out);
+  ra_bind_take_buf(L, &items->out);
   lua_newtable(L);
   lua_pushnumber(L, (lua_Number)items->count);
   lua_setfield(L, -2, "count");
@@ -197,11 +195,7 @@ static int l_items(lua_State *L) {
 }
 
 static int push_times(lua_State *L, ra_op *op) {
-  ra_op_times *times = ra_op_state(op);
-  ra_buf *out = times->out;
-  times->out = NULL;
-  ra_bind_push_buf(L, out);
-  return 1;
+  return ra_bind_take_buf(L, &((ra_op_times *)ra_op_state(op))->out);
 }
 
 static bool read_times(lua_State *L, ra_op_times *times) {

@@ -119,11 +119,7 @@ static void hold_sources(ra_tile_source *sources, unsigned count) {
 }
 
 static int push_tile(lua_State *L, ra_op *op) {
-  ra_op_tile *tile = ra_op_state(op);
-  ra_buf *out = tile->out;
-  tile->out = NULL;
-  ra_bind_push_buf(L, out);
-  return 1;
+  return ra_bind_take_buf(L, &((ra_op_tile *)ra_op_state(op))->out);
 }
 
 static int l_tile(lua_State *L) {
@@ -139,11 +135,7 @@ static int l_tile(lua_State *L) {
 }
 
 static int push_point(lua_State *L, ra_op *op) {
-  ra_op_point *point = ra_op_state(op);
-  ra_buf *out = point->out;
-  point->out = NULL;
-  ra_bind_push_buf(L, out);
-  return 1;
+  return ra_bind_take_buf(L, &((ra_op_point *)ra_op_state(op))->out);
 }
 
 static int l_point(lua_State *L) {
@@ -308,11 +300,7 @@ static bool fill_series(lua_State *L, ra_series_request *request) {
 }
 
 static int push_series(lua_State *L, ra_op *op) {
-  ra_op_series *series = ra_op_state(op);
-  ra_buf *out = series->out;
-  series->out = NULL;
-  ra_bind_push_buf(L, out);
-  return 1;
+  return ra_bind_take_buf(L, &((ra_op_series *)ra_op_state(op))->out);
 }
 
 static int l_series(lua_State *L) {

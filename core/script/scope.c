@@ -181,6 +181,13 @@ void ra_bind_push_buf(lua_State *L, ra_buf *buf) {
   ra_bind_bytes(L, push_buf(L, buf), ra_buf_size(buf));
 }
 
+int ra_bind_take_buf(lua_State *L, ra_buf **buf) {
+  ra_buf *taken = *buf;
+  *buf = NULL;
+  ra_bind_push_buf(L, taken);
+  return 1;
+}
+
 ra_buf *ra_bind_check_buf(lua_State *L, int arg) {
   return ((buf_handle *)ra_bind_check(L, arg, "ra.buf"))->buf;
 }

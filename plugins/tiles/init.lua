@@ -33,8 +33,7 @@ local function stretch_of(snapshot, variable, p)
   return { low, high }
 end
 
--- A variable with a sign on both sides of zero reads best on a diverging ramp? No: one default for
--- all, named in the answer.
+-- The ramp that was asked for, else the same one for all variables: the answer names it.
 local function ramp_of(p)
   if p.colormap then
     if p.colormap_name then
@@ -246,9 +245,7 @@ local function tilejson(req)
   rescale, err = stretch_of(snapshot, drawn.variable, p)
   if not rescale then return rastrum.fail(err) end
   local query = carried_query(p, req.given)
-  if drawn.time then query[#query + 1] = "datetime=" .. escape(drawn.time) end
-  if p.datetime and not drawn.time then query[#query + 1] = "datetime=" .. escape(p.datetime) end
-  if not p.datetime and #drawn.sources == 0 then query[#query + 1] = nil end
+  if p.datetime then query[#query + 1] = "datetime=" .. escape(p.datetime) end
   query[#query + 1] = "v=" .. version_tag(snapshot, drawn)
   local bounds = bounds_of(drawn.variable.bbox)
   local zoom = native_zoom(drawn.variable)
