@@ -5,8 +5,8 @@
 #include <string.h>
 
 // Fewer and longer lines: dimensions of one cell go, neighbours that are contiguous in both layouts become one.
-static ra__box simplify(const ra__box *box) {
-  ra__box out = {.size = box->size};
+static ra_box simplify(const ra_box *box) {
+  ra_box out = {.size = box->size};
   for (unsigned i = 0; i < box->ndim; i++) {
     if (box->count[i] == 1) continue;
     unsigned last = out.ndim - 1;  // wraps while out is empty, and is not used then
@@ -47,7 +47,7 @@ static void copy_line(unsigned size, uint64_t count, const uint8_t *src, int64_t
 }
 
 // Steps the odometer of the outer dimensions; false when all lines are done.
-static bool next_line(const ra__box *box, unsigned outer, uint64_t *at, const uint8_t **src,
+static bool next_line(const ra_box *box, unsigned outer, uint64_t *at, const uint8_t **src,
                       uint8_t **dst) {
   for (unsigned i = outer; i-- > 0;) {
     *src += box->src[i];
@@ -60,31 +60,31 @@ static bool next_line(const ra__box *box, unsigned outer, uint64_t *at, const ui
   return false;
 }
 
-static bool is_empty(const ra__box *box) {
+static bool is_empty(const ra_box *box) {
   for (unsigned i = 0; i < box->ndim; i++) {
     if (box->count[i] == 0) return true;
   }
   return false;
 }
 
-void ra__box_copy(const ra__box *box, const void *src, void *dst) {
+void ra_box_copy(const ra_box *box, const void *src, void *dst) {
   if (is_empty(box)) return;
-  ra__box lines = simplify(box);
+  ra_box lines = simplify(box);
   const uint8_t *from = src;
   uint8_t *to = dst;
   if (lines.ndim == 0) {
     memcpy(to, from, lines.size);
     return;
   }
-  uint64_t at[RA__BOX_DIMS] = {0};
+  uint64_t at[RA_BOX_DIMS] = {0};
   unsigned inner = lines.ndim - 1;
   do {
     copy_line(lines.size, lines.count[inner], from, lines.src[inner], to, lines.dst[inner]);
   } while (next_line(&lines, inner, at, &from, &to));
 }
 
-void ra__box_fill(const ra__box *box, const void *cell, void *dst) {
-  ra__box constant = *box;
+void ra_box_fill(const ra_box *box, const void *cell, void *dst) {
+  ra_box constant = *box;
   memset(constant.src, 0, sizeof constant.src);
-  ra__box_copy(&constant, cell, dst);
+  ra_box_copy(&constant, cell, dst);
 }

@@ -4,15 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RA__BOX_DIMS = 16 };
+enum { RA_BOX_DIMS = 16 };
 
-typedef struct ra__box {
+typedef struct ra_box {
   unsigned ndim;
   unsigned size;  // bytes a cell: 1, 2, 4 or 8
-  uint64_t count[RA__BOX_DIMS];
-  int64_t src[RA__BOX_DIMS], dst[RA__BOX_DIMS];
-} ra__box;
+  uint64_t count[RA_BOX_DIMS];
+  int64_t src[RA_BOX_DIMS], dst[RA_BOX_DIMS];
+} ra_box;
 
-void ra__box_copy(const ra__box *box, const void *src, void *dst);
+void ra_box_copy(const ra_box *box, const void *src, void *dst);
 // Every cell becomes *cell (`size` bytes); box->src is not used.
-void ra__box_fill(const ra__box *box, const void *cell, void *dst);
+void ra_box_fill(const ra_box *box, const void *cell, void *dst);

@@ -47,9 +47,9 @@ static int plan(encoder *e, const uint64_t *shard, ra_err *err) {
 }
 
 // The chunk's box inside the cells; false when it lies wholly past the array's edge.
-static bool chunk_box(const encoder *e, size_t chunk, ra__box *box, int64_t *offset) {
+static bool chunk_box(const encoder *e, size_t chunk, ra_box *box, int64_t *offset) {
   const ra_zarr_spec *spec = e->spec;
-  *box = (ra__box){.ndim = spec->ndim, .size = (unsigned)e->size};
+  *box = (ra_box){.ndim = spec->ndim, .size = (unsigned)e->size};
   *offset = 0;
   int64_t step = (int64_t)e->size;
   for (unsigned i = spec->ndim; i-- > 0;) {
@@ -66,7 +66,7 @@ static bool chunk_box(const encoder *e, size_t chunk, ra__box *box, int64_t *off
   return true;
 }
 
-static bool is_whole(const ra_zarr_spec *spec, const ra__box *box) {
+static bool is_whole(const ra_zarr_spec *spec, const ra_box *box) {
   for (unsigned i = 0; i < spec->ndim; i++) {
     if (box->count[i] != spec->chunk[i]) return false;
   }
@@ -85,11 +85,11 @@ static bool is_fill(const encoder *e) {
 
 // Gathers a chunk into e->raw, padded with fill; false when there is nothing to store.
 static bool gather(encoder *e, size_t chunk) {
-  ra__box box;
+  ra_box box;
   int64_t offset;
   if (!chunk_box(e, chunk, &box, &offset)) return false;
   if (!is_whole(e->spec, &box)) repeat_fill(e, e->raw, e->chunk_bytes);
-  ra__box_copy(&box, e->cells + offset, e->raw);
+  ra_box_copy(&box, e->cells + offset, e->raw);
   return !is_fill(e);
 }
 

@@ -89,9 +89,9 @@ static bool walk_next(walk *w) {
 // ---- putting cells in place
 
 // The part of a chunk that the region wants: as a box from the raw chunk to dst.
-static ra__box overlap(const region *r, const uint64_t *first, size_t *from, size_t *to) {
+static ra_box overlap(const region *r, const uint64_t *first, size_t *from, size_t *to) {
   const ra_zarr_info *info = &r->array->info;
-  ra__box box = {.ndim = info->ndim, .size = (unsigned)ra_dtype_size(info->dtype)};
+  ra_box box = {.ndim = info->ndim, .size = (unsigned)ra_dtype_size(info->dtype)};
   int64_t step = box.size;
   *from = *to = 0;
   for (unsigned i = info->ndim; i-- > 0;) {
@@ -109,8 +109,8 @@ static ra__box overlap(const region *r, const uint64_t *first, size_t *from, siz
 
 static void place_fill(region *r, const uint64_t *first) {
   size_t from, to;
-  ra__box box = overlap(r, first, &from, &to);
-  ra__box_fill(&box, r->array->fill, r->dst + to);
+  ra_box box = overlap(r, first, &from, &to);
+  ra_box_fill(&box, r->array->fill, r->dst + to);
 }
 
 static void swap_bytes(uint8_t *cells, size_t bytes, size_t size) {
@@ -138,8 +138,8 @@ static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t
     swap_bytes(r->raw, array->chunk_bytes, ra_dtype_size(array->info.dtype));
   }
   size_t from, to;
-  ra__box box = overlap(r, first, &from, &to);
-  ra__box_copy(&box, r->raw + from, r->dst + to);
+  ra_box box = overlap(r, first, &from, &to);
+  ra_box_copy(&box, r->raw + from, r->dst + to);
   if (r->timing) r->timing->ns[RA_STAGE_DECODE] += ra_clock_ns() - begin;
   return RA_OK;
 }
