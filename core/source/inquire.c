@@ -135,7 +135,7 @@ static int read_shape(ra_source *source, ra_source_var *var, const int *ids, ra_
   return RA_OK;
 }
 
-static void read_storage(ra_source *source, ra_source_var *var) {
+static void read_chunking(ra_source *source, ra_source_var *var) {
   if (!source->hdf5) return;
   int storage = NC_CONTIGUOUS;
   size_t chunk[NC_MAX_VAR_DIMS];
@@ -177,7 +177,8 @@ static int read_var(tables *t, int ncid, int varid, const char *group, ra_err *e
   rc = ra__source_attrs(source, ncid, varid, &var->attrs, &var->attr_count, err);
   if (rc < 0) return rc;
   apply_unsigned(var);
-  read_storage(source, var);
+  read_chunking(source, var);
+  ra__source_block(var);
   source->vars[source->var_count++] = var;
   return RA_OK;
 }

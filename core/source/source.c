@@ -58,6 +58,7 @@ int ra_source_open(const char *path, ra_source **out, ra_err *err) {
   ra_source *source = calloc(1, sizeof *source);
   if (!source) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
   source->ncid = -1;
+  source->threads = 1;
   ra_arena_init(&source->arena, (size_t)256 << 20);
   int rc = set_path(source, path, err);
   if (rc >= 0) rc = ra__source_magic(source, err);
@@ -99,6 +100,9 @@ size_t ra_source_var_count(const ra_source *source) { return source->var_count; 
 ra_source_var *ra_source_get_var(const ra_source *source, size_t i) { return source->vars[i]; }
 size_t ra_source_attr_count(const ra_source *source) { return source->attr_count; }
 const ra_source_attr *ra_source_attrs(const ra_source *source) { return source->attrs; }
+void ra_source_set_threads(ra_source *source, unsigned threads) {
+  source->threads = threads ? threads : 1;
+}
 uint64_t ra_source_chunks_read(const ra_source *source) { return source->chunks_read; }
 
 static ra_source_var *find_exact(const ra_source *source, const char *group, size_t group_len,

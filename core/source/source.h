@@ -48,6 +48,7 @@ typedef struct ra_source_var {
   uint64_t shape[RA_SOURCE_DIMS];
   uint64_t chunk[RA_SOURCE_DIMS];  // of the file; the shape itself when not chunked
   bool chunked;
+  uint64_t block[RA_SOURCE_DIMS];  // what is read at once: the chunk, else whole rows (chunks.h)
   const char *filter;  // a filter that cannot be decoded here ("zstd (HDF5 filter 32015)"), or NULL
   size_t attr_count;
   const ra_source_attr *attrs;
@@ -89,6 +90,8 @@ size_t ra_source_var_bytes(const ra_source_var *var);    // SIZE_MAX when it doe
 // Reads [start, start + count) as stored cells of var->dtype, C order, native byte order.
 int ra_source_read(ra_source *source, const ra_source_var *var, const uint64_t *start,
                    const uint64_t *count, void *dst, ra_err *err);
+// How many threads a read may use; 1 until it is set.
+void ra_source_set_threads(ra_source *source, unsigned threads);
 // All cells of a small variable, read once and kept by the source (at most 64 MiB).
 int ra_source_cells(ra_source *source, ra_source_var *var, const void **cells, ra_err *err);
 // How many source chunks reads have decoded so far (a contiguous variable counts one a read).

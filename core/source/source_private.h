@@ -18,6 +18,7 @@ struct ra_source {
   size_t attr_count;
   const ra_source_attr *attrs;
   struct ra__filter *filters;  // what the HDF5 scan found that cannot be decoded
+  unsigned threads;
   _Atomic uint64_t chunks_read;
 };
 
@@ -39,6 +40,8 @@ int ra__source_scan(ra_source *source, ra_err *err);
 int ra__source_classic(ra_source *source, ra_err *err);
 // Fills the model from an open ncid. Lock held.
 int ra__source_inquire(ra_source *source, ra_err *err);
+// Chooses var->block from the shape and the chunk.
+void ra__source_block(ra_source_var *var);
 // Attributes of a variable (NC_GLOBAL: of the group). Lock held.
 int ra__source_attrs(ra_source *source, int ncid, int varid, const ra_source_attr **attrs,
                      size_t *count, ra_err *err);

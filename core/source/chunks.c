@@ -1,0 +1,89 @@
+// chunks.c - the grid of a variable's chunks; see chunks.h
+#include "source/chunks.h"
+
+#include <netcdf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "format/box.h"
+#include "source/source_private.h"
+
+static const uint64_t BLOCK_BYTES = (uint64_t)4 << 20;
+
+void ra__source_block(ra_source_var *var) {
+  uint64_t room = BLOCK_BYTES / ra_dtype_size(var->dtype);
+  for (unsigned d = var->ndim; d-- > 0;) {
+    uint64_t side = var->shape[d] < room ? var->shape[d] : room;
+    var->block[d] = var->chunked ? var->chunk[d] : side ? side : 1;
+    room /= var->block[d] ? var->block[d] : 1;
+    if (room == 0 || var->block[d] < var->shape[d]) room = 1;
+  }
+}
+
+void ra_source_chunk_shape(const ra_source_var *var, uint64_t *shape) {
+  memcpy(shape, var->block, var->ndim * sizeof *shape);
+}
+
+size_t ra_source_chunk_bytes(const ra_source_var *var) {
+  size_t bytes = ra_dtype_size(var->dtype);
+  for (unsigned d = 0; d < var->ndim; d++) {
+    if (!ra_size_mul(bytes, var->block[d], &bytes)) return SIZE_MAX;
+  }
+  return bytes;
+}
+
+static uint64_t grid_side(const ra_source_var *var, unsigned d) {
+  return var->shape[d] / var->block[d] + (var->shape[d] % var->block[d] != 0);
+}
+
+uint64_t ra_source_chunk_count(const ra_source_var *var) {
+  uint64_t count = 1;
+  for (unsigned d = 0; d < var->ndim; d++) {
+    if (__builtin_mul_overflow(count, grid_side(var, d), &count)) return UINT64_MAX;
+  }
+  return count;
+}
+
+void ra_source_chunk_box(const ra_source_var *var, uint64_t chunk, uint64_t *start, uint64_t *count) {
+  for (unsigned d = var->ndim; d-- > 0;) {
+    uint64_t side = grid_side(var, d);
+    start[d] = chunk % side * var->block[d];
+    chunk /= side;
+    uint64_t left = var->shape[d] - start[d];
+    count[d] = left < var->block[d] ? left : var->block[d];
+  }
+}
+
+// Spreads the box's cells, contiguous in `src`, over the chunk.
+static void spread(const ra_source_var *var, const uint64_t *count, const void *src, void *dst) {
+  ra_box box = {.ndim = var->ndim, .size = (unsigned)ra_dtype_size(var->dtype)};
+  int64_t from = box.size, to = box.size;
+  for (unsigned d = var->ndim; d-- > 0;) {
+    box.count[d] = count[d];
+    box.src[d] = from;
+    box.dst[d] = to;
+    from *= (int64_t)count[d];
+    to *= (int64_t)var->block[d];
+  }
+  ra_box_copy(&box, src, dst);
+}
+
+int ra_source_chunk_decode(ra_source *source, const ra_source_var *var, uint64_t chunk, void *dst,
+                           ra_err *err) {
+  uint64_t start[RA_SOURCE_DIMS], count[RA_SOURCE_DIMS];
+  ra_source_chunk_box(var, chunk, start, count);
+  size_t bytes = ra_dtype_size(var->dtype);
+  bool whole = true;
+  for (unsigned d = 0; d < var->ndim; d++) {
+    bytes *= count[d];
+    whole = whole && (d == 0 || count[d] == var->block[d]);
+  }
+  if (whole) return ra_source_read(source, var, start, count, dst, err);
+  void *cells = malloc(bytes);
+  if (!cells) return ra_fail(err, RA_E_NOMEM, source->name, "no memory to decode %zu bytes", bytes);
+  int rc = ra_source_read(source, var, start, count, cells, err);
+  if (rc >= 0) spread(var, count, cells, dst);
+  free(cells);
+  return rc;
+}
