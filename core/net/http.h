@@ -89,7 +89,7 @@ unsigned ra_http_server_connections(const ra_http_server *server);
 
 const ra_http_request *ra_http_exchange_request(const ra_http_exchange *exchange);
 // Room for the handler: what it needs to find its task when on_gone comes, and for the log callback. A client that
-// only ends its sending side while it waits counts as gone too. Without on_gone the exchange stays valid until it
+// only ends its sending side while it waits still gets its answer. Without on_gone the exchange stays valid until it
 // is answered (to nobody).
 void ra_http_exchange_set(ra_http_exchange *exchange, void *data, void (*on_gone)(void *data));
 void *ra_http_exchange_data(const ra_http_exchange *exchange);

@@ -9,7 +9,8 @@
 
 #include "net/http_internal.h"
 
-#define PIECE 262144u
+#define PIECE \
+  65536u  // the most that a slow reader makes the server hold beside a body that is there already
 #define GZIP_LEVEL 6
 
 void ra__http_reply_clear(ra__http_reply *reply) {
@@ -87,7 +88,7 @@ static void send_head(ra__http_conn *conn) {
     ra__http_conn_close(conn);
     return;
   }
-  uv_buf_t bufs[2] = {buf_of(reply->head.ptr, reply->head.len)};
+  uv_buf_t bufs[2] = {buf_of(reply->head.ptr + conn->early, reply->head.len - conn->early)};
   unsigned count = 1;
   if (!reply->bodiless && body && ra_buf_size(body)) {
     bufs[count++] = buf_of(ra_buf_data(body), ra_buf_size(body));

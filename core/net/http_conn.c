@@ -68,6 +68,7 @@ void ra__http_conn_close(ra__http_conn *conn) {
   ra__http_state before = conn->state;
   conn->state = RA__CONN_CLOSED;
   conn->deadline = 0;
+  ra__http_half_stop(conn);
   if (before == RA__CONN_WRITING) {
     conn->reply.sent += conn->reply.queued - uv_stream_get_write_queue_size(&conn->uv.stream);
     log_end(conn, conn->reply.status);
@@ -99,6 +100,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 
 static void want_reading(ra__http_conn *conn, bool wanted) {
+  if (conn->ended) wanted = false;
   if (conn->reading == wanted || conn->state == RA__CONN_CLOSED) return;
   conn->reading = wanted;
   if (wanted) {
@@ -218,6 +220,15 @@ static size_t parse(ra__http_conn *conn, const char *data, size_t size) {
   return used;
 }
 
+// The client sends no more, but may still read the answers to what it sent.
+static void after_end(ra__http_conn *conn) {
+  if (conn->state == RA__CONN_PENDING) {
+    ra__http_half_probe(conn);
+  } else if (conn->state == RA__CONN_READING) {
+    ra__http_conn_close(conn);
+  }
+}
+
 // Works off what came ahead, then reads on. `working` keeps an answer given at once from starting this again.
 static void proceed(ra__http_conn *conn, const char *data, size_t size) {
   ra__http_conn_ref(conn);
@@ -237,14 +248,15 @@ static void proceed(ra__http_conn *conn, const char *data, size_t size) {
     if (conn->ahead_to - conn->ahead_from < RA__HTTP_PIPELINE) want_reading(conn, true);
   }
   conn->working = false;
+  if (conn->ended) after_end(conn);
   ra__http_conn_unref(conn);
 }
 
 static void on_end(ra__http_conn *conn, ssize_t reason) {
   want_reading(conn, false);
-  // A client that has ended its sending side may still read an answer that is on its way.
-  if (conn->state == RA__CONN_WRITING && reason == UV_EOF) {
-    conn->close_after = true;
+  conn->ended = true;
+  if (reason == UV_EOF && conn->state != RA__CONN_LINGER) {
+    after_end(conn);
   } else {
     ra__http_conn_close(conn);
   }
@@ -288,7 +300,8 @@ static void linger(ra__http_conn *conn) {
 void ra__http_conn_answered(ra__http_conn *conn) {
   log_end(conn, conn->reply.status);
   ra__http_reply_clear(&conn->reply);
-  bool unread = conn->lingers || conn->ahead_to > conn->ahead_from;
+  conn->early = 0;
+  bool unread = (conn->lingers || conn->ahead_to > conn->ahead_from) && !conn->ended;
   if (conn->close_after || conn->server->draining) {
     conn->state = RA__CONN_READING;
     if (unread) {

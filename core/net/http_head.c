@@ -95,9 +95,9 @@ static void add_vary(ra__http_conn *conn, const ra_http_response *response, cons
 
 static void add_status(ra_str *head, int status) {
   if (status == 200) {
-    ra_str_add(head, "HTTP/1.1 200 OK\r\n");
+    ra_str_add(head, RA__HTTP_EARLY "200 OK\r\n");
   } else {
-    ra_str_addf(head, "HTTP/1.1 %d %s\r\n", status, ra__http_status_text(status));
+    ra_str_addf(head, RA__HTTP_EARLY "%d %s\r\n", status, ra__http_status_text(status));
   }
 }
 

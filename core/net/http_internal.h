@@ -13,7 +13,8 @@
 // Every method that a route may have.
 #define RA__HTTP_ALLOW "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-#define RA__HTTP_PIPELINE 65536  // bytes taken from a client that sends ahead
+#define RA__HTTP_PIPELINE 65536     // bytes taken from a client that sends ahead
+#define RA__HTTP_EARLY "HTTP/1.1 "  // what every answer begins with
 
 typedef enum ra__http_state {
   RA__CONN_READING,
@@ -24,6 +25,7 @@ typedef enum ra__http_state {
 } ra__http_state;
 
 typedef struct ra__http_conn ra__http_conn;
+typedef struct ra__http_half ra__http_half;
 
 struct ra_http_exchange {
   ra__http_conn *conn;
@@ -68,8 +70,11 @@ struct ra__http_conn {
   uint64_t deadline;      // loop time in ms, 0: none
   uint64_t body_started;  // loop time
   bool reading, working, over_limit, close_after, lingers;
-  size_t discarded;  // while lingering
-  char *ahead;       // pipelined bytes
+  bool ended;           // the client sends no more
+  ra__http_half *half;  // then, while an answer is due: waits for its reset
+  unsigned early;       // bytes of the answer that went out to provoke it
+  size_t discarded;     // while lingering
+  char *ahead;          // pipelined bytes
   size_t ahead_from, ahead_to;
   char address[64];  // of the other end of the socket
   bool trusted;      // … which is a proxy of ours
@@ -125,6 +130,10 @@ void ra__http_conn_close_if_idle(ra__http_conn *conn);
 void ra__http_conn_ref(ra__http_conn *conn);
 void ra__http_conn_unref(ra__http_conn *conn);
 void ra__http_conn_answered(ra__http_conn *conn);  // the whole answer is written
+
+// http_half.c: the client has ended its sending side; its answer is due. Closes the connection if it is gone, now or later.
+void ra__http_half_probe(ra__http_conn *conn);
+void ra__http_half_stop(ra__http_conn *conn);
 
 // http_respond.c: the server's own error; the connection is closed after it.
 void ra__http_answer_problem(ra__http_conn *conn, int status, const char *detail);

@@ -44,13 +44,15 @@ void ra__http_answer(ra__http_conn *conn, const ra_http_response *response) {
   ra__http_reply *reply = &conn->reply;
   conn->state = RA__CONN_WRITING;
   conn->deadline = 0;
+  ra__http_half_stop(conn);
   reply->status = response->status;
   if (!ra__http_head_begin(conn, response)) {
     drop_file(response);
     ra__http_answer_problem(conn, 500, "the answer has a broken header field; the log names it");
     return;
   }
-  reply->sent = reply->queued = 0;
+  reply->sent = conn->early;
+  reply->queued = 0;
   reply->started = reply->file_failed = reply->stalled = false;
   reply->bodiless = response->status == 204 || response->status == 304 ||
                     strcmp(conn->parser.request.method, "HEAD") == 0;
