@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "app/admin.h"
@@ -16,7 +17,11 @@
 #include "loop/lag.h"
 #include "net/http.h"
 
-enum { SIGNALS = 2, GRACE_MS = 20000 };
+// After SIGTERM: requests that still run are answered 503, then what still writes is closed. The supervisor kills at 25 s.
+enum { SIGNALS = 2, TASKS_MS = 20000, EXIT_MS = 24000 };
+enum {
+  OWN_FILES = 512
+};  // descriptors that are not connections: the store's, the catalog's, the loop's
 
 typedef struct server {
   ra_host host;
@@ -25,6 +30,7 @@ typedef struct server {
   ra_admin *admin;  // NULL: no port of its own
   uv_signal_t signals[SIGNALS];
   uv_timer_t delay;
+  uint64_t signal_ms;  // loop time
   ra_lag *lag;
   bool ending, script_done, http_done;
 } server;
@@ -47,9 +53,24 @@ static void log_request(void *ctx, const ra_http_exchange *exchange, int status,
 static void script_drained(void *ctx) { ((server *)ctx)->script_done = true; }
 static void http_drained(void *ctx) { ((server *)ctx)->http_done = true; }
 
+// What is left of `ms` since the signal.
+static uint64_t left_of(const server *s, uint64_t ms) {
+  uint64_t passed = uv_now(&s->host.loop) - s->signal_ms;
+  return passed < ms ? ms - passed : 0;
+}
+
+static void stop_waiting(uv_timer_t *timer) { ((server *)timer->data)->http_done = true; }
+
+static void end_tasks(uv_timer_t *timer) {
+  server *s = timer->data;
+  ra_script_drain(s->host.script, 0, script_drained, s);
+  uv_timer_start(timer, stop_waiting, left_of(s, EXIT_MS), 0);
+}
+
 static void stop_accepting(uv_timer_t *timer) {
   server *s = timer->data;
   ra_http_server_drain(s->http, http_drained, s);
+  uv_timer_start(timer, end_tasks, left_of(s, TASKS_MS), 0);
 }
 
 // First say so (/readyz is 503), answer on for the drain delay, then accept nothing more and let requests finish.
@@ -58,8 +79,11 @@ static void on_signal(uv_signal_t *handle_, int number) {
   if (s->ending) return;
   s->ending = true;
   ra_log(RA_LOG_INFO, "ending on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+  s->signal_ms = uv_now(&s->host.loop);
   ra_script_set_draining(s->host.script);
-  uv_timer_start(&s->delay, stop_accepting, ra_config_ms(s->config, "drain_delay"), 0);
+  ra_http_server_announce_close(s->http);
+  uint64_t delay = ra_config_ms(s->config, "drain_delay");
+  uv_timer_start(&s->delay, stop_accepting, delay < TASKS_MS ? delay : TASKS_MS, 0);
 }
 
 static void start_signals(server *s) {
@@ -73,22 +97,36 @@ static void start_signals(server *s) {
   s->delay.data = s;
 }
 
+// Takes all the descriptors that the system gives; returns the connections that fit beside our own files.
+static unsigned connections_most(const ra_config *config) {
+  unsigned wanted = (unsigned)ra_config_int(config, "max_connections");
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_max >= (rlim_t)wanted + OWN_FILES) return wanted;
+  unsigned most = files.rlim_max > 2 * OWN_FILES ? (unsigned)files.rlim_max - OWN_FILES
+                                                 : (unsigned)files.rlim_max / 2;
+  ra_log(RA_LOG_WARN, "max_connections is %u, but with %llu open files (ulimit -n) only %u fit",
+         wanted, (unsigned long long)files.rlim_max, most);
+  return most;
+}
+
 static int start_http(server *s, int fd, ra_err *err) {
-  const ra_http_config http = {
-      .max_uri = 8192,
-      .max_headers = 32768,
-      .max_body = 2 << 20,
-      .max_connections = (unsigned)ra_config_int(s->config, "max_connections"),
-      .header_timeout_ms = 10000,
-      .body_timeout_ms = 30000,
-      .write_timeout_ms = 60000,
-      .idle_timeout_ms = 75000,
-      .cors_origins = ra_config_list(s->config, "cors_origins"),
-      .trusted_proxies = ra_config_list(s->config, "trusted_proxies"),
-      .lane = s->host.ops.io,
-      .handle = handle,
-      .log = log_request,
-      .ctx = s};
+  const ra_http_config http = {.max_uri = 8192,
+                               .max_headers = 32768,
+                               .max_body = 2 << 20,
+                               .max_connections = connections_most(s->config),
+                               .header_timeout_ms = ra_config_ms(s->config, "header_timeout"),
+                               .body_timeout_ms = ra_config_ms(s->config, "body_timeout"),
+                               .write_timeout_ms = ra_config_ms(s->config, "write_timeout"),
+                               .idle_timeout_ms = ra_config_ms(s->config, "idle_timeout"),
+                               .cors_origins = ra_config_list(s->config, "cors_origins"),
+                               .trusted_proxies = ra_config_list(s->config, "trusted_proxies"),
+                               .lane = s->host.ops.io,
+                               .handle = handle,
+                               .log = log_request,
+                               .ctx = s};
   int admin_fd = ra_supervisor_admin_fd();
   int rc = ra_http_server_new(&s->host.loop, &http, &s->http, err);
   if (rc == RA_OK && admin_fd >= 0)
@@ -119,7 +157,8 @@ static void finish(server *s) {
   for (int i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
   uv_close((uv_handle_t *)&s->delay, NULL);
   ra_lag_stop(s->lag);
-  ra_script_drain(s->host.script, GRACE_MS, script_drained, s);
+  s->script_done = false;
+  ra_script_drain(s->host.script, left_of(s, TASKS_MS), script_drained, s);
   while (!s->script_done && uv_run(&s->host.loop, UV_RUN_ONCE)) continue;
   ra_admin_free(s->admin, &s->host.loop);
   s->http_done = false;
