@@ -27,13 +27,16 @@ typedef struct ra_dataset_grid {
   const char *geometry;  // GeoJSON text
 } ra_dataset_grid;
 
-typedef struct ra_dataset_axis {  // a time axis
+// A time axis. A forecast's has runs: step s belongs to run s / (count / runs).
+typedef struct ra_dataset_axis {
   const char *id, *name;
   ra_calendar calendar;
   size_t count;
   const int64_t *ms;  // instants in the axis's own calendar (base/caltime.h); RA_TIME_NONE: missing
   const uint32_t *ordinals;  // 1, 2, 3 … among the steps of one label; NULL: no time repeats
   bool rising;               // each time is later than the one before
+  size_t runs;               // 0: no forecast
+  const int64_t *run_ms;     // reference times of the runs; RA_TIME_NONE: missing
 } ra_dataset_axis;
 
 typedef struct ra_dataset_extra {  // an extra dimension: level, member, …
@@ -56,6 +59,7 @@ typedef struct ra_dataset_variable {
   unsigned ndim;
   uint64_t shape[RA_DATASET_DIMS];
   int time_dim, y_dim, x_dim;  // -1: none
+  int run_dim;                 // of the runs, where they have a dimension of their own; -1: none
   unsigned extra_count;
   const ra_dataset_extra *extra;  // in dims order
   ra_dtype dtype;
@@ -134,6 +138,9 @@ typedef enum ra_time_match {
   RA_TIME_CEIL
 } ra_time_match;
 bool ra_dataset_axis_find(const ra_dataset_axis *axis, int64_t ms, ra_time_match match, size_t *step);
+
+// The reference time of a step; RA_TIME_NONE: it belongs to no run.
+int64_t ra_dataset_axis_run(const ra_dataset_axis *axis, size_t step);
 
 // The step's label in paths: "20200101T060000Z", "…_2" when repeated, "notime" where the time is missing, "static"
 // when axis is NULL.

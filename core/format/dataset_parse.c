@@ -3,9 +3,9 @@
 //   {"format":1, "collection", "dataset", "version", "created", "source":{"name","format",…}, "attributes":{…},
 //    "grids":[{"id","x","y", "native":[rows,cols], "shape":[rows,cols], "transform":[6, GDAL's order],
 //              "x_reversed","y_reversed","roll","wraps", "crs":{"epsg"|null,"wkt2"}, "bbox":[w,s,e,n], "geometry":{…}}],
-//    "axes":[{"id","name","calendar","count", "start","step" | "values":[ms|null,…]}],
+//    "axes":[{"id","name","calendar","count", "start","step" | "values":[ms|null,…], "runs":{"count", …}|absent}],
 //    "variables":[{"name","long_name","standard_name","units","cell_methods", "dims":[…],"shape":[…],"dtype",
-//                  "grid","time","time_dim","y_dim","x_dim",
+//                  "grid","time","time_dim","run_dim"|absent,"y_dim","x_dim",
 //                  "extra":[{"name","dim","size","values":[…]|null,"units","vertical"}],
 //                  "packing":{"scale","offset","missing":[…],"valid_min","valid_max"}, "nodata",
 //                  "categorical","flags":{"values","meanings"}|null, "mappable","bands","band_names":[…],
@@ -205,30 +205,39 @@ static void read_grid(reader *r, const json_t *object, ra_dataset_grid *grid) {
   read_crs(r, object, grid);
 }
 
+// "count", and "start" and "step" or "values".
+static const int64_t *read_instants(reader *r, const json_t *object, size_t *count) {
+  *count = (size_t)member(r, object, "count", 1, LIST_MAX);
+  int64_t *ms = calloc_in(r, *count, sizeof *ms);
+  const int64_t most = INT64_MAX / 4;
+  if (has(object, "values")) {
+    const json_t *values = array_of(r, object, "values", *count, *count);
+    for (size_t i = 0; r->rc == RA_OK && i < *count; i++) {
+      const json_t *value = json_array_get(values, i);
+      ms[i] = json_is_null(value) ? RA_TIME_NONE : integer_of(r, value, "values", -most, most);
+    }
+    return ms;
+  }
+  int64_t start = member(r, object, "start", -most, most);
+  int64_t step = *count > 1 ? member(r, object, "step", -most, most) : 0;
+  for (size_t i = 0; r->rc == RA_OK && i < *count; i++)
+    if (__builtin_mul_overflow(step, (int64_t)i, &ms[i]) ||
+        __builtin_add_overflow(ms[i], start, &ms[i]))
+      wrong(r, "\"step\" leads out of time");
+  return ms;
+}
+
 static void read_axis(reader *r, const json_t *object, ra_dataset_axis *axis) {
   *r = (reader){r->dataset, "axis", "", r->rc, r->err};
   r->name = axis->id = text_of(r, object, "id");
   axis->name = text_of(r, object, "name");
   const char *calendar = text_of(r, object, "calendar");
   if (!ra_calendar_parse(calendar, &axis->calendar)) wrong(r, "\"%s\" is not a calendar", calendar);
-  axis->count = (size_t)member(r, object, "count", 1, LIST_MAX);
-  int64_t *ms = calloc_in(r, axis->count, sizeof *ms);
-  const int64_t most = INT64_MAX / 4;
-  if (has(object, "values")) {
-    const json_t *values = array_of(r, object, "values", axis->count, axis->count);
-    for (size_t i = 0; r->rc == RA_OK && i < axis->count; i++) {
-      const json_t *value = json_array_get(values, i);
-      ms[i] = json_is_null(value) ? RA_TIME_NONE : integer_of(r, value, "values", -most, most);
-    }
-  } else {
-    int64_t start = member(r, object, "start", -most, most);
-    int64_t step = axis->count > 1 ? member(r, object, "step", -most, most) : 0;
-    for (size_t i = 0; r->rc == RA_OK && i < axis->count; i++)
-      if (__builtin_mul_overflow(step, (int64_t)i, &ms[i]) ||
-          __builtin_add_overflow(ms[i], start, &ms[i]))
-        wrong(r, "\"step\" leads out of time");
-  }
-  axis->ms = ms;
+  axis->ms = read_instants(r, object, &axis->count);
+  if (!has(object, "runs")) return;
+  axis->run_ms = read_instants(r, json_object_get(object, "runs"), &axis->runs);
+  if (r->rc == RA_OK && axis->count % axis->runs)
+    wrong(r, "%zu steps are no multiple of %zu runs", axis->count, axis->runs);
 }
 
 static void read_extra(reader *r, const json_t *object, const ra_dataset_variable *variable,
@@ -280,6 +289,17 @@ static int read_dim(reader *r, const json_t *object, const char *key,
   return dim;
 }
 
+static void read_time_dims(reader *r, const json_t *object, ra_dataset_variable *variable) {
+  const ra_dataset_axis *axis = variable->axis;
+  int64_t runs = axis ? (int64_t)axis->runs : 0, count = axis ? (int64_t)axis->count : -1;
+  variable->run_dim = read_dim(r, object, "run_dim", variable, runs);
+  if (variable->run_dim >= 0 && !runs) wrong(r, "\"run_dim\" without \"runs\"");
+  if (variable->run_dim >= 0 && r->rc == RA_OK) count /= runs;
+  variable->time_dim = read_dim(r, object, "time_dim", variable, count);
+  if (variable->time_dim >= 0 && !axis) wrong(r, "\"time_dim\" without \"time\"");
+  if (variable->run_dim >= 0 && variable->time_dim < 0) wrong(r, "\"run_dim\" without \"time_dim\"");
+}
+
 static void read_references(reader *r, const json_t *object, ra_dataset_variable *variable) {
   const ra_dataset *dataset = r->dataset;
   const char *grid = text_of(r, object, "grid"), *axis = text_of(r, object, "time");
@@ -292,11 +312,9 @@ static void read_references(reader *r, const json_t *object, ra_dataset_variable
   if (*grid && !variable->grid) wrong(r, "there is no grid '%s'", grid);
   if (*axis && !variable->axis) wrong(r, "there is no axis '%s'", axis);
   const ra_dataset_grid *g = variable->grid;
-  variable->time_dim = read_dim(r, object, "time_dim", variable,
-                                variable->axis ? (int64_t)variable->axis->count : -1);
+  read_time_dims(r, object, variable);
   variable->y_dim = read_dim(r, object, "y_dim", variable, g ? g->native_height : -1);
   variable->x_dim = read_dim(r, object, "x_dim", variable, g ? g->native_width : -1);
-  if (variable->time_dim >= 0 && !variable->axis) wrong(r, "\"time_dim\" without \"time\"");
 }
 
 static void read_packing(reader *r, const json_t *object, ra_dataset_variable *variable) {

@@ -49,3 +49,7 @@ bool ra_dataset_axis_find(const ra_dataset_axis *axis, int64_t ms, ra_time_match
   size_t at = lower_bound(axis, ms);
   return scan(axis, at ? at - 1 : 0, at + 1 < axis->count ? at + 1 : axis->count, ms, match, step);
 }
+
+int64_t ra_dataset_axis_run(const ra_dataset_axis *axis, size_t step) {
+  return axis && axis->runs ? axis->run_ms[step / (axis->count / axis->runs)] : RA_TIME_NONE;
+}

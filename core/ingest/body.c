@@ -85,34 +85,46 @@ static int add_grid(const ra_ingest *ingest, const ra_cf_grid *grid, ra_str *out
   return rc;
 }
 
-static bool even_times(const ra_cf_time *time) {
-  for (size_t i = 0; i < time->count; i++) {
-    if (time->ms[i] == RA_TIME_NONE) return false;
-    if (i > 1 && time->ms[i] - time->ms[i - 1] != time->ms[1] - time->ms[0]) return false;
+static bool even_times(const int64_t *ms, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (ms[i] == RA_TIME_NONE) return false;
+    if (i > 1 && ms[i] - ms[i - 1] != ms[1] - ms[0]) return false;
   }
   return true;
+}
+
+// "count", and "start" and "step" or "values".
+static void add_instants(const int64_t *ms, size_t count, ra_str *out) {
+  ra_str_addf(out, "\"count\":%zu", count);
+  if (even_times(ms, count)) {
+    ra_str_addf(out, ",\"start\":%lld", (long long)ms[0]);
+    ra_str_addf(out, ",\"step\":%lld", count > 1 ? (long long)(ms[1] - ms[0]) : 0);
+    return;
+  }
+  ra_str_add(out, ",\"values\":[");
+  for (size_t i = 0; i < count; i++) {
+    if (i) ra_str_add_char(out, ',');
+    if (ms[i] == RA_TIME_NONE) {
+      ra_str_add(out, "null");
+    } else {
+      ra_str_add_int(out, ms[i]);
+    }
+  }
+  ra_str_add_char(out, ']');
 }
 
 static void add_axis(const ra_cf_time *time, ra_str *out) {
   ra_str_addf(out, "{\"id\":\"%s\"", time->id);
   text_member(out, "name", time->name);
   text_member(out, "calendar", ra_calendar_name(time->calendar));
-  ra_str_addf(out, ",\"count\":%zu", time->count);
-  if (even_times(time)) {
-    ra_str_addf(out, ",\"start\":%lld", (long long)time->ms[0]);
-    ra_str_addf(out, ",\"step\":%lld}", time->count > 1 ? (long long)(time->ms[1] - time->ms[0]) : 0);
-    return;
+  ra_str_add_char(out, ',');
+  add_instants(time->ms, time->count, out);
+  if (time->runs) {
+    ra_str_add(out, ",\"runs\":{");
+    add_instants(time->run_ms, time->runs, out);
+    ra_str_add_char(out, '}');
   }
-  ra_str_add(out, ",\"values\":[");
-  for (size_t i = 0; i < time->count; i++) {
-    if (i) ra_str_add_char(out, ',');
-    if (time->ms[i] == RA_TIME_NONE) {
-      ra_str_add(out, "null");
-    } else {
-      ra_str_add_int(out, time->ms[i]);
-    }
-  }
-  ra_str_add(out, "]}");
+  ra_str_add_char(out, '}');
 }
 
 static void add_extras(const ra_cf_variable *variable, ra_str *out) {
@@ -295,6 +307,7 @@ static void add_dims(const ra__array *array, ra_str *out) {
   bool mapped = variable->mappable;
   ra_str_addf(out, ",\"time_dim\":%d,\"y_dim\":%d,\"x_dim\":%d", mapped ? variable->time_dim : -1,
               mapped ? variable->y_dim : -1, mapped ? variable->x_dim : -1);
+  if (mapped && variable->run_dim >= 0) ra_str_addf(out, ",\"run_dim\":%d", variable->run_dim);
 }
 
 static void add_variable(const ra__array *array, bool statistics, ra_str *out) {

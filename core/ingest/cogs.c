@@ -128,6 +128,16 @@ static int write_cog(const cog_job *job, const uint8_t *pixels, ra_err *err) {
   return rc;
 }
 
+// Steps are numbered run by run where the runs of a forecast have a dimension of their own.
+static int64_t step_origin(const ra__block *block, size_t step) {
+  const ra_cf_variable *variable = block->array->cf;
+  if (variable->time_dim < 0) return 0;
+  size_t times = variable->source->shape[variable->time_dim];
+  int64_t origin = (int64_t)(step % times) * block->strides[variable->time_dim];
+  if (variable->run_dim >= 0) origin += (int64_t)(step / times) * block->strides[variable->run_dim];
+  return origin;
+}
+
 static int run_cog(void *ctx, ra_err *err) {
   const cog_job *job = ctx;
   const ra__block *block = &job->block;
@@ -136,8 +146,7 @@ static int run_cog(void *ctx, ra_err *err) {
   int rc = ra_buf_new(block->array->plane, &pixels, err);
   if (rc < 0) return rc;
   size_t plane = block->array->plane / variable->bands;
-  int64_t origin =
-      variable->time_dim >= 0 ? (int64_t)job->step * block->strides[variable->time_dim] : 0;
+  int64_t origin = step_origin(block, job->step);
   for (uint64_t b = 0; b < variable->bands; b++) {
     copy_plane(block, origin + band_origin(block, b), ra_buf_bytes(pixels) + b * plane);
   }

@@ -25,6 +25,10 @@ static uint64_t window_rows(const ra_source_var *var, size_t row_bytes) {
   return rows <= chunk ? chunk : rows - rows % chunk;
 }
 
+static bool steps_lead(const ra_cf_variable *variable) {
+  return variable->time_dim == 0 && variable->run_dim < 0;
+}
+
 // Reads the variable; queues the COGs of the steps that have come where time is the first dimension.
 static int read_windows(const ra__block *block, uint8_t *cells, ra_err *err) {
   ra__output *output = block->output;
@@ -45,7 +49,8 @@ static int read_windows(const ra__block *block, uint8_t *cells, ra_err *err) {
     int rc = ra_source_read(output->ingest->source, var, start, count, cells + at * row, err);
     if (rc < 0) return rc;
     output->ingest->bytes_done += n * row;
-    if (variable->mappable && variable->time_dim == 0) rc = ra__cogs_submit(block, at, at + n, err);
+    if (variable->mappable && steps_lead(variable))
+      rc = ra__cogs_submit(block, at, at + n, err);
     if (rc < 0) return rc;
   }
   return RA_OK;
@@ -55,7 +60,7 @@ static int encode_rest(const ra__block *block, ra_err *err) {
   const ra_cf_variable *variable = block->array->cf;
   int rc = RA_OK;
   if (variable->mappable) {
-    if (variable->time_dim != 0) rc = ra__cogs_submit(block, 0, block->array->steps, err);
+    if (!steps_lead(variable)) rc = ra__cogs_submit(block, 0, block->array->steps, err);
     if (rc >= 0) rc = ra__statistics(block, err);
   }
   return rc < 0 ? rc : ra__shards_submit(block, err);

@@ -88,6 +88,7 @@ static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, 
   ra_zarr_plan(zarr, variable->time_dim, variable->y_dim, variable->x_dim);
   if (!variable->mappable) return;
   array->steps = variable->time_dim >= 0 ? var->shape[variable->time_dim] : 1;
+  if (variable->run_dim >= 0) array->steps *= var->shape[variable->run_dim];
   array->plane = array->raw / array->steps;
 }
 

@@ -166,7 +166,9 @@ static int read_extras(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *di
   if (!variable->extra) return ra_fail(err, RA_E_NOMEM, variable->source->name, "out of memory");
   variable->bands = 1;
   for (int d = 0; d < (int)variable->source->ndim; d++) {
-    if (d == variable->x_dim || d == variable->y_dim || d == variable->time_dim) continue;
+    if (d == variable->x_dim || d == variable->y_dim || d == variable->time_dim ||
+        d == variable->run_dim)
+      continue;
     int rc = fill_extra(cf, variable, (unsigned)d, &dims[d], err);
     if (rc < 0) return rc;
     variable->bands *= variable->source->shape[d];
@@ -212,7 +214,7 @@ static bool check_axes(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *di
 
 static int read_variable(ra_cf *cf, ra_cf_variable *variable, ra_err *err) {
   ra__cf_dim dims[RA_SOURCE_DIMS] = {0};
-  variable->time_dim = variable->y_dim = variable->x_dim = -1;
+  variable->time_dim = variable->run_dim = variable->y_dim = variable->x_dim = -1;
   ra__cf_packing(variable);
   if (variable->role != RA_CF_DATA) return RA_OK;
   ra__cf_dims(cf, variable, dims);

@@ -31,13 +31,18 @@ typedef struct ra_cf_grid {
   struct ra_cf_grid *next;
 } ra_cf_grid;
 
+// The steps of one or two dimensions: with a run dimension (a forecast's reference times) step s is run s / (count / runs).
 typedef struct ra_cf_time {
   char id[16];
   const ra_source_var *var;  // NULL: given by the user
   const char *name;
   ra_calendar calendar;
   size_t count;
-  const int64_t *ms;  // RA_TIME_NONE: missing
+  const int64_t *ms;  // valid times; RA_TIME_NONE: missing
+  size_t runs;        // 0: no forecast; else it divides count
+  const int64_t *run_ms;           // reference times; RA_TIME_NONE: missing
+  const ra_source_var *reference;  // NULL without runs
+  const ra_source_var *lead;       // NULL where the file has the valid times
   struct ra_cf_time *next;
 } ra_cf_time;
 
@@ -59,6 +64,7 @@ typedef struct ra_cf_variable {
   const ra_cf_grid *grid;
   const ra_cf_time *time;
   int time_dim, y_dim, x_dim;  // places in its dims; -1: none
+  int run_dim;                 // of a forecast's reference times, beside time_dim; -1: none
   unsigned extra_count;
   ra_cf_extra *extra;
   uint64_t bands;  // product of the extra sizes

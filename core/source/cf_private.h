@@ -47,6 +47,23 @@ void ra__cf_dims(const ra_cf *cf, const ra_cf_variable *variable, ra__cf_dim *di
 int ra__cf_grid(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err);
 // Sets time and time_dim.
 int ra__cf_time(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err);
+// The same for a forecast, which has a reference time (CF's forecast_reference_time) and a valid time or a lead
+// (forecast_period); also sets run_dim. 1: it is one; 0: it is none; negative: a failure.
+int ra__cf_forecast(ra_cf *cf, ra_cf_variable *variable, ra_err *err);
+bool ra__cf_is_reference(const ra_source_var *var);
+// A new time axis at the end of the list; NULL: out of memory.
+ra_cf_time *ra__cf_time_append(ra_cf *cf);
+
+typedef struct ra__cf_instant {
+  ra_source_var *var;
+  ra_calendar calendar;
+  size_t count;
+  const int64_t *ms;  // in the arena; NULL: not understood, and the variable has the reason
+} ra__cf_instant;
+// Decoded times of a variable of any shape, C order.
+int ra__cf_instants(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var, ra__cf_instant *out,
+                    ra_err *err);
+void ra__cf_note_missing(ra_cf *cf, const char *name, const int64_t *ms, size_t count);
 // A time given by the user, for variables without one.
 int ra__cf_given_time(ra_cf *cf, const char *datetime, ra_err *err);
 // The words for why a variable lies on no grid at all.

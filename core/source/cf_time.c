@@ -11,8 +11,10 @@ static bool says(const ra_source_var *var, const char *attribute, const char *te
   return value && !strcmp(value, text);
 }
 
-static bool is_reference(const ra_source_var *var) {
-  return says(var, "standard_name", "forecast_reference_time") || !strcasecmp(var->base, "reftime");
+// cfgrib gives its reference time the standard name "time"; only its long name tells.
+bool ra__cf_is_reference(const ra_source_var *var) {
+  return says(var, "standard_name", "forecast_reference_time") ||
+         says(var, "long_name", "initial time of forecast") || !strcasecmp(var->base, "reftime");
 }
 
 // Several dimensions may have times (a forecast's reference and valid time): the valid time is the axis.
@@ -20,7 +22,7 @@ static int choose_dim(const ra_cf_variable *variable, const ra__cf_dim *dims) {
   int best = -1, best_rank = 0;
   for (int d = 0; d < (int)variable->source->ndim; d++) {
     if (dims[d].class != RA__CF_TIME) continue;
-    int rank = is_reference(dims[d].var) ? 1 : says(dims[d].var, "standard_name", "time") ? 3 : 2;
+    int rank = ra__cf_is_reference(dims[d].var) ? 1 : says(dims[d].var, "standard_name", "time") ? 3 : 2;
     if (rank > best_rank) {
       best = d;
       best_rank = rank;
@@ -43,7 +45,7 @@ static ra_source_var *scalar_time(const ra_cf *cf, const ra_source_var *var) {
   ra_source_var *named = NULL;
   for (size_t i = 0; i < cf->count; i++) {
     ra_source_var *other = cf->variables[i].source;
-    if (!is_scalar(other) || ra__cf_classify(other) != RA__CF_TIME || is_reference(other)) continue;
+    if (!is_scalar(other) || ra__cf_classify(other) != RA__CF_TIME || ra__cf_is_reference(other)) continue;
     bool listed = coordinates && ra__cf_list_has(coordinates, other->base);
     if (listed && called_time(other)) return other;
     if (listed || (other->ndim == 0 && called_time(other) && !strcmp(other->group, var->group)))
@@ -54,12 +56,12 @@ static ra_source_var *scalar_time(const ra_cf *cf, const ra_source_var *var) {
 
 static ra_cf_time *known(ra_cf *cf, const ra_source_var *var) {
   for (ra_cf_time *t = cf->times; t; t = t->next) {
-    if (t->var == var) return t;
+    if (t->var == var && !t->runs) return t;
   }
   return NULL;
 }
 
-static ra_cf_time *append(ra_cf *cf) {
+ra_cf_time *ra__cf_time_append(ra_cf *cf) {
   ra_cf_time *time = ra_arena_calloc(&cf->arena, 1, sizeof *time), **end = &cf->times;
   if (!time) return NULL;
   unsigned n = 0;
@@ -87,39 +89,52 @@ static bool understand(ra_cf *cf, ra_cf_variable *variable, const ra_source_var 
   return true;
 }
 
-static int make_time(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var,
-                     const ra_cf_time **out, ra_err *err) {
-  ra_calendar calendar;
+int ra__cf_instants(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var, ra__cf_instant *out,
+                    ra_err *err) {
   ra_time_units units;
   const double *values;
-  size_t count;
-  *out = known(cf, var);
-  if (*out || !understand(cf, variable, var, &calendar, &units)) return RA_OK;
-  int rc = ra__cf_values(cf, var, &values, &count, err);
+  *out = (ra__cf_instant){.var = var};
+  if (!understand(cf, variable, var, &out->calendar, &units)) return RA_OK;
+  int rc = ra__cf_values(cf, var, &values, &out->count, err);
   if (rc < 0) return rc;
-  int64_t *ms = ra_arena_calloc(&cf->arena, count + 1, sizeof *ms);
-  ra_cf_time *time = append(cf);
-  if (!ms || !time) return ra_fail(err, RA_E_NOMEM, var->name, "out of memory");
+  int64_t *ms = ra_arena_calloc(&cf->arena, out->count + 1, sizeof *ms);
+  if (!ms) return ra_fail(err, RA_E_NOMEM, var->name, "out of memory");
+  for (size_t i = 0; i < out->count; i++) ms[i] = ra_time_decode(&units, out->calendar, values[i]);
+  out->ms = ms;
+  return RA_OK;
+}
+
+void ra__cf_note_missing(ra_cf *cf, const char *name, const int64_t *ms, size_t count) {
   size_t missing = 0;
-  for (size_t i = 0; i < count; i++) {
-    ms[i] = ra_time_decode(&units, calendar, values[i]);
-    missing += ms[i] == RA_TIME_NONE;
-  }
+  for (size_t i = 0; i < count; i++) missing += ms[i] == RA_TIME_NONE;
+  if (!missing) return;
+  ra__cf_find(cf, "missing-times", "warning", name,
+              "%zu of %zu times are missing: their steps are kept in the Zarr store only", missing,
+              count);
+}
+
+static int make_time(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var,
+                     const ra_cf_time **out, ra_err *err) {
+  ra__cf_instant instants;
+  *out = known(cf, var);
+  if (*out) return RA_OK;
+  int rc = ra__cf_instants(cf, variable, var, &instants, err);
+  if (rc < 0 || !instants.ms) return rc;
+  ra_cf_time *time = ra__cf_time_append(cf);
+  if (!time) return ra_fail(err, RA_E_NOMEM, var->name, "out of memory");
   time->var = var;
   time->name = var->name;
-  time->calendar = calendar;
-  time->count = count;
-  time->ms = ms;
-  if (missing) {
-    ra__cf_find(cf, "missing-times", "warning", var->name,
-                "%zu of %zu times are missing: their steps are kept in the Zarr store only",
-                missing, count);
-  }
+  time->calendar = instants.calendar;
+  time->count = instants.count;
+  time->ms = instants.ms;
+  ra__cf_note_missing(cf, var->name, time->ms, time->count);
   *out = time;
   return RA_OK;
 }
 
 int ra__cf_time(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err) {
+  int forecast = ra__cf_forecast(cf, variable, err);
+  if (forecast != 0) return forecast < 0 ? forecast : RA_OK;
   int dim = choose_dim(variable, dims);
   ra_source_var *var = dim >= 0 ? dims[dim].var : scalar_time(cf, variable->source);
   if (!var) return RA_OK;
@@ -142,7 +157,7 @@ int ra__cf_given_time(ra_cf *cf, const char *datetime, ra_err *err) {
     if (!variable->mappable || variable->time) continue;
     if (!time) {
       int64_t *ms = ra_arena_calloc(&cf->arena, 1, sizeof *ms);
-      time = append(cf);
+      time = ra__cf_time_append(cf);
       if (!ms || !time) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
       int rc = ra_time_parse(RA_CALENDAR_STANDARD, datetime, ms, err);
       if (rc < 0) return ra_err_prefix(err, "--datetime '%s'", datetime);
