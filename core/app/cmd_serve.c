@@ -13,6 +13,7 @@
 #include "app/cli.h"
 #include "app/host.h"
 #include "app/supervisor.h"
+#include "app/worker.h"
 #include "base/log.h"
 #include "loop/lag.h"
 #include "net/http.h"
@@ -26,6 +27,8 @@ enum {
 typedef struct server {
   ra_host host;
   const ra_config *config;
+  ra_worker worker;
+  ra_control *control;  // to the supervisor
   ra_http_server *http;
   ra_admin *admin;  // NULL: no port of its own
   uv_signal_t signals[SIGNALS];
@@ -112,7 +115,7 @@ static unsigned connections_most(const ra_config *config) {
   return most;
 }
 
-static int start_http(server *s, int fd, ra_err *err) {
+static int start_http(server *s, ra_err *err) {
   const ra_http_config http = {.max_uri = 8192,
                                .max_headers = 32768,
                                .max_body = 2 << 20,
@@ -127,11 +130,10 @@ static int start_http(server *s, int fd, ra_err *err) {
                                .handle = handle,
                                .log = log_request,
                                .ctx = s};
-  int admin_fd = ra_supervisor_admin_fd();
   int rc = ra_http_server_new(&s->host.loop, &http, &s->http, err);
-  if (rc == RA_OK && admin_fd >= 0)
-    rc = ra_admin_new(&s->host.loop, s->host.script, &http, admin_fd, &s->admin, err);
-  return rc < 0 ? rc : ra_http_server_listen_fd(s->http, fd, err);
+  if (rc == RA_OK && s->worker.admin_fd >= 0)
+    rc = ra_admin_new(&s->host.loop, s->host.script, &http, s->worker.admin_fd, &s->admin, err);
+  return rc < 0 ? rc : ra_http_server_listen_fd(s->http, s->worker.listen_fd, err);
 }
 
 // "http://127.0.0.1:8080" of a listening socket.
@@ -157,6 +159,7 @@ static void finish(server *s) {
   for (int i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
   uv_close((uv_handle_t *)&s->delay, NULL);
   ra_lag_stop(s->lag);
+  ra_control_free(s->control);
   s->script_done = false;
   ra_script_drain(s->host.script, left_of(s, TASKS_MS), script_drained, s);
   while (!s->script_done && uv_run(&s->host.loop, UV_RUN_ONCE)) continue;
@@ -167,20 +170,23 @@ static void finish(server *s) {
   ra_http_server_free(s->http);
 }
 
-static int serve(server *s, int fd, ra_err *err) {
+static int serve(server *s, ra_err *err) {
   int rc = ra_host_init(&s->host, s->config, "serve", true, err);
   if (rc < 0) return rc;
   char address[96];
-  address_text(fd, address, sizeof address);
-  rc = start_http(s, fd, err);
+  address_text(s->worker.listen_fd, address, sizeof address);
+  rc = ra_control_new(&s->host.loop, s->worker.control_fd, &s->control, err);
+  if (rc == RA_OK) rc = start_http(s, err);
   if (rc < 0) {
+    ra_control_free(s->control);
     ra_host_deinit(&s->host);
     return rc;
   }
   start_signals(s);
   ra_lag_start(&s->host.loop, &s->lag, err);
   ra_script_start(s->host.script);
-  if (ra_supervisor_first_start()) {
+  ra_control_send(s->control, "ready", 0, NULL, 0, NULL);
+  if (s->worker.index == 0 && s->worker.starts == 0) {
     printf("rastrum: listening on %s\n", address);
     fflush(stdout);
   }
@@ -201,14 +207,15 @@ static void keep_freed_memory(void) {
 }
 
 int ra_cmd_serve(const ra_cli *cli) {
-  int fd = ra_supervisor_listen_fd();
-  if (fd < 0) return ra_supervisor_run(cli->config, cli->argv);
+  ra_worker worker;
+  if (!ra_worker_init(&worker)) return ra_supervisor_run(cli->config, cli->argv);
   keep_freed_memory();
   server *s = calloc(1, sizeof *s);
   if (!s) return RA_EXIT_FAILED;
   s->config = cli->config;
+  s->worker = worker;
   ra_err err = {0};
-  int code = serve(s, fd, &err) < 0 ? ra_cli_fail(&err) : RA_EXIT_DONE;
+  int code = serve(s, &err) < 0 ? ra_cli_fail(&err) : RA_EXIT_DONE;
   free(s);
   return code;
 }

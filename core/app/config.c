@@ -157,7 +157,7 @@ int ra_config_set(ra_config *config, const char *name, const char *text, const c
 
 // Names that begin like settings and are for the build, the tests or between our own processes.
 static bool reserved(const char *name) {
-  static const char *const names[] = {"SHARED", "FAULT", "BIN",       "WORKER_FD", "WORKER",
+  static const char *const names[] = {"SHARED", "FAULT", "BIN",       "WORKER",
                                       "PYTHON", "TEST",  "SANITIZED", NULL};
   for (size_t i = 0; names[i]; i++) {
     size_t n = strlen(names[i]);

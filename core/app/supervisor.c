@@ -1,164 +1,316 @@
-// supervisor.c - see supervisor.h. No loop and no threads: fork, exec, sigtimedwait. A worker dies with its parent (PDEATHSIG).
+// supervisor.c - see supervisor.h. Sockets, the workers' lives, signals.
 #include "app/supervisor.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "app/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/http.h"
 
-enum { WORKERS_MAX = 64, PAUSE_MOST_MS = 10000, STEADY_MS = 10000, EXIT_MS = 25000 };
+enum {
+  WORKERS_MAX = 64,
+  PAUSE_MOST_MS = 10000,
+  STEADY_MS = 10000,
+  HOPELESS_MS = 5000,
+  EXIT_MS = 25000,
+  LISTENERS_MAX = 4
+};
 
 typedef struct worker {
-  pid_t pid;  // 0: none running
-  uint64_t started_ms, start_at_ms;
-  unsigned pause_ms;
-  unsigned starts;
+  ra_supervisor *supervisor;
+  unsigned index;
+  uv_process_t process;
+  uv_timer_t pause;     // until it is started again
+  ra_control *control;  // NULL: none runs
+  ra_worker_state state;
+  uint64_t started_ms;
+  unsigned pause_ms, starts;
 } worker;
 
-typedef struct supervisor {
+typedef struct on_message {
+  const char *name;
+  void (*fn)(void *ctx, unsigned worker, const ra_control_message *message);
+  void *ctx;
+} on_message;
+
+typedef struct on_worker {
+  void (*fn)(void *ctx, unsigned worker, ra_worker_state state);
+  void *ctx;
+} on_worker;
+
+typedef struct on_end {
+  void (*fn)(void *ctx);
+  void *ctx;
+} on_end;
+
+struct ra_supervisor {
+  uv_loop_t loop;
+  const ra_config *config;
+  char **argv;
   worker workers[WORKERS_MAX];
   unsigned count;
-  char **argv;
   int fd, admin_fd;  // admin_fd -1: none
+  uv_signal_t signals[2];
+  uv_timer_t kill;  // the end of an orderly end
   bool ending;
-  uint64_t kill_at_ms;
   int exit_code;
-} supervisor;
+  on_message messages[RA_CONTROL_HANDLERS_MAX];
+  on_worker states[LISTENERS_MAX];
+  on_end ends[LISTENERS_MAX];
+  unsigned message_count, state_count, end_count;
+};
 
 static uint64_t now_ms(void) { return ra_clock_ns() / 1000000; }
 
-static void hand_over(const char *name, int fd) {
-  char text[32];
-  if (fd < 0) return;
-  fcntl(fd, F_SETFD, 0);
-  snprintf(text, sizeof text, "%d", fd);
-  setenv(name, text, 1);
+// ---- what the supervisor's other parts use
+
+uv_loop_t *ra_supervisor_loop(ra_supervisor *s) { return &s->loop; }
+const ra_config *ra_supervisor_config(const ra_supervisor *s) { return s->config; }
+bool ra_supervisor_ending(const ra_supervisor *s) { return s->ending; }
+unsigned ra_supervisor_worker_count(const ra_supervisor *s) { return s->count; }
+
+ra_worker_state ra_supervisor_worker_state(const ra_supervisor *s, unsigned index) {
+  return index < s->count ? s->workers[index].state : RA_WORKER_NONE;
 }
 
-static void become_worker(const supervisor *s, unsigned index, unsigned starts, pid_t parent,
-                          const sigset_t *old) {
-  char text[32];
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != parent) _exit(1);  // the parent died before the line above
-  sigprocmask(SIG_SETMASK, old, NULL);
-  hand_over("RASTRUM_WORKER_FD", s->fd);
-  hand_over("RASTRUM_WORKER_ADMIN_FD", s->admin_fd);
-  snprintf(text, sizeof text, "%u.%u", index, starts);
-  setenv("RASTRUM_WORKER", text, 1);
-  execv("/proc/self/exe", s->argv);
-  fprintf(stderr, "rastrum: cannot start a worker: %s\n", strerror(errno));
-  _exit(127);
+void ra_supervisor_on_worker(ra_supervisor *s,
+                             void (*fn)(void *ctx, unsigned worker, ra_worker_state state),
+                             void *ctx) {
+  if (s->state_count < LISTENERS_MAX) s->states[s->state_count++] = (on_worker){fn, ctx};
 }
 
-static void start(supervisor *s, unsigned index, const sigset_t *old) {
-  worker *w = &s->workers[index];
-  pid_t parent = getpid();
-  pid_t pid = fork();
-  if (pid == 0) become_worker(s, index, w->starts, parent, old);
-  w->starts++;
-  w->started_ms = now_ms();
-  if (pid < 0) {
-    ra_log(RA_LOG_ERROR, "cannot start a worker: %s", strerror(errno));
-    w->start_at_ms = w->started_ms + 1000;
+void ra_supervisor_on(ra_supervisor *s, const char *name,
+                      void (*fn)(void *ctx, unsigned worker, const ra_control_message *message),
+                      void *ctx) {
+  if (s->message_count < RA_CONTROL_HANDLERS_MAX)
+    s->messages[s->message_count++] = (on_message){name, fn, ctx};
+}
+
+void ra_supervisor_on_end(ra_supervisor *s, void (*fn)(void *ctx), void *ctx) {
+  if (s->end_count < LISTENERS_MAX) s->ends[s->end_count++] = (on_end){fn, ctx};
+}
+
+int ra_supervisor_send(ra_supervisor *s, unsigned index, const char *name, uint32_t id,
+                       const void *bytes, size_t size, ra_err *err) {
+  if (ra_supervisor_worker_state(s, index) != RA_WORKER_READY)
+    return ra_fail(err, RA_E_IO, name, "worker %u is not ready", index);
+  return ra_control_send(s->workers[index].control, name, id, bytes, size, err);
+}
+
+unsigned ra_supervisor_send_all(ra_supervisor *s, const char *name, uint32_t id, const void *bytes,
+                                size_t size) {
+  unsigned sent = 0;
+  for (unsigned i = 0; i < s->count; i++)
+    sent += ra_supervisor_send(s, i, name, id, bytes, size, NULL) == RA_OK;
+  return sent;
+}
+
+// ---- one worker
+
+static void set_state(worker *w, ra_worker_state state) {
+  ra_supervisor *s = w->supervisor;
+  w->state = state;
+  for (unsigned i = 0; i < s->state_count; i++) s->states[i].fn(s->states[i].ctx, w->index, state);
+}
+
+static void on_control(void *ctx, const ra_control_message *message) {
+  worker *w = ctx;
+  ra_supervisor *s = w->supervisor;
+  if (strcmp(message->name, "ready") == 0) {
+    set_state(w, RA_WORKER_READY);
     return;
   }
-  w->pid = pid;
+  for (unsigned i = 0; i < s->message_count; i++) {
+    if (strcmp(s->messages[i].name, message->name) == 0)
+      s->messages[i].fn(s->messages[i].ctx, w->index, message);
+  }
 }
 
-static void end_all(supervisor *s, int signal_number) {
+static void log_worker(ra_log_level level, const worker *w, int pid, const char *message) {
+  char fields[64];
+  snprintf(fields, sizeof fields, "\"worker\":%u,\"pid\":%d", w->index, pid);
+  ra_log_fields(level, message, fields);
+}
+
+static void start(worker *w);
+
+static void on_pause_over(uv_timer_t *timer) {
+  worker *w = timer->data;
+  if (!w->supervisor->ending) start(w);
+}
+
+static void start_in(worker *w, unsigned ms) { uv_timer_start(&w->pause, on_pause_over, ms, 0); }
+
+static void kill_all(ra_supervisor *s, int signal_number) {
   for (unsigned i = 0; i < s->count; i++) {
-    if (s->workers[i].pid) kill(s->workers[i].pid, signal_number);
+    if (s->workers[i].control) uv_process_kill(&s->workers[i].process, signal_number);
   }
 }
 
-static void begin_end(supervisor *s, int signal_number) {
+static void on_kill(uv_timer_t *timer) { kill_all(timer->data, SIGKILL); }
+
+static void begin_end(ra_supervisor *s) {
+  if (s->ending) return;
   s->ending = true;
-  s->kill_at_ms = now_ms() + EXIT_MS;
-  end_all(s, signal_number);
+  for (unsigned i = 0; i < s->count; i++) uv_timer_stop(&s->workers[i].pause);
+  uv_timer_start(&s->kill, on_kill, EXIT_MS, 0);
+  kill_all(s, SIGTERM);
 }
 
-// Exit code 2 and 1 at once after the first start are the worker's own verdict (a bad catalog, a broken plugin): trying
-// again would only say it again.
-static bool hopeless(const worker *w, int status) {
-  return w->starts == 1 && WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
-         now_ms() - w->started_ms < 5000;
+// A failure at once after the first start is the worker's own verdict (a bad catalog, no store): trying again would only
+// say it again.
+static bool hopeless(const worker *w, int64_t status) {
+  return w->starts == 1 && status != 0 && now_ms() - w->started_ms < HOPELESS_MS;
 }
 
-static void ended(supervisor *s, worker *w, int status) {
-  w->pid = 0;
-  int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  if (s->ending || hopeless(w, status)) {
-    if (code && !s->exit_code) s->exit_code = code;
-    if (!s->ending) begin_end(s, SIGTERM);
-    return;
-  }
+static void replace(worker *w, int64_t status, int signal_number) {
+  char message[96];
   bool steady = now_ms() - w->started_ms > STEADY_MS;
   w->pause_ms = steady || !w->pause_ms ? 100 : w->pause_ms * 2;
   if (w->pause_ms > PAUSE_MOST_MS) w->pause_ms = PAUSE_MOST_MS;
-  w->start_at_ms = now_ms() + w->pause_ms;
-  ra_log(RA_LOG_ERROR, "a worker ended with %s %d; starting another in %u ms",
-         WIFEXITED(status) ? "code" : "signal", WIFEXITED(status) ? code : WTERMSIG(status),
-         w->pause_ms);
+  snprintf(message, sizeof message, "a worker ended with %s %d; starting another in %u ms",
+           signal_number ? "signal" : "code", signal_number ? signal_number : (int)status,
+           w->pause_ms);
+  log_worker(RA_LOG_ERROR, w, w->process.pid, message);
+  start_in(w, w->pause_ms);
 }
 
-static void reap(supervisor *s) {
-  int status;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-    for (unsigned i = 0; i < s->count; i++) {
-      if (s->workers[i].pid == pid) ended(s, &s->workers[i], status);
-    }
+static void on_exit_(uv_process_t *process, int64_t status, int signal_number) {
+  worker *w = process->data;
+  ra_supervisor *s = w->supervisor;
+  ra_control_free(w->control);
+  w->control = NULL;
+  int code = signal_number ? 128 + signal_number : (int)status;
+  if (s->ending || (!signal_number && hopeless(w, status))) {
+    if (code && !s->exit_code) s->exit_code = code;
+    begin_end(s);
+  } else {
+    replace(w, status, signal_number);
+  }
+  uv_close((uv_handle_t *)process, NULL);  // done before the pause is over: closing takes one turn
+  set_state(w, RA_WORKER_NONE);
+}
+
+static int spawn(worker *w, int control_fd) {
+  ra_supervisor *s = w->supervisor;
+  char text[64];
+  snprintf(text, sizeof text, "%u.%u.%d.%ld", w->index, w->starts, s->admin_fd >= 0, (long)getpid());
+  setenv("RASTRUM_WORKER", text, 1);
+  uv_stdio_container_t fds[RA_WORKER_FD_COUNT] = {0};
+  const int from[RA_WORKER_FD_COUNT] = {0, 1, 2, s->fd, s->admin_fd, control_fd};
+  for (int i = 0; i < RA_WORKER_FD_COUNT; i++) {
+    fds[i].flags = from[i] < 0 ? UV_IGNORE : UV_INHERIT_FD;
+    fds[i].data.fd = from[i];
+  }
+  const uv_process_options_t options = {.file = "/proc/self/exe",
+                                        .args = s->argv,
+                                        .exit_cb = on_exit_,
+                                        .stdio = fds,
+                                        .stdio_count = RA_WORKER_FD_COUNT};
+  int rc = uv_spawn(&s->loop, &w->process, &options);
+  unsetenv("RASTRUM_WORKER");
+  return rc;
+}
+
+static int connect_and_spawn(worker *w, ra_err *err) {
+  int fds[2];
+  int rc = ra_control_pair(fds, err);
+  if (rc < 0) return rc;
+  rc = ra_control_new(&w->supervisor->loop, fds[0], &w->control, err);
+  if (rc == RA_OK) {
+    ra_control_on_other(w->control, on_control, w);
+    int failed = spawn(w, fds[1]);
+    if (failed) rc = ra_fail(err, RA_E_IO, "", "%s", uv_strerror(failed));
+  }
+  close(fds[1]);
+  return rc;
+}
+
+static void start(worker *w) {
+  ra_err err = {0};
+  w->started_ms = now_ms();
+  w->process = (uv_process_t){.data = w};
+  int rc = connect_and_spawn(w, &err);
+  w->starts++;
+  if (rc == RA_OK) {
+    log_worker(RA_LOG_INFO, w, w->process.pid, "worker started");
+    set_state(w, RA_WORKER_STARTING);
+    return;
+  }
+  ra_log(RA_LOG_ERROR, "cannot start worker %u: %s", w->index, err.message);
+  ra_control_free(w->control);
+  w->control = NULL;
+  if (w->process.type == UV_PROCESS) uv_close((uv_handle_t *)&w->process, NULL);
+  start_in(w, 1000);
+}
+
+// ---- the whole
+
+static void on_signal(uv_signal_t *handle, int number) {
+  (void)number;
+  begin_end(handle->data);
+}
+
+static void init_handles(ra_supervisor *s) {
+  static const int numbers[] = {SIGTERM, SIGINT};
+  for (int i = 0; i < 2; i++) {
+    uv_signal_init(&s->loop, &s->signals[i]);
+    s->signals[i].data = s;
+    uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+  }
+  uv_timer_init(&s->loop, &s->kill);
+  s->kill.data = s;
+  for (unsigned i = 0; i < s->count; i++) {
+    worker *w = &s->workers[i];
+    w->supervisor = s;
+    w->index = i;
+    uv_timer_init(&s->loop, &w->pause);
+    w->pause.data = w;
   }
 }
 
-static bool any_running(const supervisor *s) {
+static bool any_running(const ra_supervisor *s) {
   for (unsigned i = 0; i < s->count; i++) {
-    if (s->workers[i].pid) return true;
+    if (s->workers[i].control) return true;
   }
   return false;
 }
 
-static void start_due(supervisor *s, const sigset_t *old) {
-  for (unsigned i = 0; i < s->count && !s->ending; i++) {
-    if (!s->workers[i].pid && now_ms() >= s->workers[i].start_at_ms) start(s, i, old);
-  }
+static void close_handles(ra_supervisor *s) {
+  for (unsigned i = 0; i < s->end_count; i++) s->ends[i].fn(s->ends[i].ctx);
+  for (int i = 0; i < 2; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
+  uv_close((uv_handle_t *)&s->kill, NULL);
+  for (unsigned i = 0; i < s->count; i++) uv_close((uv_handle_t *)&s->workers[i].pause, NULL);
+  uv_run(&s->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&s->loop);
 }
 
-static int watch(supervisor *s) {
-  sigset_t set, old;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &set, &old);
-  start_due(s, &old);
-  while (!s->ending || any_running(s)) {
-    const struct timespec tick = {.tv_nsec = 100 * 1000000};
-    int number = sigtimedwait(&set, NULL, &tick);
-    if (number == SIGTERM || number == SIGINT) begin_end(s, SIGTERM);
-    reap(s);
-    start_due(s, &old);
-    if (s->ending && now_ms() > s->kill_at_ms) end_all(s, SIGKILL);
+static int watch(ra_supervisor *s) {
+  if (uv_loop_init(&s->loop) != 0) {
+    fprintf(stderr, "rastrum: no event loop\n");
+    return 1;
   }
+  init_handles(s);
+  for (unsigned i = 0; i < s->count; i++) start(&s->workers[i]);
+  while (!s->ending || any_running(s)) uv_run(&s->loop, UV_RUN_ONCE);
+  close_handles(s);
   return s->exit_code;
 }
 
 int ra_supervisor_run(const ra_config *config, char **argv) {
-  supervisor *s = calloc(1, sizeof *s);
+  ra_supervisor *s = calloc(1, sizeof *s);
   if (!s) return 1;
   ra_err err = {0};
   int port;
   int64_t workers = ra_config_int(config, "workers");
   s->count = workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : (unsigned)workers;
+  s->config = config;
   s->argv = argv;
   s->fd = s->admin_fd = -1;
   const char *where = ra_config_text(config, "listen"), *admin = ra_config_text(config, "admin");
@@ -174,17 +326,4 @@ int ra_supervisor_run(const ra_config *config, char **argv) {
   if (s->admin_fd >= 0) close(s->admin_fd);
   free(s);
   return code;
-}
-
-static int handed_over(const char *name) {
-  const char *text = getenv(name);
-  return text ? atoi(text) : -1;
-}
-
-int ra_supervisor_listen_fd(void) { return handed_over("RASTRUM_WORKER_FD"); }
-int ra_supervisor_admin_fd(void) { return handed_over("RASTRUM_WORKER_ADMIN_FD"); }
-
-bool ra_supervisor_first_start(void) {
-  const char *text = getenv("RASTRUM_WORKER");
-  return text && strcmp(text, "0.0") == 0;
 }

@@ -1,14 +1,46 @@
 // supervisor.h - the parent of the serving processes. It owns the listening sockets (so that a dead worker loses
 // nothing queued), starts the workers, replaces one that dies with a growing pause, and passes SIGTERM on.
+//
+// It is one libuv loop without a thread of its own. What there is one of beside it (reload, the watched folder) lives on
+// the same loop: its own uv_signal, uv_fs_event, uv_timer and uv_process handles, started by its call in
+// ra_supervisor_run and closed in what it gave to ra_supervisor_on_end; and talks to the workers by the calls below.
+// Whatever it starts with uv_spawn is reaped by libuv. All of it on the supervisor's one thread.
 #pragma once
 #include "app/config.h"
+#include "app/control.h"
+
+typedef struct ra_supervisor ra_supervisor;
 
 // Runs until told to end; returns the process's exit code. argv is what a worker is started with again.
 int ra_supervisor_run(const ra_config *config, char **argv);
 
-// In a worker: the listening descriptor that the supervisor handed in (-1: this process is no worker), and
-// whether this is the first start (its ready line is for people).
-int ra_supervisor_listen_fd(void);
-// The admin port's descriptor, or -1.
-int ra_supervisor_admin_fd(void);
-bool ra_supervisor_first_start(void);
+uv_loop_t *ra_supervisor_loop(ra_supervisor *supervisor);
+const ra_config *ra_supervisor_config(const ra_supervisor *supervisor);
+// The end has begun (SIGTERM, SIGINT): start nothing new.
+bool ra_supervisor_ending(const ra_supervisor *supervisor);
+
+typedef enum ra_worker_state {
+  RA_WORKER_NONE,  // dead; another is started after a pause
+  RA_WORKER_STARTING,  // reads its plugins; sees the files as they are now; gets messages once it is ready
+  RA_WORKER_READY  // answers requests and messages
+} ra_worker_state;
+
+// Workers are numbered 0 … count-1; a replaced one keeps the number.
+unsigned ra_supervisor_worker_count(const ra_supervisor *supervisor);
+ra_worker_state ra_supervisor_worker_state(const ra_supervisor *supervisor, unsigned worker);
+// Told of every change of a worker's state. At most 4 listeners.
+void ra_supervisor_on_worker(ra_supervisor *supervisor,
+                             void (*fn)(void *ctx, unsigned worker, ra_worker_state state),
+                             void *ctx);
+// Who gets the messages of this name from any worker. At most 32 names; `name` must outlive the supervisor.
+void ra_supervisor_on(ra_supervisor *supervisor, const char *name,
+                      void (*fn)(void *ctx, unsigned worker, const ra_control_message *message),
+                      void *ctx);
+// As ra_control_send; RA_E_IO when the worker is not READY.
+int ra_supervisor_send(ra_supervisor *supervisor, unsigned worker, const char *name, uint32_t id,
+                       const void *bytes, size_t size, ra_err *err);
+// To every READY worker; how many got it (as far as sending tells).
+unsigned ra_supervisor_send_all(ra_supervisor *supervisor, const char *name, uint32_t id,
+                                const void *bytes, size_t size);
+// Called once, after the last worker has ended: close your handles. At most 4 of them.
+void ra_supervisor_on_end(ra_supervisor *supervisor, void (*fn)(void *ctx), void *ctx);
