@@ -65,19 +65,6 @@ static void fill(const ra_cog *cog, void *cells, size_t count) {
   for (size_t i = 0; i < count; i++) memcpy(to + i * size, cog->missing, size);
 }
 
-static void swap(void *cells, size_t count, size_t size) {
-  if (size == 2) {
-    uint16_t *p = cells;
-    for (size_t i = 0; i < count; i++) p[i] = __builtin_bswap16(p[i]);
-  } else if (size == 4) {
-    uint32_t *p = cells;
-    for (size_t i = 0; i < count; i++) p[i] = __builtin_bswap32(p[i]);
-  } else if (size == 8) {
-    uint64_t *p = cells;
-    for (size_t i = 0; i < count; i++) p[i] = __builtin_bswap64(p[i]);
-  }
-}
-
 static ra_codec_id codec_of(uint16_t compression) {
   switch (compression) {
     case RA__TIFF_LZW: return RA_CODEC_LZW;
@@ -120,7 +107,7 @@ int ra_cog_block_decode(const ra_cog *cog, size_t level, const uint8_t *packed, 
   int rc = unpack(cog, l, packed, packed_size, cells, &rows, err);
   if (rc < 0) return rc;
   // Predictor 3 has its own byte order, whatever the file's.
-  if (cog->swapped && l->predictor != 3) swap(cells, block_cells(cog, l, rows), size);
+  if (cog->swapped && l->predictor != 3) ra_cells_swap(cells, block_cells(cog, l, rows), size);
   return ra_predictor_decode(l->predictor, cells, l->shown.block_width, rows,
                              cog->info.planar ? 1 : cog->info.bands, (unsigned)size, err);
 }

@@ -113,16 +113,6 @@ static void place_fill(region *r, const uint64_t *first) {
   ra_box_fill(&box, r->array->fill, r->dst + to);
 }
 
-static void swap_bytes(uint8_t *cells, size_t bytes, size_t size) {
-  for (size_t at = 0; at < bytes; at += size) {
-    for (size_t i = 0; i < size / 2; i++) {
-      uint8_t byte = cells[at + i];
-      cells[at + i] = cells[at + size - 1 - i];
-      cells[at + size - 1 - i] = byte;
-    }
-  }
-}
-
 static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t size,
                        const uint64_t *first, ra_err *err) {
   const ra_zarr_array *array = r->array;
@@ -134,9 +124,8 @@ static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t
     if (err) snprintf(err->where, sizeof err->where, "%s", key);
     return rc;
   }
-  if (array->big_endian) {
-    swap_bytes(r->raw, array->chunk_bytes, ra_dtype_size(array->info.dtype));
-  }
+  size_t cell = ra_dtype_size(array->info.dtype);
+  if (array->big_endian) ra_cells_swap(r->raw, array->chunk_bytes / cell, cell);
   size_t from, to;
   ra_box box = overlap(r, first, &from, &to);
   ra_box_copy(&box, r->raw + from, r->dst + to);

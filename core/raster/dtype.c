@@ -96,3 +96,20 @@ void ra_dtype_store(ra_dtype dtype, void *cells, size_t index, double value) {
     default: break;
   }
 }
+
+#define SWAP_CELLS(type, swap)                                   \
+  for (size_t i = 0; i < count; i++) {                           \
+    type cell;                                                   \
+    memcpy(&cell, (char *)cells + i * sizeof cell, sizeof cell); \
+    cell = swap(cell);                                           \
+    memcpy((char *)cells + i * sizeof cell, &cell, sizeof cell); \
+  }
+
+void ra_cells_swap(void *cells, size_t count, size_t size) {
+  switch (size) {
+    case 2: SWAP_CELLS(uint16_t, __builtin_bswap16) break;
+    case 4: SWAP_CELLS(uint32_t, __builtin_bswap32) break;
+    case 8: SWAP_CELLS(uint64_t, __builtin_bswap64) break;
+    default: break;
+  }
+}

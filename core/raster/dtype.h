@@ -24,6 +24,8 @@ bool ra_dtype_is_float(ra_dtype dtype);
 bool ra_dtype_is_signed(ra_dtype dtype);  // floats too
 // Smallest and largest value of an integer type; -/+ largest finite of a float type.
 void ra_dtype_limits(ra_dtype dtype, double *least, double *most);
+// Turns the bytes of `count` cells of `size` bytes (1, 2, 4 or 8) round.
+void ra_cells_swap(void *cells, size_t count, size_t size);
 // One cell as a double (64-bit integers beyond 2^53 round).
 double ra_dtype_load(ra_dtype dtype, const void *cells, size_t index);
 // Stores a double; integers round to nearest and saturate, NaN becomes 0.
