@@ -24,6 +24,9 @@ static const ra__codec_kind kinds[] = {
     [RA_CODEC_CRC32C] = {"crc32c", ra__crc32c_decode, ra__crc32c_encode, bound_checksum},
     [RA_CODEC_LZW] = {"lzw", ra__lzw_decode, NULL, bound_any},
     [RA_CODEC_PACKBITS] = {"packbits", ra__packbits_decode, NULL, bound_any},
+    [RA_CODEC_LZ4_HDF5] = {"lz4", ra__lz4_hdf5_decode, NULL, bound_any},
+    [RA_CODEC_BITSHUFFLE] = {"bitshuffle", ra__bitshuffle_decode, NULL, bound_any},
+    [RA_CODEC_LZF] = {"lzf", ra__lzf_decode, NULL, bound_any},
 };
 enum { CHAIN_MAX = 8 };
 

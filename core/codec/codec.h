@@ -19,14 +19,18 @@ typedef enum ra_codec_id {
   RA_CODEC_CRC32C,      // Zarr's: 4 bytes behind
   RA_CODEC_LZW,         // TIFF's
   RA_CODEC_PACKBITS,    // TIFF's
+  RA_CODEC_LZ4_HDF5,    // HDF5's plugin: blocks, each behind its size
+  RA_CODEC_BITSHUFFLE,  // HDF5's plugin, with lz4 or zstd inside or without
+  RA_CODEC_LZF,
 } ra_codec_id;
 
 typedef struct ra_codec {
   ra_codec_id id;
   int level;         // encoding: compression level, 0 for the codec's default
-  unsigned element;  // shuffle, blosc: bytes an item
+  unsigned element;  // shuffle, bitshuffle, blosc: bytes an item
+  unsigned block;    // bitshuffle without compression: items a block, 0 for the default
   int shuffle;       // blosc encoding: 0 none, 1 byte, 2 bit
-  char inner[12];    // blosc encoding: "lz4", "zstd", …
+  char inner[12];    // blosc encoding, bitshuffle: "lz4", "zstd", …
 } ra_codec;
 
 const char *ra_codec_name(ra_codec_id id);
@@ -42,6 +46,13 @@ int ra_codec_encode(const ra_codec *chain, size_t count, const uint8_t *src, siz
 size_t ra_codec_bound(const ra_codec *chain, size_t count, size_t size);
 int ra_codec_encode_into(const ra_codec *chain, size_t count, const uint8_t *src, size_t src_size,
                          uint8_t *dst, size_t cap, size_t *got, ra_err *err);
+
+// The codec that undoes an HDF5 filter with these client values: 1 and *out; 0 when there is nothing to undo (it only
+// rounds); -1 when there is none here.
+int ra_codec_of_hdf5(unsigned filter, const unsigned *values, size_t count, ra_codec *out);
+const char *ra_codec_hdf5_name(unsigned filter);  // "zstd"; "an unknown filter"
+// A thread's own memory for the encoded bytes that it decodes next: at least `size`, until its next call. NULL: none.
+uint8_t *ra_codec_packed(size_t size);
 
 // CRC-32C (Castagnoli) of data that follow those of `crc`; 0 to begin with.
 uint32_t ra_crc32c(uint32_t crc, const void *data, size_t size);

@@ -23,7 +23,9 @@ typedef struct ra__codec_kind {
   size_t (*bound)(size_t raw);  // most bytes that encoding `raw` of them can give
 } ra__codec_kind;
 
-// Thread-local and freed when the thread ends. Scratch slot 0 or 1, at least `size` bytes; NULL: no memory.
+enum { RA__SCRATCH_PACKED = 2, RA__SCRATCH_BLOCK, RA__SCRATCHES };
+
+// Thread-local and freed when the thread ends. Slots 0 and 1 are a chain's; at least `size` bytes; NULL: no memory.
 uint8_t *ra__scratch(int slot, size_t size);
 struct ZSTD_DCtx_s *ra__zstd_dctx(void);
 struct ZSTD_CCtx_s *ra__zstd_cctx(void);
@@ -59,6 +61,9 @@ RA__STEP(ra__crc32c_decode);
 RA__STEP(ra__crc32c_encode);
 RA__STEP(ra__lzw_decode);
 RA__STEP(ra__packbits_decode);
+RA__STEP(ra__lz4_hdf5_decode);
+RA__STEP(ra__bitshuffle_decode);
+RA__STEP(ra__lzf_decode);
 #undef RA__STEP
 // CRC-32C without the processor's instruction; state in, state out (not inverted).
 uint32_t ra__crc32c_portable(uint32_t crc, const uint8_t *p, size_t size);

@@ -26,6 +26,17 @@ static void gather4(planes p) {
   }
 }
 
+static void gather8(planes p) {
+  const uint8_t *a = p.src, *b = a + p.items, *c = b + p.items, *d = c + p.items;
+  const uint8_t *e = d + p.items, *f = e + p.items, *g = f + p.items, *h = g + p.items;
+  for (size_t i = 0; i < p.items; i++) {
+    uint32_t low = a[i] | (uint32_t)b[i] << 8 | (uint32_t)c[i] << 16 | (uint32_t)d[i] << 24;
+    uint32_t high = e[i] | (uint32_t)f[i] << 8 | (uint32_t)g[i] << 16 | (uint32_t)h[i] << 24;
+    uint64_t item = low | (uint64_t)high << 32;
+    memcpy(p.dst + 8 * i, &item, 8);
+  }
+}
+
 static void gather_any(planes p, size_t element) {
   for (size_t j = 0; j < element; j++) {
     const uint8_t *plane = p.src + j * p.items;
@@ -57,6 +68,7 @@ int ra__shuffle_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t
   switch (element) {
     case 2: gather2(p); break;
     case 4: gather4(p); break;
+    case 8: gather8(p); break;
     default: gather_any(p, element); break;
   }
   size_t whole = p.items * element;

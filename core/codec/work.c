@@ -14,8 +14,8 @@ typedef struct work {
   ZSTD_CCtx *cctx;
   struct libdeflate_decompressor *inflater;
   struct libdeflate_compressor *deflater[LEVELS];
-  uint8_t *scratch[2];
-  size_t cap[2];
+  uint8_t *scratch[RA__SCRATCHES];
+  size_t cap[RA__SCRATCHES];
 } work;
 
 static pthread_key_t key;
@@ -27,7 +27,7 @@ static void work_free(void *ctx) {
   ZSTD_freeCCtx(w->cctx);
   libdeflate_free_decompressor(w->inflater);
   for (int i = 0; i < LEVELS; i++) libdeflate_free_compressor(w->deflater[i]);
-  for (int i = 0; i < 2; i++) free(w->scratch[i]);
+  for (int i = 0; i < RA__SCRATCHES; i++) free(w->scratch[i]);
   free(w);
 }
 
@@ -55,6 +55,8 @@ uint8_t *ra__scratch(int slot, size_t size) {
   w->cap[slot] = w->scratch[slot] ? size : 0;
   return w->scratch[slot];
 }
+
+uint8_t *ra_codec_packed(size_t size) { return ra__scratch(RA__SCRATCH_PACKED, size); }
 
 ZSTD_DCtx *ra__zstd_dctx(void) {
   work *w = get();
