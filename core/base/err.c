@@ -8,12 +8,12 @@
 
 static const char *const NAMES[] = {"ok",       "no_memory", "invalid", "not_found", "too_big",
                                     "busy",     "cancelled", "io",      "corrupt",   "unsupported",
-                                    "conflict", "timeout",   "denied",  "internal"};
+                                    "conflict", "timeout",   "denied",  "internal",  "gone"};
 enum { NAME_COUNT = sizeof NAMES / sizeof *NAMES };
 
 static void fill(ra_err *err, int code, const char *where, const char *fmt, va_list ap) {
   err->code = code;
-  err->retry = code == RA_E_BUSY || code == RA_E_TIMEOUT;
+  err->retry = code == RA_E_BUSY || code == RA_E_TIMEOUT || code == RA_E_GONE;
   snprintf(err->where, sizeof err->where, "%s", where ? where : "");
   vsnprintf(err->message, sizeof err->message, fmt, ap);
 }

@@ -18,6 +18,7 @@ enum {
   RA_E_TIMEOUT = -11,     // took too long                                             HTTP 503
   RA_E_DENIED = -12,      // not allowed                                               HTTP 403
   RA_E_INTERNAL = -13,    // a defect of ours                                          HTTP 500
+  RA_E_GONE = -14,        // the whole version was removed meanwhile: look anew        HTTP 503
 };
 
 typedef struct ra_err {

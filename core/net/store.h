@@ -13,7 +13,9 @@ void ra_store_free(ra_store *store);
 const char *ra_store_url(const ra_store *store);   // "file:///absolute/path"
 const char *ra_store_root(const ra_store *store);  // the absolute path of a file store
 
-// Reads by key. Keeps a bounded number of descriptors open (LRU), since objects are immutable.
+// Reads by key. Keeps a bounded number of descriptors open (LRU), since objects are immutable. Where the whole version
+// (the first three parts of a longer key) is not there, a missing object is RA_E_GONE instead of RA_E_NOTFOUND: it may
+// have been removed while it was read, so that nothing can be said of the object itself.
 ra_reader ra_store_reader(ra_store *store);
 // A descriptor of a whole object for sending it; the caller closes it.
 int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size,
@@ -23,8 +25,17 @@ int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *si
 int ra_store_put(ra_store *store, const char *key, const void *data, size_t size, ra_err *err);
 // Makes everything put below `prefix` durable: files, then folders, then the folders above up to the root.
 int ra_store_sync(ra_store *store, const char *prefix, ra_err *err);
-// Removes everything below `prefix` (no error when there is nothing), and folders above that became empty.
+// Removes everything below `prefix` (no error when there is nothing), and folders above that became empty. It vanishes as
+// a whole first (one rename), so that no reader sees a part of it.
 int ra_store_remove(ra_store *store, const char *prefix, ra_err *err);
+
+typedef struct ra_store_swept {
+  uint64_t files, bytes;
+} ra_store_swept;
+// Removes what a process that died left half done, where it is older than `before_ms` (Unix time): temporary files,
+// folders of a removal, empty folders. Nothing below a folder that `kept` (NULL-terminated) names is touched.
+int ra_store_sweep(ra_store *store, int64_t before_ms, const char *const *kept,
+                   ra_store_swept *swept, ra_err *err);
 // Calls `each` for every object below the folder `prefix` ("" for all), or for the object of that name; folder by
 // folder, in the order of names. Stops at a negative return and returns it. Nothing there is no error.
 int ra_store_list(ra_store *store, const char *prefix,

@@ -70,8 +70,7 @@ static void insert(ra__store_cache *cache, ra__store_entry *entry) {
 
 static int open_entry(const ra_store *store, const char *key, ra__store_entry **out, ra_err *err) {
   int fd = ra__store_open_beneath(store, key, O_RDONLY);
-  if (fd == -ENOENT || fd == -ENOTDIR)
-    return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
+  if (fd == -ENOENT || fd == -ENOTDIR) return ra__store_missing(store, key, err);
   if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
   struct stat info;
   if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {

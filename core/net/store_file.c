@@ -51,6 +51,7 @@ static int make_folders(const char *path, ra_err *err) {
     bool end = *p == 0;
     if (*p != '/' && !end) continue;
     *p = 0;
+    ra_fault_point("folder");
     if (mkdir(text, 0777) == 0) {
       sync_parent(text);
     } else if (errno != EEXIST) {
@@ -156,8 +157,7 @@ int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *si
   int rc = ra__store_check_key(key, err);
   if (rc < 0) return rc;
   int got = ra__store_open_beneath(store, key, O_RDONLY);
-  if (got == -ENOENT || got == -ENOTDIR)
-    return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
+  if (got == -ENOENT || got == -ENOTDIR) return ra__store_missing(store, key, err);
   if (got < 0) return ra_fail_errno(err, -got, key, "cannot be opened");
   struct stat info;
   if (fstat(got, &info) < 0 || !S_ISREG(info.st_mode)) {
@@ -182,12 +182,16 @@ static int write_all(int fd, const uint8_t *data, size_t size) {
   return 0;
 }
 
+void ra__store_temporary(char name[RA__STORE_NAME]) {
+  static atomic_uint counter;
+  snprintf(name, RA__STORE_NAME, RA__STORE_TEMPORARY "%d-%u", (int)getpid(),
+           atomic_fetch_add(&counter, 1));
+}
+
 // Writes and renames inside an open folder; a negative errno on failure, with nothing left behind.
 static int put_in(int dir, const char *name, const void *data, size_t size) {
-  static atomic_uint counter;
-  char temporary[64];
-  snprintf(temporary, sizeof temporary, RA__STORE_TEMPORARY "%d-%u", (int)getpid(),
-           atomic_fetch_add(&counter, 1));
+  char temporary[RA__STORE_NAME];
+  ra__store_temporary(temporary);
   int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd < 0) return -errno;
   int rc = write_all(fd, data, size);

@@ -40,8 +40,14 @@ void ra__store_cache_release(ra__store_cache *cache, ra__store_entry *entry);
 // Forgets the object `prefix` and all below it ("": everything).
 void ra__store_cache_drop(ra__store_cache *cache, const char *prefix);
 
+enum { RA__STORE_NAME = 64 };
+// A name for a file or folder that is under way; unique in this process.
+void ra__store_temporary(char name[RA__STORE_NAME]);
+
 // store_path.c
 int ra__store_check_key(const char *key, ra_err *err);
+// What to say of an object that is not there: RA_E_NOTFOUND, or RA_E_GONE where its whole version is not.
+int ra__store_missing(const ra_store *store, const char *key, ra_err *err);
 // Opens below the root and never leaves it; the descriptor, or a negative errno.
 int ra__store_open_beneath(const ra_store *store, const char *path, int flags);
 // The folder that holds `key`, its name in *name. `make`: folders are made. The descriptor, or a negative errno.

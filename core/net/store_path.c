@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/path.h"
 #include "net/store_internal.h"
 
@@ -36,6 +37,36 @@ int ra__store_check_key(const char *key, ra_err *err) {
   return RA_OK;
 }
 
+// The length of the first three parts of a longer key; 0 for others.
+static size_t version_length(const char *key) {
+  const char *at = key;
+  for (int i = 0; i < 3; i++) {
+    at = strchr(at, '/');
+    if (!at) return 0;
+    at++;
+  }
+  return (size_t)(at - key) - 1;
+}
+
+int ra__store_missing(const ra_store *store, const char *key, ra_err *err) {
+  char version[3 * (MAX_PART + 1)];
+  size_t length = version_length(key);
+  if (length && length < sizeof version) {
+    memcpy(version, key, length);
+    version[length] = 0;
+    int fd = ra__store_open_beneath(store, version, O_RDONLY | O_DIRECTORY);
+    if (fd == -ENOENT || fd == -ENOTDIR)
+      return ra_fail(err, RA_E_GONE, key, "its version is not in the store (any more)");
+    if (fd >= 0) close(fd);
+  }
+  return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
+}
+
+static bool make_folder(int dir, const char *name) {
+  ra_fault_point("folder");
+  return mkdirat(dir, name, 0777) == 0 || errno == EEXIST;
+}
+
 // Walks to the folder of the last part. *name is that part.
 static int walk_to_parent(int root, const char *path, bool make, const char **name) {
   int dir = fcntl(root, F_DUPFD_CLOEXEC, 0);
@@ -51,7 +82,7 @@ static int walk_to_parent(int root, const char *path, bool make, const char **na
     memcpy(part, path, len);
     part[len] = 0;
     int next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (next < 0 && errno == ENOENT && make && (mkdirat(dir, part, 0777) == 0 || errno == EEXIST)) {
+    if (next < 0 && errno == ENOENT && make && make_folder(dir, part)) {
       next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     int saved = errno;

@@ -3,9 +3,8 @@
 #include "ops/op_gc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "net/store.h"
 
 typedef struct version {
   ra_str *json;
@@ -66,7 +65,7 @@ static int versions_run(ra_op *op, void *state, ra_err *err) {
     return ra_fail(err, RA_E_NOTFOUND, "", "there is no store here: name it with --store");
   version v = {.json = &versions->json, .cancel = ra_op_cancel_flag(op)};
   ra_str_add_char(v.json, '[');
-  int rc = ra_store_list(store, "", see, &v, err);
+  int rc = ra_store_list(store, versions->prefix, see, &v, err);
   write_version(&v);
   ra_str_add_char(v.json, ']');
   if (rc == RA_E_CANCELLED) return ra_fail(err, rc, "", "nobody waits for the versions");
@@ -82,6 +81,25 @@ static int remove_run(ra_op *op, void *state, ra_err *err) {
   return ra_store_remove(store, ((ra_op_remove *)state)->prefix, err);
 }
 
+static int sweep_run(ra_op *op, void *state, ra_err *err) {
+  ra_store *store = ra_op_ops(op)->store;
+  ra_op_sweep *sweep = state;
+  if (!store) return RA_OK;
+  return ra_store_sweep(store, sweep->before_ms, (const char *const *)sweep->kept, &sweep->swept,
+                        err);
+}
+
+static void sweep_deinit(void *state) {
+  char **kept = ((ra_op_sweep *)state)->kept;
+  for (char **at = kept; kept && *at; at++) free(*at);
+  free(kept);
+}
+
+const ra_op_kind RA_OP_SWEEP = {.name = "store.sweep",
+                                .state_size = sizeof(ra_op_sweep),
+                                .lane = RA_OP_IO,
+                                .run = sweep_run,
+                                .deinit = sweep_deinit};
 const ra_op_kind RA_OP_VERSIONS = {.name = "store.versions",
                                    .state_size = sizeof(ra_op_versions),
                                    .lane = RA_OP_IO,

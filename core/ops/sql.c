@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 
 enum { BUSY_MS = 5000, KEPT = 32, CANCEL_STEPS = 10000 };
@@ -53,6 +55,7 @@ static int make_folder(const char *path, ra_err *err) {
     return ra_fail(err, RA_E_INVALID, path, "the path is too long");
   for (char *at = folder + 1; (at = strchr(at, '/')); at++) {
     *at = 0;
+    ra_fault_point("folder");
     if (mkdir(folder, 0777) && errno != EEXIST)
       return ra_fail_errno(err, errno, folder, "cannot make the database's folder");
     *at = '/';
@@ -68,13 +71,24 @@ static int connect(ra_sql *sql, const char *name, int flags) {
   return code;
 }
 
-// Read-write where the file allows, so that the last one to close can tidy the log away; queries only all the same. A
-// file on a medium that cannot be written needs "immutable": there is no place for its shared memory.
+// "immutable" is for a file in a folder that cannot be written, where there is no place for its shared memory; elsewhere
+// it would hide what others write.
+static bool in_readonly_folder(const char *path) {
+  char *folder = strdup(path);
+  char *slash = folder ? strrchr(folder, '/') : NULL;
+  if (slash) slash[slash == folder ? 1 : 0] = 0;
+  bool readonly = access(slash ? folder : ".", W_OK) != 0;
+  free(folder);
+  return readonly;
+}
+
+// Read-write where the file allows, so that the last one to close can tidy the log away; queries only all the same.
 static int open_readonly(ra_sql *sql, ra_err *err) {
   if (access(sql->path, F_OK))
     return ra_fail(err, RA_E_NOTFOUND, sql->path, "there is no such database");
   int code = connect(sql, sql->path, SQLITE_OPEN_READWRITE);
-  if ((code & 0xff) == SQLITE_CANTOPEN && !strpbrk(sql->path, "?#%")) {
+  if ((code & 0xff) == SQLITE_CANTOPEN && in_readonly_folder(sql->path) &&
+      !strpbrk(sql->path, "?#%")) {
     char name[4200];
     snprintf(name, sizeof name, "file:%s?immutable=1", sql->path);
     sqlite3_close(sql->db);
@@ -84,14 +98,26 @@ static int open_readonly(ra_sql *sql, ra_err *err) {
   return code == SQLITE_OK ? RA_OK : fail(sql, code, err, "cannot open the database");
 }
 
+// Changing the journal's mode does not wait for another process that does the same, so it is tried again.
+static int set_modes(ra_sql *sql) {
+  static const struct timespec pause = {.tv_nsec = 10000000};
+  uint64_t end = ra_clock_ns() + BUSY_MS * UINT64_C(1000000);
+  for (;;) {
+    int code = sqlite3_exec(
+        sql->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", NULL,
+        NULL, NULL);
+    if ((code & 0xff) != SQLITE_BUSY || ra_clock_ns() > end) return code;
+    nanosleep(&pause, NULL);
+  }
+}
+
 static int open_writable(ra_sql *sql, ra_err *err) {
   int rc = make_folder(sql->path, err);
   if (rc < 0) return rc;
+  ra_fault_point("catalog open");
   int code = connect(sql, sql->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  if (code == SQLITE_OK)
-    code = sqlite3_exec(sql->db,
-                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
-                        NULL, NULL, NULL);
+  ra_fault_point("catalog modes");
+  if (code == SQLITE_OK) code = set_modes(sql);
   return code == SQLITE_OK ? RA_OK : fail(sql, code, err, "cannot open the database");
 }
 

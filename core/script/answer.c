@@ -23,6 +23,7 @@ static const struct {
     {RA_E_TIMEOUT, 503, "Took too long"},
     {RA_E_DENIED, 403, "Not allowed"},
     {RA_E_INTERNAL, 500, "Internal error"},
+    {RA_E_GONE, 503, "Replaced meanwhile"},
 };
 
 static const char *title_of(int code) {

@@ -1,5 +1,7 @@
-// bind_gc.c - rastrum.versions: what versions the store holds, and removing one. Only jobs
-// remove: no request can.
+// bind_gc.c - rastrum.versions: what versions the store holds, removing one, sweeping up what processes that died left.
+// Only jobs remove: no request can.
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
@@ -14,11 +16,15 @@ static int push_versions(lua_State *L, ra_op *op) {
   return 1;
 }
 
-// rastrum.versions.list() -> {{collection=, dataset=, version=, objects=, bytes=, mtime=}, …} | nil, err
+// rastrum.versions.list("collection/dataset" or nil) -> {{collection=, dataset=, version=, objects=, bytes=, mtime=}, …} | nil, err
 static int l_list(lua_State *L) {
+  size_t size;
+  const char *prefix = luaL_optlstring(L, 1, "", &size);
+  luaL_argcheck(L, size < sizeof((ra_op_versions *)0)->prefix, 1, "too long");
   ra_err err = {0};
   ra_op *op;
   if (ra_op_new(ra_bind_ops(L), &RA_OP_VERSIONS, &op, &err) < 0) return ra_bind_fail(L, &err);
+  memcpy(((ra_op_versions *)ra_op_state(op))->prefix, prefix, size + 1);
   return ra_bind_op(L, op, push_versions);
 }
 
@@ -44,5 +50,51 @@ static int l_remove(lua_State *L) {
   return ra_bind_op(L, op, push_true);
 }
 
-static const luaL_Reg OPERATIONS[] = {{"list", l_list}, {"remove", l_remove}, {NULL, NULL}};
+static int push_swept(lua_State *L, ra_op *op) {
+  const ra_op_sweep *sweep = ra_op_state(op);
+  lua_createtable(L, 0, 2);
+  lua_pushnumber(L, (lua_Number)sweep->swept.files);
+  lua_setfield(L, -2, "files");
+  lua_pushnumber(L, (lua_Number)sweep->swept.bytes);
+  lua_setfield(L, -2, "bytes");
+  return 1;
+}
+
+static bool copy_kept(lua_State *L, size_t count, ra_op_sweep *sweep) {
+  sweep->kept = calloc(count + 1, sizeof *sweep->kept);
+  bool ok = sweep->kept;
+  for (size_t i = 0; ok && i < count; i++) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    ok = (sweep->kept[i] = strdup(lua_tostring(L, -1)));
+    lua_pop(L, 1);
+  }
+  return ok;
+}
+
+// rastrum.versions.sweep(before_ms, {"collection/dataset", …}) -> {files=, bytes=} | nil, err
+static int l_sweep(lua_State *L) {
+  double before = luaL_checknumber(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  size_t count = lua_objlen(L, 2);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "bad argument #2 (a list of folders expected)");
+    lua_pop(L, 1);
+  }
+  luaL_argcheck(L, fabs(before) < 9e15, 1, "milliseconds expected");
+  ra_bind_phase(L, RA_PHASE_JOB, "versions.sweep");
+  ra_err err = {0};
+  ra_op *op;
+  if (ra_op_new(ra_bind_ops(L), &RA_OP_SWEEP, &op, &err) < 0) return ra_bind_fail(L, &err);
+  ra_op_sweep *sweep = ra_op_state(op);
+  sweep->before_ms = (int64_t)before;
+  if (copy_kept(L, count, sweep)) return ra_bind_op(L, op, push_swept);
+  ra_op_unref(op);
+  ra_fail(&err, RA_E_NOMEM, "", "out of memory for a list of folders");
+  return ra_bind_fail(L, &err);
+}
+
+static const luaL_Reg OPERATIONS[] = {
+    {"list", l_list}, {"remove", l_remove}, {"sweep", l_sweep}, {NULL, NULL}};
 const ra_bind_module RA_BIND_VERSIONS = {.name = "versions", .operations = OPERATIONS};

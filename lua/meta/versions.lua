@@ -1,9 +1,18 @@
 ---@meta
 
 ---What the store holds: {collection=, dataset=, version=, objects=, bytes=, mtime=} each.
+---@param folder string|nil  only what is below "collection/dataset"
 ---@return table[]|nil
 ---@return rastrum.Error|nil
-function rastrum.versions.list() end
+function rastrum.versions.list(folder) end
+
+---Removes what processes that died left half done and is older than `before` (milliseconds): files and
+---folders under way, empty folders; nothing below the folders "collection/dataset" of `kept`. Jobs only.
+---@param before number
+---@param kept string[]
+---@return table|nil swept  {files=, bytes=}
+---@return rastrum.Error|nil
+function rastrum.versions.sweep(before, kept) end
 
 ---Jobs only.
 ---@param collection string

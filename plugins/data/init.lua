@@ -40,7 +40,7 @@ local function object(req)
   if unchanged then return unchanged end
   local file, err = rastrum.store.open(key)
   if not file then
-    if err.code == "not_found" then
+    if err.code == "not_found" or err.code == "gone" then
       return rastrum.problem(404, "Not found", "there is no such object")
     end
     return rastrum.fail(err)

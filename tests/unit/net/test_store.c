@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -167,6 +168,63 @@ static void folders_are_listed_and_removed(void **state) {
   assert_int_equal(access(ra_store_root(store), F_OK), 0);
 }
 
+static void make(const ra_store *store, const char *name, bool is_folder, int64_t mtime_s) {
+  char path[256];
+  in_root(store, name, path, sizeof path);
+  if (is_folder) {
+    assert_int_equal(mkdir(path, 0700), 0);
+  } else {
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);  // of a folder that is there only the time is set
+    if (fd >= 0) close(fd);
+  }
+  const struct timespec times[2] = {{.tv_sec = mtime_s}, {.tv_sec = mtime_s}};
+  assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool is_there(const ra_store *store, const char *name) {
+  char path[256];
+  in_root(store, name, path, sizeof path);
+  return access(path, F_OK) == 0;
+}
+
+static void what_a_death_left_is_swept(void **state) {
+  ra_store *store = *state;
+  put(store, "c/d/v/object", "whole");
+  put(store, "c/kept/v/object", "whole");
+  make(store, "c/kept/v/.tmp-9-3", false, 1000);
+  make(store, "c/d/v/.tmp-9-1", false, 1000);  // a write
+  make(store, "c/d/v/.tmp-9-2", false, 9000);  // too young
+  make(store, "c/d/.tmp-9-4", true, 9000);     // a removal: its contents' age tells nothing
+  make(store, "c/d/.tmp-9-4/object", false, 1000);
+  make(store, "c/d/.tmp-9-4", false, 1000);
+  make(store, "c/d/empty", true, 1000);
+  make(store, "c/d/young", true, 9000);
+  make(store, "lost+found", true, 1000);
+  make(store, "mine.txt", false, 1000);
+  const char *const kept[] = {"c/kept", NULL};
+  ra_store_swept swept;
+  assert_int_equal(ra_store_sweep(store, 5000000, kept, &swept, NULL), RA_OK);
+  assert_int_equal(swept.files, 2);
+  static const char *const left[] = {"c/d/v/object",   "c/kept/v/object", "c/kept/v/.tmp-9-3",
+                                     "c/d/v/.tmp-9-2", "c/d/young",       "lost+found",
+                                     "mine.txt"};
+  for (size_t i = 0; i < sizeof left / sizeof *left; i++) assert_true(is_there(store, left[i]));
+  static const char *const gone[] = {"c/d/v/.tmp-9-1", "c/d/.tmp-9-4", "c/d/empty"};
+  for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) assert_false(is_there(store, gone[i]));
+}
+
+// A reader must be able to tell an object that never was from one whose version was removed under it.
+static void a_version_goes_as_a_whole(void **state) {
+  ra_store *store = *state;
+  char out[8];
+  put(store, "c/d/v/data.zarr/a/c/0", "x");
+  assert_int_equal(get(store, "c/d/v/data.zarr/a/c/1", 0, 1, out), RA_E_NOTFOUND);
+  assert_int_equal(ra_store_remove(store, "c/d/v", NULL), RA_OK);
+  assert_int_equal(get(store, "c/d/v/data.zarr/a/c/1", 0, 1, out), RA_E_GONE);
+  assert_int_equal(get(store, "c/d/v", 0, 1, out), RA_E_NOTFOUND);
+  assert_false(is_there(store, "c"));
+}
+
 static void bad_keys_are_refused(void **state) {
   ra_store *store = *state;
   ra_err err;
@@ -269,6 +327,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup_teardown(reads_are_exact, setup, teardown),
       cmocka_unit_test_setup_teardown(nothing_leads_out, setup, teardown),
       cmocka_unit_test_setup_teardown(folders_are_listed_and_removed, setup, teardown),
+      cmocka_unit_test_setup_teardown(what_a_death_left_is_swept, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_version_goes_as_a_whole, setup, teardown),
       cmocka_unit_test_setup_teardown(bad_keys_are_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(many_objects_share_few_descriptors, setup, teardown),
       cmocka_unit_test_setup_teardown(a_crash_leaves_whole_objects, setup, teardown),
