@@ -55,7 +55,7 @@ int ra__store_missing(const ra_store *store, const char *key, ra_err *err) {
     memcpy(version, key, length);
     version[length] = 0;
     int fd = ra__store_open_beneath(store, version, O_RDONLY | O_DIRECTORY);
-    if (fd == -ENOENT || fd == -ENOTDIR)
+    if (fd == -ENOENT)
       return ra_fail(err, RA_E_GONE, key, "its version is not in the store (any more)");
     if (fd >= 0) close(fd);
   }
