@@ -130,17 +130,21 @@ void ra_dataset_item_id(const ra_dataset *dataset, size_t i, ra_str *out);
 bool ra_dataset_find_item(const ra_dataset *dataset, const char *item_id, size_t *i);
 
 // Steps by time. EXACT is within half a second; FLOOR (ffill) the latest step up to ms, CEIL (bfill) the earliest from
-// ms on; of equal times the first step. false: there is none.
+// ms on; of equal times the step of the latest run, else the first. run: only steps of this run, or RA_TIME_NONE. false:
+// there is none.
 typedef enum ra_time_match {
   RA_TIME_EXACT,
   RA_TIME_NEAREST,
   RA_TIME_FLOOR,
   RA_TIME_CEIL
 } ra_time_match;
-bool ra_dataset_axis_find(const ra_dataset_axis *axis, int64_t ms, ra_time_match match, size_t *step);
+bool ra_dataset_axis_find(const ra_dataset_axis *axis, int64_t ms, ra_time_match match, int64_t run,
+                          size_t *step);
 
 // The reference time of a step; RA_TIME_NONE: it belongs to no run.
 int64_t ra_dataset_axis_run(const ra_dataset_axis *axis, size_t step);
+// The reference time that is within half a second of ms; false: the axis (NULL: no time) has no such run.
+bool ra_dataset_axis_find_run(const ra_dataset_axis *axis, int64_t ms, int64_t *run);
 
 // The step's label in paths: "20200101T060000Z", "…_2" when repeated, "notime" where the time is missing, "static"
 // when axis is NULL.

@@ -113,11 +113,19 @@ bool ra_stac_item_footprint(const ra_dataset *dataset, size_t i, double bbox[4],
 
 // ---- what the items of one kind share
 
-static void add_extensions(ra_stac_writer *writer, bool has_grid) {
+static bool has_runs(const ra_dataset *dataset, uint64_t axes) {
+  for (size_t a = 0; a < ra_dataset_axis_count(dataset) && a < 64; a++)
+    if (axes >> a & 1 && ra_dataset_get_axis(dataset, a)->runs) return true;
+  return false;
+}
+
+static void add_extensions(ra_stac_writer *writer, const ra_dataset *dataset, uint64_t axes,
+                           bool has_grid) {
   ra_str *out = &writer->extensions;
   ra_str_add(out, "\"stac_extensions\":[\"" EXTENSION "datacube/v2.3.0/schema.json\"");
   if (has_grid) ra_str_add(out, ",\"" EXTENSION "projection/v2.0.0/schema.json\"");
   if (writer->has_mappable) ra_str_add(out, ",\"" EXTENSION "raster/v2.0.0/schema.json\"");
+  if (has_runs(dataset, axes)) ra_str_add(out, ",\"" EXTENSION "forecast/v0.2.0/schema.json\"");
   ra_str_add_char(out, ']');
 }
 
@@ -284,7 +292,7 @@ static int prepare(ra_stac_writer *writer, const ra_dataset *dataset, uint64_t a
     writer->has_mappable = true;
     add_asset(writer, dataset, variable, several);
   }
-  add_extensions(writer, has_grid);
+  add_extensions(writer, dataset, axes, has_grid);
   add_middle(writer, dataset, axes);
   add_zarr(writer, dataset);
   writer->dataset = dataset;
@@ -333,6 +341,31 @@ static void add_times(ra_str *out, const ra_dataset_item *item) {
               ra_calendar_name(item->axis->calendar));
 }
 
+// "PT6H", "PT1H30M", "-PT3H": hours, as forecasters count.
+static void add_duration(ra_str *out, int64_t ms) {
+  uint64_t seconds = (uint64_t)llabs(ms) / 1000;
+  uint64_t hours = seconds / 3600, minutes = seconds / 60 % 60;
+  ra_str_addf(out, "\"%sPT", ms < 0 ? "-" : "");
+  if (hours || seconds < 60) ra_str_addf(out, "%lluH", (unsigned long long)hours);
+  if (minutes) ra_str_addf(out, "%lluM", (unsigned long long)minutes);
+  if (seconds % 60) ra_str_addf(out, "%lluS", (unsigned long long)(seconds % 60));
+  ra_str_add_char(out, '"');
+}
+
+// The forecast extension: the run that the step belongs to, and how far ahead of it the step is.
+static void add_run(ra_str *out, const ra_dataset_item *item) {
+  int64_t run = item->axis ? ra_dataset_axis_run(item->axis, item->step) : RA_TIME_NONE;
+  if (run == RA_TIME_NONE) return;
+  int64_t iso = ra_time_to_iso(item->axis->calendar, run, NULL), lead;
+  char text[40];
+  if (!has_rfc3339(iso)) return;
+  ra_time_format(RA_CALENDAR_PROLEPTIC_GREGORIAN, iso, text);
+  ra_str_addf(out, ",\"forecast:reference_datetime\":\"%s\"", text);
+  if (__builtin_sub_overflow(item->true_ms, run, &lead)) return;
+  ra_str_add(out, ",\"forecast:horizon\":");
+  add_duration(out, lead);
+}
+
 static void add_links(ra_str *out, const ra_stac_writer *writer, const ra_dataset *dataset, size_t i) {
   const char *base = writer->base_url, *collection = ra_dataset_collection(dataset);
   ra_str_addf(out,
@@ -379,6 +412,7 @@ int ra_stac_writer_add(ra_stac_writer *writer, const ra_dataset *dataset, size_t
   ra_dataset_item_id(dataset, i, out);
   ra_str_add(out, "\",\"properties\":{");
   add_times(out, ra_dataset_get_item(dataset, i));
+  add_run(out, ra_dataset_get_item(dataset, i));
   ra_str_add_bytes(out, writer->middle.ptr, writer->middle.len);
   add_links(out, writer, dataset, i);
   add_assets(out, writer, dataset, i);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 8, SEPARATOR = 31, TOKEN_MAX = 4096 };
+enum { PARTS = 9, SEPARATOR = 31, TOKEN_MAX = 4096 };
 
 static int compare_ms(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
@@ -25,6 +25,7 @@ int ra__items_compare(const ra_op_items *items, const ra_items_key *a, const ra_
     if (items->sorts[i].field == RA_ITEMS_DATETIME) time_sign = sign;
     order = sign * compare_field(items->sorts[i].field, a, b);
   }
+  if (!order) order = compare_ms(b->run_ms, a->run_ms);  // of equal times the latest run first
   if (!order) order = strcmp(a->collection, b->collection);
   if (!order) order = strcmp(a->dataset, b->dataset);
   if (!order) order = time_sign * compare_ms(a->iso_ms, b->iso_ms);
@@ -74,8 +75,8 @@ void ra__items_write_token(const ra_op_items *items, const ra_items_key *key, ra
   ra_str plain;
   ra_str_init(&plain);
   add_order(items, &plain);
-  ra_str_addf(&plain, "\x1f%lld\x1f%lld\x1f%u", (long long)key->iso_ms, (long long)key->true_ms,
-              key->ordinal);
+  ra_str_addf(&plain, "\x1f%lld\x1f%lld\x1f%lld\x1f%u", (long long)key->iso_ms,
+              (long long)key->true_ms, (long long)key->run_ms, key->ordinal);
   const char *texts[4] = {key->collection, key->dataset, key->id, key->created};
   for (int i = 0; i < 4; i++) {
     ra_str_add_char(&plain, SEPARATOR);
@@ -110,16 +111,16 @@ int ra__items_read_token(ra_op_items *items, ra_items_key *out, ra_err *err) {
   char *plain = decode(&items->arena, items->token);
   bool good = plain && order.ptr && split(plain, parts) && !strcmp(parts[0], order.ptr) &&
               whole(parts[1], &out->iso_ms) && whole(parts[2], &out->true_ms) &&
-              whole(parts[3], &ordinal);
+              whole(parts[3], &out->run_ms) && whole(parts[4], &ordinal);
   ra_str_deinit(&order);
   if (!good)
     return ra_fail(err, RA_E_INVALID, "token",
                    "the token is not one that this service gave for this order: follow the next "
                    "link as it is");
   out->ordinal = (unsigned)ordinal;
-  out->collection = parts[4];
-  out->dataset = parts[5];
-  out->id = parts[6];
-  out->created = parts[7];
+  out->collection = parts[5];
+  out->dataset = parts[6];
+  out->id = parts[7];
+  out->created = parts[8];
   return RA_OK;
 }

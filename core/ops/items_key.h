@@ -4,6 +4,7 @@
 
 typedef struct ra_items_key {
   int64_t iso_ms, true_ms;  // without time: of the year 1
+  int64_t run_ms;           // ISO reference time of a forecast; INT64_MIN: none
   unsigned ordinal;
   const char *collection, *dataset, *id, *created;  // id: only where it is sorted by; else ""
 } ra_items_key;

@@ -71,11 +71,18 @@ static void sort(page *p) {
 
 // ---- which pass
 
+// RA_TIME_NONE for what is no forecast.
+static int64_t run_of(const ra_dataset_item *item) {
+  int64_t run = item->axis ? ra_dataset_axis_run(item->axis, item->step) : RA_TIME_NONE;
+  return run == RA_TIME_NONE ? RA_TIME_NONE : ra_time_to_iso(item->axis->calendar, run, NULL);
+}
+
 static int make_key(page *p, const ra_dataset *dataset, size_t i, ra_items_key *key, ra_err *err) {
   const int64_t year_one = -62135596800000;
   const ra_dataset_item *item = ra_dataset_get_item(dataset, i);
   *key = (ra_items_key){.iso_ms = item->axis ? item->iso_ms : year_one,
                         .true_ms = item->axis ? item->true_ms : year_one,
+                        .run_ms = run_of(item),
                         .ordinal = item->ordinal,
                         .collection = ra_dataset_collection(dataset),
                         .dataset = ra_dataset_id(dataset),
@@ -146,9 +153,18 @@ static bool passes_time(const ra_op_items *items, const ra_dataset_item *item) {
   return !item->axis || (item->iso_ms >= items->first && item->iso_ms <= items->last);
 }
 
+static bool passes_run(const ra_op_items *items, const ra_dataset_item *item) {
+  const uint64_t most = 500;
+  if (items->run == RA_TIME_NONE) return true;
+  int64_t run = run_of(item), apart;
+  return run != RA_TIME_NONE && !__builtin_sub_overflow(run, items->run, &apart) &&
+         (uint64_t)llabs(apart) <= most;
+}
+
 static int offer_if(page *p, const ra_dataset *dataset, size_t i, kind *kept, place *last,
                     ra_err *err) {
-  bool passes = passes_time(p->items, ra_dataset_get_item(dataset, i)) &&
+  const ra_dataset_item *item = ra_dataset_get_item(dataset, i);
+  bool passes = passes_time(p->items, item) && passes_run(p->items, item) &&
                 passes_place(p->items, dataset, i, kept, last);
   return passes ? offer(p, dataset, i, err) : RA_OK;
 }

@@ -26,6 +26,7 @@ typedef struct ra_op_items {
   size_t dataset_count;
   const char *base_url;
   int64_t first, last;     // ISO milliseconds, inclusive; items without time always pass
+  int64_t run;             // ISO reference time: only items of this run; RA_TIME_NONE: all
   const char *const *ids;  // NULL: all
   size_t id_count;
   ra_geometry *geometry;  // NULL: everywhere; owned

@@ -10,7 +10,7 @@
 enum { TAG_DIGITS = 12 };
 
 typedef struct moment {
-  int64_t ms;
+  int64_t ms, run;
   uint32_t rank;  // place of its dataset in the order
   uint32_t step;
 } moment;
@@ -27,6 +27,7 @@ typedef struct list {
 static int by_time(const void *pa, const void *pb) {
   const moment *a = pa, *b = pb;
   if (a->ms != b->ms) return a->ms < b->ms ? -1 : 1;
+  if (a->run != b->run) return a->run > b->run ? -1 : 1;
   if (a->rank != b->rank) return a->rank < b->rank ? -1 : 1;
   return (a->step > b->step) - (a->step < b->step);
 }
@@ -47,16 +48,28 @@ static bool in_window(const ra_op_times *times, const ra_dataset_axis *axis, int
   return iso >= times->first && iso <= times->last;
 }
 
+// False: the axis lacks the only run. *run is RA_TIME_NONE when all runs are asked for.
+static bool wanted_run(const ra_op_times *times, const ra_dataset_axis *axis, int64_t *run) {
+  int64_t ms;
+  *run = RA_TIME_NONE;
+  if (!*times->run) return true;
+  return axis && ra_time_parse(axis->calendar, times->run, &ms, NULL) == RA_OK &&
+         ra_dataset_axis_find_run(axis, ms, run);
+}
+
 static void gather(list *l) {
   const ra_op_times *times = l->times;
   for (size_t i = 0; i < times->dataset_count; i++) {
     const ra_dataset_variable *v = ra_dataset_find_variable(times->datasets[i], times->variable);
-    if (!v) continue;
-    if (!v->axis) l->always[l->always_count++] = (moment){0, (uint32_t)i, 0};
+    int64_t only;
+    if (!v || !wanted_run(times, v->axis, &only)) continue;
+    if (!v->axis) l->always[l->always_count++] = (moment){0, RA_TIME_NONE, (uint32_t)i, 0};
     if (v->axis) l->calendar = v->axis->calendar;
-    for (size_t k = 0; v->axis && k < v->axis->count; k++)
-      if (in_window(times, v->axis, v->axis->ms[k]))
-        l->moments[l->count++] = (moment){v->axis->ms[k], (uint32_t)i, (uint32_t)k};
+    for (size_t k = 0; v->axis && k < v->axis->count; k++) {
+      int64_t run = ra_dataset_axis_run(v->axis, k);
+      if (in_window(times, v->axis, v->axis->ms[k]) && (only == RA_TIME_NONE || run == only))
+        l->moments[l->count++] = (moment){v->axis->ms[k], run, (uint32_t)i, (uint32_t)k};
+    }
   }
   qsort(l->moments, l->count, sizeof *l->moments, by_time);
 }
@@ -66,16 +79,21 @@ static void add_word(const list *l, const moment *m, ra_str *words) {
   ra_str_addf(words, "%s:%u", ra_dataset_version(l->times->datasets[m->rank]), m->step);
 }
 
-// The datasets with a step at this time and those without time, by rank; of a repeated time the first step.
+static bool repeats(const moment *a, const moment *b) {
+  return a->rank == b->rank && a->run == b->run;
+}
+
+// The datasets with a step at this time, the latest run first, and those without time, by rank; of a repeated time the
+// first step. Forecasts show only as many as one map is drawn from.
 static void add_words(const list *l, const moment *at, size_t count, ra_str *words) {
-  size_t i = 0, k = 0;
-  while (i < count || k < l->always_count) {
-    if (k < l->always_count && (i == count || l->always[k].rank < at[i].rank)) {
-      add_word(l, &l->always[k++], words);
-      continue;
-    }
-    if (!i || at[i].rank != at[i - 1].rank) add_word(l, &at[i], words);
-    i++;
+  size_t i = 0, k = 0, n = 0, most = count && at->run != RA_TIME_NONE ? l->times->most : SIZE_MAX;
+  while (n < most && (i < count || k < l->always_count)) {
+    bool timeless = k < l->always_count &&
+                    (i == count || (at[i].run == RA_TIME_NONE && l->always[k].rank < at[i].rank));
+    const moment *next = timeless ? &l->always[k++] : &at[i++];
+    if (!timeless && i > 1 && repeats(next, next - 1)) continue;
+    add_word(l, next, words);
+    n++;
   }
 }
 
@@ -121,6 +139,40 @@ static void write_list(const list *l, bool versions, ra_str *out) {
   }
 }
 
+static int by_instant(const void *pa, const void *pb) {
+  int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
+  return (a > b) - (a < b);
+}
+
+// ,"runs":[…] of all datasets, in order; nothing where there are none.
+static int add_runs(const list *l, ra_str *out, ra_err *err) {
+  const ra_op_times *times = l->times;
+  size_t count = 0, room = 0;
+  for (size_t i = 0; i < times->dataset_count; i++) {
+    const ra_dataset_variable *v = ra_dataset_find_variable(times->datasets[i], times->variable);
+    if (v && v->axis) room += v->axis->runs;
+  }
+  if (!room) return RA_OK;
+  int64_t *runs = calloc(room, sizeof *runs);
+  if (!runs) return ra_fail(err, RA_E_NOMEM, "", "out of memory for %zu runs", room);
+  for (size_t i = 0; i < times->dataset_count; i++) {
+    const ra_dataset_variable *v = ra_dataset_find_variable(times->datasets[i], times->variable);
+    for (size_t k = 0; v && v->axis && k < v->axis->runs; k++)
+      if (v->axis->run_ms[k] != RA_TIME_NONE) runs[count++] = v->axis->run_ms[k];
+  }
+  qsort(runs, count, sizeof *runs, by_instant);
+  ra_str_add(out, ",\"runs\":[");
+  for (size_t i = 0; i < count; i++) {
+    char text[40];
+    if (i && runs[i] == runs[i - 1]) continue;
+    ra_time_format(l->calendar, runs[i], text);
+    ra_str_addf(out, i ? ",\"%s\"" : "\"%s\"", text);
+  }
+  ra_str_add_char(out, ']');
+  free(runs);
+  return RA_OK;
+}
+
 static int write_json(const list *l, ra_buf **buf, ra_err *err) {
   ra_str out;
   ra_str_init(&out);
@@ -133,8 +185,10 @@ static int write_json(const list *l, ra_buf **buf, ra_err *err) {
   write_list(l, false, &out);
   ra_str_add(&out, "],\"versions\":[");
   write_list(l, true, &out);
-  ra_str_add(&out, "]}");
-  int rc = ra_str_take(&out, buf, err);
+  ra_str_add_char(&out, ']');
+  int rc = add_runs(l, &out, err);
+  ra_str_add_char(&out, '}');
+  if (rc >= 0) rc = ra_str_take(&out, buf, err);
   if (rc < 0) ra_str_deinit(&out);
   return rc;
 }

@@ -113,33 +113,96 @@ static int fail_datetime(lua_State *L, ra_err *err) {
   return ra_bind_fail(L, err);
 }
 
-// ds:find_step(variable, text, mode) -> step, the step's ms in its own calendar, distance in ms | nil, err. No step: nil
-// alone. text nil: the latest. Without time: 0, nil, 0.
+// The run that argument `arg` names: RA_TIME_NONE when it is absent. 0: the variable has no such run.
+static int check_run(lua_State *L, int arg, const ra_dataset_axis *axis, int64_t *run, ra_err *err) {
+  *run = RA_TIME_NONE;
+  if (lua_isnoneornil(L, arg)) return 1;
+  int64_t ms;
+  bool exists = true;
+  ra_calendar calendar = axis ? axis->calendar : RA_CALENDAR_PROLEPTIC_GREGORIAN;
+  if (parse_time(calendar, luaL_checkstring(L, arg), &ms, &exists, err) < 0) return RA_E_INVALID;
+  return exists && ra_dataset_axis_find_run(axis, ms, run);
+}
+
+static int fail_run(lua_State *L, ra_err *err) {
+  snprintf(err->where, sizeof err->where, "run");
+  return ra_bind_fail(L, err);
+}
+
+static void push_instant(lua_State *L, int64_t ms) {
+  if (ms == RA_TIME_NONE)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, (lua_Number)ms);
+}
+
+// ds:find_step(variable, text, mode, run) -> step, the step's ms in its own calendar, distance in ms, its run's ms | nil,
+// err. No step: nil alone. text nil: the latest; run nil: any, the latest first. Without time: 0, nil, 0.
 static int l_find_step(lua_State *L) {
   const ra_dataset *dataset = ra_bind_check_dataset(L, 1);
   const ra_dataset_variable *variable = check_variable(L, dataset);
   const char *text = luaL_optstring(L, 3, NULL);
   ra_time_match match =
       text ? (ra_time_match)luaL_checkoption(L, 4, "exact", MATCHES) : RA_TIME_FLOOR;
-  int64_t ms = INT64_MAX;
+  int64_t ms = INT64_MAX, run;
   bool exists = true;
   ra_err err = {0};
   ra_calendar calendar = variable->axis ? variable->axis->calendar : RA_CALENDAR_PROLEPTIC_GREGORIAN;
   if (text && parse_time(calendar, text, &ms, &exists, &err) < 0) return fail_datetime(L, &err);
+  int named = check_run(L, 5, variable->axis, &run, &err);
+  if (named < 0) return fail_run(L, &err);
   size_t step = 0;
+  if (!named || (match == RA_TIME_EXACT && !exists)) return 0;
   if (!variable->axis) {
     lua_pushnumber(L, 0);
     lua_pushnil(L);
     lua_pushnumber(L, 0);
     return 3;
   }
-  if (match == RA_TIME_EXACT && !exists) return 0;
-  if (!ra_dataset_axis_find(variable->axis, ms, match, &step)) return 0;
+  if (!ra_dataset_axis_find(variable->axis, ms, match, run, &step)) return 0;
   int64_t found = variable->axis->ms[step];
   lua_pushnumber(L, (lua_Number)step);
   lua_pushnumber(L, (lua_Number)found);
   lua_pushnumber(L, text ? (lua_Number)llabs(found - ms) : 0);
-  return 3;
+  push_instant(L, ra_dataset_axis_run(variable->axis, step));
+  return 4;
+}
+
+// ds:other_runs(variable, step) -> {{step, ms of its run}, …}: the steps of other runs that are valid at the same time
+static int l_other_runs(lua_State *L) {
+  const ra_dataset_axis *axis = check_variable(L, ra_bind_check_dataset(L, 1))->axis;
+  lua_Integer step = luaL_checkinteger(L, 3);
+  lua_newtable(L);
+  if (!axis || axis->runs < 2 || step < 0 || (size_t)step >= axis->count) return 1;
+  int n = 0;
+  for (size_t i = 0; i < axis->count; i++) {
+    if (axis->ms[i] != axis->ms[step] || i == (size_t)step) continue;
+    lua_createtable(L, 2, 0);
+    lua_pushnumber(L, (lua_Number)i);
+    lua_rawseti(L, -2, 1);
+    push_instant(L, ra_dataset_axis_run(axis, i));
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+// ds:runs(variable) -> {{ms =, time =}, …}: the reference times of a forecast, in the file's order; empty for what is none
+static int l_runs(lua_State *L) {
+  const ra_dataset_axis *axis = check_variable(L, ra_bind_check_dataset(L, 1))->axis;
+  lua_newtable(L);
+  int n = 0;
+  for (size_t i = 0; axis && i < axis->runs; i++) {
+    char text[40];
+    if (axis->run_ms[i] == RA_TIME_NONE) continue;
+    ra_time_format(axis->calendar, axis->run_ms[i], text);
+    lua_createtable(L, 0, 2);
+    set_number(L, "ms", (double)axis->run_ms[i]);
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "time");
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
 }
 
 typedef struct span {
@@ -218,4 +281,4 @@ extern const luaL_Reg RA__DATASET_TIMES[];
 const luaL_Reg RA__DATASET_TIMES[] = {
     {"items", l_items}, {"item", l_item}, {"find_item", l_find_item}, {"item_step", l_item_step},
     {"lower", l_lower}, {"span", l_span}, {"find_step", l_find_step}, {"steps", l_steps},
-    {"times", l_times}, {NULL, NULL}};
+    {"times", l_times}, {"runs", l_runs}, {"other_runs", l_other_runs}, {NULL, NULL}};

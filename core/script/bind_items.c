@@ -65,6 +65,7 @@ static void check_options(lua_State *L) {
   ra_bind_opt_string(L, 1, "intersects", "");
   ra_bind_opt_number(L, 1, "first", 0);
   ra_bind_opt_number(L, 1, "last", 0);
+  ra_bind_opt_number(L, 1, "run", 0);
   ra_bind_opt_integer(L, 1, "max_bytes", 0);
   lua_Integer limit = ra_bind_opt_integer(L, 1, "limit", 10);
   if (limit < 1 || limit > LIMIT_MAX) luaL_error(L, "bad option 'limit' (1 to %d)", LIMIT_MAX);
@@ -158,6 +159,8 @@ static int read_options(lua_State *L, ra_op_items *items, ra_err *err) {
   items->fields = copy_text(L, &items->arena, "fields", &ok);
   items->first = to_ms(ra_bind_opt_number(L, 1, "first", -1e300));
   items->last = to_ms(ra_bind_opt_number(L, 1, "last", 1e300));
+  double run = ra_bind_opt_number(L, 1, "run", -1e300);
+  items->run = run <= -1e300 ? RA_TIME_NONE : to_ms(run);
   items->limit = (size_t)ra_bind_opt_integer(L, 1, "limit", 10);
   items->max_bytes = (size_t)ra_bind_opt_integer(L, 1, "max_bytes", 4 << 20);
   if (!ok) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a page of items");
@@ -180,7 +183,7 @@ static int push_items(lua_State *L, ra_op *op) {
   return 2;
 }
 
-// rastrum.items{datasets=, base_url=, first=, last=, ids=, bbox=, intersects=, sortby={"-datetime"}, token=, limit=,
+// rastrum.items{datasets=, base_url=, first=, last=, run=, ids=, bbox=, intersects=, sortby={"-datetime"}, token=, limit=,
 // max_bytes=, fields=}: see plugins/stac
 static int l_items(lua_State *L) {
   check_options(L);
@@ -204,22 +207,26 @@ static bool read_times(lua_State *L, ra_op_times *times) {
   times->collection = copy_text(L, &times->arena, "collection", &ok);
   times->variable = copy_text(L, &times->arena, "variable", &ok);
   times->generation = copy_text(L, &times->arena, "generation", &ok);
+  times->run = copy_text(L, &times->arena, "run", &ok);
+  times->most = (size_t)ra_bind_opt_number(L, 1, "most", 1e9);
   times->first = to_ms(ra_bind_opt_number(L, 1, "first", -1e300));
   times->last = to_ms(ra_bind_opt_number(L, 1, "last", 1e300));
   return ok && times->datasets;
 }
 
-// rastrum.times{datasets=, collection=, variable=, generation=, first=, last=} -> buf of JSON; datasets: the latest
-// published first
+// rastrum.times{datasets=, collection=, variable=, generation=, first=, last=, run=, most=} -> buf of JSON; datasets: the
+// latest published first; run: a reference time; most: how many datasets one map is drawn from
 static int l_times(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   check_lists(L);
-  for (const char *const *name = (const char *const[]){"collection", "variable", "generation", NULL};
+  for (const char *const *name = (const char *const[]){"collection", "variable", "generation",
+                                                          "run", NULL};
        *name; name++)
     ra_bind_opt_string(L, 1, *name, "");
   ra_bind_opt_number(L, 1, "first", 0);
   ra_bind_opt_number(L, 1, "last", 0);
+  ra_bind_opt_number(L, 1, "most", 0);
   ra_err err = {0};
   ra_op *op;
   if (ra_op_new(ra_bind_ops(L), &RA_OP_TIMES, &op, &err) < 0) return ra_bind_fail(L, &err);

@@ -180,6 +180,8 @@ function M.resolve(name)
 end
 
 M.sources = sources.sources
+M.run = sources.run
+M.latest_run = sources.latest_run
 M.times = sources.times
 M.item = sources.item
 M.step_of = sources.step_of

@@ -130,7 +130,7 @@ end
 local function new_shot(id)
   return { id = id, list = {}, datasets = {}, entries = {}, until_ = {}, timeless = 0,
     variables = {}, variable_names = {},
-    stretch = {}, plans = {}, plan_count = 0 }
+    stretch = {}, plans = {}, plan_count = 0, runs = {} }
 end
 
 local function describe(shot)

@@ -41,19 +41,24 @@ local function iso_of(variable, text)
   return nil, err
 end
 
--- {dataset, variable, step, published, ms, distance} of every entry that has a step at the text's
--- time.
-local function matches(shot, name, entries, text, mode)
-  local out = {}
+-- {dataset, variable, step, published, ms, distance, run} of every entry that has a step at the
+-- text's time; one for each of its runs, unless one run is asked for.
+local function matches(shot, wanted, entries, text, mode)
+  local out, name = {}, wanted.variable
+  local function add(entry, step, ms, distance, run)
+    out[#out + 1] = { dataset = entry.dataset, variable = name, step = step,
+      published = entry.row.published, priority = entry.priority or 0, ms = ms,
+      distance = distance, run = run }
+  end
   for _, entry in ipairs(entries) do
     local variable = entry.dataset:variable(name)
     if variable then
-      local step, ms, distance = entry.dataset:find_step(name, text, mode)
+      local step, ms, distance, run = entry.dataset:find_step(name, text, mode, wanted.run)
       if not step and type(ms) == "table" then return nil, ms end
       if step and in_window(shot, variable, ms) then
-        out[#out + 1] = { dataset = entry.dataset, variable = name, step = step,
-          published = entry.row.published, ms = ms,
-          distance = distance }
+        add(entry, step, ms, distance, run)
+        local others = run and not wanted.run and entry.dataset:other_runs(name, step) or {}
+        for _, other in ipairs(others) do add(entry, other[1], ms, distance, other[2]) end
       end
     end
   end
@@ -82,14 +87,26 @@ end
 
 local function later(a, b) return a.ms > b.ms end
 
-local function in_order(shot, list)
-  table.sort(list, function(a, b)
-    if a.published ~= b.published then return a.published > b.published end
-    return a.dataset:id() < b.dataset:id()
-  end)
-  -- Of what has no time (a land mask in each daily file) the latest published are enough.
+-- The order of data.md §4: priority of the collection, the latest run, the latest published.
+local function before(a, b)
+  if a.priority ~= b.priority then return a.priority > b.priority end
+  if a.run ~= b.run then return (a.run or -math.huge) > (b.run or -math.huge) end
+  if a.published ~= b.published then return a.published > b.published end
+  if a.dataset:id() ~= b.dataset:id() then return a.dataset:id() < b.dataset:id() end
+  return a.step < b.step
+end
+
+-- Of what has no time (a land mask in each daily file) the latest published are enough, and of
+-- forecasts the latest runs: older ones could only fill holes.
+local function most_of(shot, list)
+  if shot.limit then return shot.limit end
   local timeless = list[1] and not list[1].ms and not list[#list].ms
-  for i = #list, (shot.limit or timeless and MOST_SOURCES or math.huge) + 1, -1 do list[i] = nil end
+  return (timeless or list[1] and list[1].run) and MOST_SOURCES or math.huge
+end
+
+local function in_order(shot, list)
+  table.sort(list, before)
+  for i = #list, most_of(shot, list) + 1, -1 do list[i] = nil end
   if #list > MOST_SOURCES then
     return nil, { code = "too_big", where = "datetime", message =
       ("%d datasets have a step at this time; at most %d are drawn together: ask for one item, or "
@@ -101,19 +118,19 @@ end
 
 -- The steps of the latest time: from the last entry backward, as long as any before it reaches as
 -- far.
-local function latest(shot, name)
+local function latest(shot, wanted)
   local out, best, best_iso = {}, nil, -math.huge
   local i = #shot.list
   while i > 0 do
     if i > shot.timeless and shot.until_[i] < best_iso - SLACK_MS then i = shot.timeless end
     if i == 0 then break end
     local entry = shot.list[i]
-    local found, err = matches(shot, name, { entry }, nil, nil)
+    local found, err = matches(shot, wanted, { entry }, nil, nil)
     if not found then return nil, err end
-    out[#out + 1] = found[1]
+    for _, each in ipairs(found) do out[#out + 1] = each end
     if found[1] and found[1].ms and (not best or found[1].ms > best.ms) then
       best, best_iso = found[1], rastrum.time.to_iso(found[1].ms,
-        entry.dataset:variable(name).calendar)
+        entry.dataset:variable(wanted.variable).calendar)
     end
     i = i - 1
   end
@@ -121,7 +138,7 @@ local function latest(shot, name)
 end
 
 -- The steps nearest to a time, looked for in wider and wider surroundings.
-local function around(shot, name, time, text, mode)
+local function around(shot, wanted, time, text, mode)
   for _, days in ipairs { 10, 400, math.huge } do
     local near, some = days * 86400000, {}
     for _, entry in ipairs(shot.list) do
@@ -129,7 +146,7 @@ local function around(shot, name, time, text, mode)
         some[#some + 1] = entry
       end
     end
-    local found, err = matches(shot, name, some, text, mode)
+    local found, err = matches(shot, wanted, some, text, mode)
     if not found then return nil, err end
     local best, timed = best_of(found, nearer), nil
     for _, each in ipairs(best) do timed = each.ms and each or timed end
@@ -141,7 +158,7 @@ local function plan(shot, wanted)
   local variable = shot.variables[wanted.variable]
   local found, err
   if not wanted.datetime then
-    found, err = latest(shot, wanted.variable)
+    found, err = latest(shot, wanted)
     if not found then return nil, err end
     return in_order(shot, found)
   end
@@ -157,12 +174,69 @@ local function plan(shot, wanted)
   if not time then return nil, err end
   if mode == "exact" then
     local entries = variable.calendar and candidates(shot, time) or shot.list
-    found, err = matches(shot, wanted.variable, entries, text, mode)
+    found, err = matches(shot, wanted, entries, text, mode)
   else
-    found, err = around(shot, wanted.variable, time, text, mode)
+    found, err = around(shot, wanted, time, text, mode)
   end
   if not found then return nil, err end
   return in_order(shot, found)
+end
+
+-- ---- runs of forecasts
+
+-- {ms, time} of every run of a variable, the latest first.
+local function runs_of(shot, name)
+  local kept = shot.runs[name]
+  if kept then return kept end
+  local list, seen = {}, {}
+  for _, entry in ipairs(shot.list) do
+    for _, run in ipairs(entry.dataset:variable(name) and entry.dataset:runs(name) or {}) do
+      if not seen[run.time] then list[#list + 1] = run end
+      seen[run.time] = true
+    end
+  end
+  table.sort(list, function(a, b) return a.ms > b.ms end)
+  shot.runs[name] = list
+  return list
+end
+
+---The reference time that `run` names: itself, or for "latest" the variable's last one. nil: all
+---runs.
+---@param shot rastrum.Snapshot
+---@param name string  a variable
+---@param run string|nil
+---@return string|nil
+---@return rastrum.Error|nil
+function M.run(shot, name, run)
+  if not run then return nil end
+  local runs, calendar = runs_of(shot, name), shot.variables[name].calendar
+  if #runs == 0 then
+    return nil, { code = "invalid", where = "run", message =
+      ("variable '%s' of collection '%s' is no forecast: it has no runs"):format(name, shot.id) }
+  end
+  if run == "latest" then return runs[1].time end
+  local ms, err = rastrum.time.parse(run, calendar)
+  if not ms then
+    return nil, { code = "invalid", where = "run", message =
+      ("run is '%s'; it takes a reference time or latest: %s"):format(run, err.message) }
+  end
+  for _, each in ipairs(runs) do
+    if math.abs(each.ms - ms) <= 500 then return each.time end
+  end
+  return nil, { code = "not_found", where = "run", message =
+    ("variable '%s' has no run %s; the latest is %s, the first %s"):format(name, run, runs[1].time,
+      runs[#runs].time) }
+end
+
+---ISO milliseconds of the latest run of any variable; nil where there are no forecasts.
+function M.latest_run(shot)
+  local latest
+  for name, variable in pairs(shot.variables) do
+    local run = runs_of(shot, name)[1]
+    local ms = run and rastrum.time.to_iso(run.ms, variable.calendar)
+    if ms and ms > (latest or -math.huge) then latest = ms end
+  end
+  return latest
 end
 
 local function source_of_item(shot, wanted)
@@ -179,10 +253,10 @@ end
 ---What a map is drawn from, the latest published first: {{dataset=, variable=, step=}, …}; empty
 ---where nothing is valid at that time.
 ---@param shot rastrum.Snapshot
----@param wanted table  {variable=, datetime = a time, "nearest::T" … or nil for the latest, item = an item's id}
+---@param wanted table  {variable=, datetime = a time, "nearest::T" … or nil for the latest, item = an item's id, run = of M.run or nil}
 function M.sources(shot, wanted)
   if wanted.item then return source_of_item(shot, wanted) end
-  local key = wanted.variable .. "\0" .. (wanted.datetime or "")
+  local key = ("%s\0%s\0%s"):format(wanted.variable, wanted.datetime or "", wanted.run or "")
   local known = shot.plans[key]
   if known then return known end
   local list, err = plan(shot, wanted)
@@ -214,15 +288,16 @@ local function newest_first(shot)
 end
 
 ---All times of a variable in order, each with its version, as JSON: {collection, variable,
----calendar, times, versions}. A variable without time has one, null.
+---calendar, times, versions, and runs of a forecast}. A variable without time has one, null.
 ---@return userdata|nil buf
 ---@return rastrum.Error|nil err
-function M.times(shot, name)
+---@param run string|nil  of M.run
+function M.times(shot, name, run)
   local window = shot.window or {}
   return rastrum.times {
     datasets = newest_first(shot), collection = shot.id, variable = name, first = window[1],
     last = window[2],
-    generation = tostring(shot.stretch_generation or 0),
+    generation = tostring(shot.stretch_generation or 0), run = run or "", most = MOST_SOURCES,
   }
 end
 

@@ -413,6 +413,23 @@ function M.shots(ids)
   return out
 end
 
+---The ISO milliseconds of the forecast run that `run` names: a reference time, or "latest" in one
+---collection.
+---@return number|nil
+---@return rastrum.Error|nil
+function M.run(shots, run)
+  if run ~= "latest" then
+    local ms = rastrum.time.parse(run)
+    if ms then return ms end
+    return bad("run", "run is '%s'; it takes a reference time like 2020-01-31T00:00:00Z, or latest",
+      run:sub(1, 60))
+  end
+  if #shots ~= 1 then return bad("run", "run=latest takes one collection; name it") end
+  local latest = catalog.latest_run(shots[1])
+  if not latest then return bad("run", "collection '%s' holds no forecasts", shots[1].id) end
+  return latest
+end
+
 ---One page of items. wanted: {interval=, bbox=, intersects=, ids=, sortby=, fields=, token=,
 ---limit=}
 ---@return userdata|nil features  a JSON list
@@ -433,7 +450,7 @@ function M.items(base, shots, wanted)
   end
   return rastrum.items {
     datasets = #shots == 1 and shots[1].datasets or datasets, base_url = base, first = window.first,
-    last = window.last, ids = wanted.ids, bbox = box,
+    last = window.last, run = wanted.run, ids = wanted.ids, bbox = box,
     intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields,
     token = wanted.token,
     limit = wanted.limit,

@@ -96,6 +96,10 @@ end
 local function page(req, shots, p, more, next_link)
   local wanted, err = wanted_of(p)
   if not wanted then return rastrum.fail(err) end
+  if p.run then
+    wanted.run, err = stac.run(shots, p.run)
+    if not wanted.run then return rastrum.fail(err) end
+  end
   local state = {}
   for i, shot in ipairs(shots) do state[i] = shot.id .. shot.versions_hash end
   local etag = req.method ~= "POST" and http.etag(req, table.concat(state, ","))
@@ -193,6 +197,8 @@ local SORTBY = { name = "sortby", type = "string",
 local FIELDS = { name = "fields", type = "string",
   description = "members to keep, or with '-' to leave out, separated by commas" }
 local TOKEN = { name = "token", type = "string", description = "of a next link" }
+local RUN = { name = "run", type = "string",
+  description = "only items of a forecast's run: its reference time, or latest (in one collection)" }
 local COLLECTION = { name = "collection", type = "string", description = "a collection's id" }
 
 local QUERY = {
@@ -201,7 +207,7 @@ local QUERY = {
   { name = "ids", type = "list", max_items = 1000, description = "item ids" },
   BBOX, DATETIME,
   { name = "intersects", type = "string", description = "a GeoJSON geometry" },
-  LIMIT, SORTBY, FIELDS, TOKEN,
+  LIMIT, SORTBY, FIELDS, TOKEN, RUN,
 }
 
 local function with_collection(list)
@@ -228,7 +234,7 @@ local BODY = { type = "application/json", description = "the parameters of a sea
       enum = { "asc", "desc" } } } } },
     fields = { type = "object", nullable = true, properties = { include = texts(1000),
     exclude = texts(1000) } },
-    token = { type = "string", nullable = true },
+    token = { type = "string", nullable = true }, run = { type = "string", nullable = true },
   } } }
 
 M.routes = {

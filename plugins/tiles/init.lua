@@ -54,9 +54,11 @@ local function plan(snapshot, p)
     return nil, bad("variable", "variable '%s' is not on a map grid; ask /api/timeseries",
       variable.name)
   end
-  local sources
+  local run, sources
+  run, err = catalog.run(snapshot, variable.name, p.run)
+  if err then return nil, err end
   sources, err = catalog.sources(snapshot, { variable = variable.name, datetime = p.datetime,
-    item = p.item })
+    item = p.item, run = run })
   if not sources then return nil, err end
   if #sources == 0 then
     return nil, { code = "not_found", where = "datetime",
@@ -183,7 +185,7 @@ local function tile(req)
 end
 
 -- Parameters that a tile URL carries on from the TileJSON's own.
-local CARRIED = { "variable", "level", "sel", "item", "rescale", "colormap_name", "colormap",
+local CARRIED = { "variable", "level", "sel", "item", "run", "rescale", "colormap_name", "colormap",
   "resampling", "nodata",
   "unscale", "return_mask", "bidx", "tilesize" }
 
@@ -288,7 +290,10 @@ local function times(req)
   local unchanged = http.not_modified(req, etag, headers)
   if unchanged then return unchanged end
   local body
-  body, err = catalog.times(snapshot, variable.name)
+  local run
+  run, err = catalog.run(snapshot, variable.name, p.run)
+  if err then return rastrum.fail(err) end
+  body, err = catalog.times(snapshot, variable.name, run)
   if not body then return rastrum.fail(err) end
   return { status = 200, type = "application/json", headers = headers, body = body,
     compress = true }
@@ -305,6 +310,8 @@ local CHOICE = {
   { name = "sel", type = "string", repeatable = true,
     description = "dimension=value of an extra dimension" },
   { name = "item", type = "string", description = "a STAC item's id, instead of datetime" },
+  { name = "run", type = "string",
+    description = "a forecast's reference time, or latest (default: the latest that has the time)" },
 }
 
 local LOOK = {
@@ -358,7 +365,7 @@ M.routes = {
         description = "format of the tiles" } }) },
   { "GET", "/tiles/{collection}/times", times,
     summary = "The times of a variable, each with its version",
-    params = { CHOICE[1], CHOICE[2], CHOICE[4], CHOICE[5] } },
+    params = { CHOICE[1], CHOICE[2], CHOICE[4], CHOICE[5], CHOICE[7] } },
 }
 
 return M
