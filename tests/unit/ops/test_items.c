@@ -113,6 +113,7 @@ static answer ask(world *w, const question *q) {
   items->base_url = "http://h";
   items->first = q->first ? q->first : INT64_MIN;
   items->last = q->last ? q->last : INT64_MAX;
+  items->run = RA_TIME_NONE;
   items->sorts[0] = q->sort;
   items->sort_count = 1;
   items->token = q->token ? q->token : "";
