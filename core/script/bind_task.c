@@ -214,7 +214,7 @@ static int l_spawn(lua_State *L) {
   ra_err err = {0};
   ra_task *task;
   // Requests are answered to the end, and may need a job for it; other jobs have been ended.
-  bool ending = script->drained && script->running && script->running->phase == RA_PHASE_JOB;
+  bool ending = script->ending && script->running && script->running->phase == RA_PHASE_JOB;
   if (ending) return luaL_error(L, "spawn: the host is shutting down");
   if (ra__task_new(script, RA_PHASE_JOB, ra_bind_plugin(L), &task, &err) < 0)
     return ra_bind_fail(L, &err);

@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "script/host.h"
 
-enum { SOURCE_MOST = 1 << 20 };
-
 int ra__read_file(const char *path, size_t most, ra_str *out, ra_err *err) {
   FILE *file = fopen(path, "rbe");
   if (!file) return ra_fail_errno(err, errno, path, "cannot open it");
@@ -31,19 +29,16 @@ int ra__read_file(const char *path, size_t most, ra_str *out, ra_err *err) {
   return RA_OK;
 }
 
-int ra__load_file(lua_State *L, const char *path, const char *chunk, ra_err *err) {
-  ra_str source;
-  ra_str_init(&source);
-  int rc = ra__read_file(path, SOURCE_MOST, &source, err);
-  if (rc == RA_OK && source.len && source.ptr[0] == 0x1b) {
-    rc = ra_fail(err, RA_E_INVALID, path, "bytecode; a Lua source text is wanted");
-  }
-  if (rc == RA_OK && luaL_loadbuffer(L, source.ptr ? source.ptr : "", source.len, chunk) != 0) {
-    const char *text = lua_tostring(L, -1);
-    rc = ra_fail(err, RA_E_INVALID, path, "%s", text ? text : "cannot be compiled");
-    lua_pop(L, 1);
-  }
-  ra_str_deinit(&source);
+int ra__load_source(lua_State *L, const char *name, const char *chunk, ra_err *err) {
+  const ra_bundle_entry *entry = ra_bundle_find(ra__script(L)->config.bundle, name);
+  if (!entry) return ra_fail(err, RA_E_NOTFOUND, name, "no such file");
+  if (entry->failed) return ra_fail(err, RA_E_IO, name, "%s", entry->text);
+  if (entry->size && entry->text[0] == 0x1b)
+    return ra_fail(err, RA_E_INVALID, name, "bytecode; a Lua source text is wanted");
+  if (luaL_loadbuffer(L, entry->text, entry->size, chunk) == 0) return RA_OK;
+  const char *text = lua_tostring(L, -1);
+  int rc = ra_fail(err, RA_E_INVALID, name, "%s", text ? text : "cannot be compiled");
+  lua_pop(L, 1);
   return rc;
 }
 
@@ -120,10 +115,9 @@ static int l_library(lua_State *L) {
     ra_fail(&err, RA_E_NOTFOUND, name, "no such module");
     return ra_bind_fail(L, &err);
   }
-  const char *path =
-      lua_pushfstring(L, "%s/rastrum/%s.lua", ra__script(L)->config.library_dir, name + 8);
+  const char *entry = lua_pushfstring(L, "library/%s.lua", name + 8);
   const char *chunk = lua_pushfstring(L, "@%s.lua", name);
-  return ra__load_file(L, path, chunk, &err) < 0 ? ra_bind_fail(L, &err) : 1;
+  return ra__load_source(L, entry, chunk, &err) < 0 ? ra_bind_fail(L, &err) : 1;
 }
 
 static int l_draining(lua_State *L) {
@@ -170,9 +164,8 @@ static int build(lua_State *L) {
   open_libraries(L);
   ra__bind_init(L);
   ra_err err = {0};
-  const char *path = lua_pushfstring(L, "%s/rastrum/sandbox.lua", script->config.library_dir);
-  if (ra__load_file(L, path, "@rastrum.sandbox.lua", &err) < 0)
-    return luaL_error(L, "%s: %s", path, err.message);
+  if (ra__load_source(L, "library/sandbox.lua", "@rastrum.sandbox.lua", &err) < 0)
+    return luaL_error(L, "the library's sandbox.lua: %s", err.message);
   push_host(L);
   lua_pushvalue(L, -1);
   script->host_ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -28,6 +28,7 @@ struct ra_task {
   ra_task_state state;
   ra_phase phase;
   bool cancelled;
+  bool resting;                   // a timer between two runs: it ends when its VM is replaced
   const char *plugin;             // interned (ra__intern); "" for the library's own
   int args;                       // values on the coroutine's stack for the next resume
   uint64_t lua_ns, lua_limit_ns;  // used; 0: no limit
@@ -65,8 +66,13 @@ struct ra_script {
   bool preempted;     // the hook has yielded; no operation is behind this yield
   bool overdue;       // the slice has ended where it could not yield
   bool pressure;      // an allocation was refused at the VM's cap
-  bool pumping, started, draining, loaded;
-  uint64_t turn_ns;  // Lua time of this turn of the loop
+  bool pumping, started, draining;
+  bool ending;               // ra_script_drain: no new jobs
+  bool adopted;              // the loop runs its tasks
+  bool retired;              // replaced by `newer`
+  ra_script *newer, *older;  // VMs that live at the same time, by age
+  char *note;                // of the last reload, JSON; NULL: none yet
+  uint64_t turn_ns;          // Lua time of this turn of the loop
   ra_idle *pump;
   ra_timer *ticker;
   ra_timer *grace;
@@ -92,13 +98,13 @@ int ra__take_error(lua_State *L, const char *plugin, ra_err *err);
 
 // env.c
 int ra__env_build(ra_script *script, ra_err *err);
-// Reads and compiles a text file (no bytecode); leaves the chunk on L. chunk: name in messages.
-int ra__load_file(lua_State *L, const char *path, const char *chunk, ra_err *err);
+// Compiles an entry of the bundle (text, no bytecode); leaves the chunk on L. chunk: name in messages.
+int ra__load_source(lua_State *L, const char *name, const char *chunk, ra_err *err);
 int ra__read_file(const char *path, size_t most, ra_str *out, ra_err *err);
 
 // plugin.c
 int ra__plugins_load(ra_script *script, ra_err *err);
-extern const luaL_Reg RA__HOST_FILES[];  // host.* functions that read files while loading
+extern const luaL_Reg RA__HOST_FILES[];  // host.* functions that read the bundle
 
 // task.c. A new task with no function yet: push the function and its arguments on task->co, then ra__task_start.
 int ra__task_new(ra_script *script, ra_phase phase, const char *plugin, ra_task **out, ra_err *err);

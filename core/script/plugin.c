@@ -1,88 +1,68 @@
-// plugin.c - reading plugins: which folders and files there are, each read under the load budget in a task of its own, so
+// plugin.c - reading plugins: which there are in the bundle, each read under the load budget in a task of its own, so
 // that one that fails or spins is refused alone. What a plugin's table must be is checked by rastrum/plugin.lua.
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/path.h"
 #include "script/host.h"
 
-enum { PLUGINS_MOST = 500, ASSET_MOST = 4 << 20 };
+enum { PLUGINS_MOST = 500 };
 
 typedef struct found {
-  char *name, *dir, *file;  // dir: NULL for a plugin of one file
-  unsigned rank;  // of the folder where that name was first seen: built-in ones come before all others
+  char name[80];
+  char dir[100];     // of the bundle; "": a plugin of one file
+  const char *file;  // its name in the bundle
+  unsigned first_rank;  // of the folder where that name was first seen: built-in ones come before all others
 } found;
 
 typedef struct list {
   found items[PLUGINS_MOST];
   size_t count;
-  unsigned rank;  // of the folder that is being read
 } list;
 
-static char *join(const char *dir, const char *name, const char *rest) {
-  char *path = NULL;
-  return asprintf(&path, "%s/%s%s", dir, name, rest) < 0 ? NULL : path;
-}
-
-static void clear(found *f) {
-  free(f->name);
-  free(f->dir);
-  free(f->file);
-  *f = (found){0};
-}
-
-static found *slot(list *l, const char *name) {
+static found *slot(list *l, const char *name, unsigned rank) {
   for (size_t i = 0; i < l->count; i++) {
-    if (strcmp(l->items[i].name, name) == 0) {
-      unsigned rank = l->items[i].rank;
-      clear(&l->items[i]);
-      l->items[i].rank = rank;
-      return &l->items[i];
-    }
+    if (strcmp(l->items[i].name, name) == 0) return &l->items[i];
   }
   if (l->count == PLUGINS_MOST) return NULL;
-  l->items[l->count].rank = l->rank;
-  return &l->items[l->count++];
+  found *f = &l->items[l->count++];
+  f->first_rank = rank;
+  return f;
 }
 
-// An entry of a plugin folder: <name>/init.lua, or <name>.lua.
-static void look_at(list *l, const char *dir, const char *entry) {
+// An entry "plugins/RANK/REST" of the bundle: REST is NAME.lua, or NAME/init.lua; anything else is no plugin's beginning.
+static void look_at(list *l, const char *file) {
+  unsigned rank;
+  int at = 0;
   char name[80];
-  size_t n = strlen(entry);
-  bool single = n > 4 && strcmp(entry + n - 4, ".lua") == 0;
-  if (n >= sizeof name || (n > 9 && strcmp(entry + n - 9, "_spec.lua") == 0)) return;
-  snprintf(name, sizeof name, "%.*s", (int)(single ? n - 4 : n), entry);
-  char *file = single ? join(dir, entry, "") : join(dir, entry, "/init.lua");
-  found *f = file && ra_name_valid(name) && access(file, R_OK) == 0 ? slot(l, name) : NULL;
-  if (f) {
-    f->name = strdup(name);
-    f->dir = single ? NULL : join(dir, entry, "");
-    f->file = file;
-  } else {
-    free(file);
+  if (sscanf(file, "plugins/%u/%n", &rank, &at) != 1 || !at) return;
+  const char *rest = file + at, *slash = strchr(rest, '/');
+  size_t n = slash ? (size_t)(slash - rest) : strlen(rest);
+  if (slash ? strcmp(slash, "/init.lua") != 0 : n < 5 || strcmp(rest + n - 4, ".lua") != 0) return;
+  if (!slash) n -= 4;
+  if (n >= sizeof name) return;
+  snprintf(name, sizeof name, "%.*s", (int)n, rest);
+  found *f = ra_name_valid(name) ? slot(l, name, rank) : NULL;
+  if (!f) return;
+  memcpy(f->name, name, sizeof name);
+  f->file = file;
+  snprintf(f->dir, sizeof f->dir, "%.*s", slash ? (int)(slash - file) : 0, file);
+}
+
+static void look_into(list *l, const ra_bundle *bundle) {
+  for (size_t i = ra_bundle_first(bundle, "plugins/"); i < ra_bundle_count(bundle); i++) {
+    const char *name = ra_bundle_at(bundle, i)->name;
+    if (strncmp(name, "plugins/", 8) != 0) break;
+    look_at(l, name);
   }
 }
 
 static int by_rank(const void *a, const void *b) {
   const found *one = a, *other = b;
-  if (one->rank != other->rank) return one->rank < other->rank ? -1 : 1;
+  if (one->first_rank != other->first_rank) return one->first_rank < other->first_rank ? -1 : 1;
   return strcmp(one->name, other->name);
-}
-
-static void look_into(list *l, const char *dir) {
-  DIR *open = opendir(dir);
-  if (!open) {
-    ra_log(RA_LOG_WARN, "plugins: cannot read %s: %s", dir, strerror(errno));
-    return;
-  }
-  for (struct dirent *e; (e = readdir(open));) look_at(l, dir, e->d_name);
-  closedir(open);
 }
 
 static bool disabled(const ra_script *script, const char *name) {
@@ -140,20 +120,14 @@ static void refuse(ra_script *script, const char *name, const char *reason) {
   }
 }
 
-static void load_all(ra_script *script, list *l) {
-  ra_err err = {0};
-  qsort(l->items, l->count, sizeof *l->items, by_rank);
+// Calls app.<fn> for every plugin that is not switched off; one that fails is refused.
+static void call_each(ra_script *script, const list *l, ra_phase phase, const char *fn) {
   for (size_t i = 0; i < l->count; i++) {
-    found *f = &l->items[i];
+    const found *f = &l->items[i];
+    ra_err err = {0};
     if (disabled(script, f->name)) continue;
-    if (call(script, RA_PHASE_LOAD, "load", f->name, f->file, f->dir, &err) < 0)
+    if (call(script, phase, fn, f->name, f->file, f->dir[0] ? f->dir : NULL, &err) < 0)
       refuse(script, f->name, err.message);
-  }
-  for (size_t i = 0; i < l->count; i++) {
-    const char *name = l->items[i].name;
-    if (disabled(script, name)) continue;
-    if (call(script, RA_PHASE_SETUP, "setup", name, NULL, NULL, &err) < 0)
-      refuse(script, name, err.message);
   }
 }
 
@@ -172,29 +146,46 @@ static int load_app(lua_State *L) {
   return 0;
 }
 
-int ra_script_load(ra_script *script, ra_err *err) {
+static int read_bundle(ra_script *script, ra_err *err) {
+  const ra_script_config *config = &script->config;
+  const ra_bundle_dirs dirs = {.library = config->library_dir,
+                               .plugins = config->plugin_dirs,
+                               .colormaps = config->colormap_dirs};
+  return config->bundle ? RA_OK : ra_bundle_read(&dirs, NULL, &script->config.bundle, err);
+}
+
+int ra_script_build(ra_script *script, ra_err *err) {
+  int rc = read_bundle(script, err);
+  if (rc == RA_OK) rc = ra__env_build(script, err);
+  if (rc < 0) return rc;
   if (ra__protect(script, load_app, script, 0) < 0) return ra__take_error(script->L, "", err);
   list *found_all = calloc(1, sizeof *found_all);
   if (!found_all) return ra_fail(err, RA_E_NOMEM, "", "no memory to read the plugins");
-  for (const char *const *dir = script->config.plugin_dirs; *dir; dir++) {
-    look_into(found_all, *dir);
-    found_all->rank++;
-  }
-  load_all(script, found_all);
-  for (size_t i = 0; i < found_all->count; i++) clear(&found_all->items[i]);
+  look_into(found_all, script->config.bundle);
+  qsort(found_all->items, found_all->count, sizeof *found_all->items, by_rank);
+  call_each(script, found_all, RA_PHASE_LOAD, "load");
+  call_each(script, found_all, RA_PHASE_SETUP, "setup");
+  call_each(script, found_all, RA_PHASE_SETUP, "self_test");
   free(found_all);
-  script->loaded = true;
-  return call(script, RA_PHASE_SETUP, "loaded", "", NULL, NULL, err);
+  rc = call(script, RA_PHASE_SETUP, "loaded", "", NULL, NULL, err);
+  if (rc == RA_OK && script->config.refused)
+    rc = call(script, RA_PHASE_SETUP, "verify", "", script->config.refused, NULL, err);
+  return rc;
 }
 
-// ---- host.* functions that read files
+int ra_script_load(ra_script *script, ra_err *err) {
+  int rc = ra_script_build(script, err);
+  return rc < 0 ? rc : ra_script_adopt(script, err);
+}
 
-// host.load(path, name) -> chunk | nil, err
+// ---- host.* functions that read the bundle
+
+// host.load(entry, name) -> chunk | nil, err
 static int l_load(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *name = luaL_checkstring(L, 1);
   const char *chunk = lua_pushfstring(L, "@%s", luaL_checkstring(L, 2));
   ra_err err = {0};
-  return ra__load_file(L, path, chunk, &err) < 0 ? ra_bind_fail(L, &err) : 1;
+  return ra__load_source(L, name, chunk, &err) < 0 ? ra_bind_fail(L, &err) : 1;
 }
 
 static bool has_suffix(const char *name, const char *suffix) {
@@ -202,67 +193,44 @@ static bool has_suffix(const char *name, const char *suffix) {
   return n > m && strcmp(name + n - m, suffix) == 0;
 }
 
-typedef struct reading {  // so that a raise closes what is open
-  DIR *dir;
-  ra_str text;
-} reading;
-
-static void close_reading(void *payload) {
-  reading *r = payload;
-  if (r->dir) closedir(r->dir);
-  r->dir = NULL;
-  ra_str_deinit(&r->text);
-}
-
-static reading *start_reading(lua_State *L, const char *dir) {
-  ra_bind_type(L, "ra.reading", NULL);
-  reading *r = ra_bind_new(L, sizeof *r, "ra.reading", close_reading);
-  r->dir = opendir(dir);
-  return r;
-}
-
-// Sets field `name` of the table below the reading to the file's text. Files that cannot be read are left out.
-static void add_text(lua_State *L, reading *r, const char *dir, const char *entry, const char *name) {
-  ra_err err = {0};
-  const char *path = lua_pushfstring(L, "%s/%s", dir, entry);
-  r->text.len = 0;
-  if (ra__read_file(path, ASSET_MOST, &r->text, &err) == RA_OK) {
-    lua_pushlstring(L, r->text.ptr ? r->text.ptr : "", r->text.len);
-    lua_setfield(L, -4, name);
-  } else if (err.code != RA_E_INVALID) {
-    ra_log(RA_LOG_WARN, "%s: %s", path, err.message);
-  }
-  lua_pop(L, 1);
+// The name of a bundle's entry below "DIR/", or NULL when it is elsewhere or deeper.
+static const char *below(const ra_bundle_entry *entry, const char *dir) {
+  size_t n = strlen(dir);
+  bool inside = strncmp(entry->name, dir, n) == 0 && entry->name[n] == '/';
+  return inside && !strchr(entry->name + n + 1, '/') ? entry->name + n + 1 : NULL;
 }
 
 // host.assets(dir) -> {name = text} of the files beside a plugin that are no Lua
 static int l_assets(lua_State *L) {
   const char *dir = luaL_checkstring(L, 1);
+  const ra_bundle *bundle = ra__script(L)->config.bundle;
   lua_newtable(L);
-  reading *r = start_reading(L, dir);
-  for (struct dirent *e; r->dir && (e = readdir(r->dir));) {
-    if (e->d_name[0] == '.' || has_suffix(e->d_name, ".lua")) continue;
-    add_text(L, r, dir, e->d_name, e->d_name);
+  for (size_t i = ra_bundle_first(bundle, dir); i < ra_bundle_count(bundle); i++) {
+    const ra_bundle_entry *entry = ra_bundle_at(bundle, i);
+    const char *name = below(entry, dir);
+    if (strncmp(entry->name, dir, strlen(dir)) != 0) break;
+    if (!name || entry->failed || has_suffix(name, ".lua")) continue;
+    lua_pushlstring(L, entry->text, entry->size);
+    lua_setfield(L, -2, name);
   }
-  close_reading(r);
-  lua_pop(L, 1);
   return 1;
 }
 
 // host.colormaps() -> {name = JSON text}; a later folder replaces by name
 static int l_colormaps(lua_State *L) {
+  const ra_bundle *bundle = ra__script(L)->config.bundle;
   lua_newtable(L);
-  for (const char *const *dir = ra__script(L)->config.colormap_dirs; *dir; dir++) {
-    reading *r = start_reading(L, *dir);
-    for (struct dirent *e; r->dir && (e = readdir(r->dir));) {
-      char name[80];
-      size_t n = strlen(e->d_name);
-      if (n >= sizeof name || !has_suffix(e->d_name, ".json")) continue;
-      snprintf(name, sizeof name, "%.*s", (int)n - 5, e->d_name);
-      if (ra_name_valid(name)) add_text(L, r, *dir, e->d_name, name);
-    }
-    close_reading(r);
-    lua_pop(L, 1);
+  for (size_t i = ra_bundle_first(bundle, "colormaps/"); i < ra_bundle_count(bundle); i++) {
+    const ra_bundle_entry *entry = ra_bundle_at(bundle, i);
+    char name[80];
+    if (strncmp(entry->name, "colormaps/", 10) != 0) break;
+    const char *file = strrchr(entry->name, '/') + 1;
+    size_t n = strlen(file);
+    if (entry->failed || n >= sizeof name || !has_suffix(file, ".json")) continue;
+    snprintf(name, sizeof name, "%.*s", (int)n - 5, file);
+    if (!ra_name_valid(name)) continue;
+    lua_pushlstring(L, entry->text, entry->size);
+    lua_setfield(L, -2, name);
   }
   return 1;
 }

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "net/http.h"
 #include "ops/op.h"
+#include "script/bundle.h"
 
 typedef struct ra_script ra_script;
 
@@ -26,7 +27,8 @@ typedef struct ra_script_limits {  // 0: the default in brackets
 } ra_script_limits;
 
 typedef struct ra_script_config {
-  ra_ops *ops;              // must outlive the host
+  ra_ops *ops;        // must outlive the host
+  ra_bundle *bundle;  // what is loaded (a reference is taken); NULL: the folders below are read
   const char *library_dir;  // folder that holds rastrum/*.lua
   const char *const *plugin_dirs;  // NULL-terminated; a later folder replaces plugins of an earlier by name
   const char *const *colormap_dirs;  // likewise, for ramps
@@ -35,12 +37,21 @@ typedef struct ra_script_config {
   const char *role;      // "serve", "ingest", "cli": rastrum.role
   const char *settings_json;  // an object: rastrum.config (no secrets); NULL: {}
   ra_script_limits limits;
+  // A reload: what the VM that serves has refused (ra_script_refused_json). Building then fails when another plugin is
+  // refused, or one for another reason, or the routes make no OpenAPI document. NULL: the first start, which serves with
+  // the plugins that load.
+  const char *refused;
 } ra_script_config;
 
-// A VM without plugins. Copies the configuration.
+// An empty VM. Copies the configuration. Any thread.
 int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err);
-// Reads the library and all plugins, then calls their setup. A plugin that fails is refused and recorded with its reason
-// (log, /plugins); the call fails only when the host itself cannot work. Blocks (reads files): before the loop runs.
+// Reads the library and all plugins, then calls their setup and their self_test. A plugin that fails is refused and
+// recorded with its reason (log, /plugins); the call fails only when the host itself cannot work. Takes up to seconds: on
+// any thread, as long as nobody else uses the VM and the lanes; jobs that a setup spawns wait for ra_script_adopt.
+int ra_script_build(ra_script *script, ra_err *err);
+// From now on the VM is the loop's, which runs its tasks.
+int ra_script_adopt(ra_script *script, ra_err *err);
+// Both, where nothing else runs yet.
 int ra_script_load(ra_script *script, ra_err *err);
 // Starts hooks.on_start and hooks.on_timer of the plugins; they run as jobs from now on.
 void ra_script_start(ra_script *script);
@@ -83,13 +94,26 @@ void ra_script_cancel(ra_task *task);
 
 // What loaded, what was refused and why: the JSON of /plugins.
 int ra_script_plugins_json(ra_script *script, ra_str *out, ra_err *err);
+// What was refused: {"name": "reason"}.
+int ra_script_refused_json(ra_script *script, ra_str *out, ra_err *err);
+// The collections whose snapshots are in memory, as the argument of the workflow "rastrum.warm" that reads them in
+// another VM.
+int ra_script_hot_json(ra_script *script, ra_str *out, ra_err *err);
+// What /plugins tells of the last reload: a JSON object.
+void ra_script_set_note(ra_script *script, const char *json);
 
 // /readyz says 503 from now on.
 void ra_script_set_draining(ra_script *script);
 // Ends jobs at once, lets requests finish until grace_ms, then drops them; then `drained`.
 void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void *ctx), void *ctx);
+// `newer` has taken its place: timers end where they rest, what has begun goes on until grace_ms, then is dropped
+// (requests: 503); then `drained`. May be followed by ra_script_drain.
+void ra_script_retire(ra_script *script, ra_script *newer, uint64_t grace_ms,
+                      void (*drained)(void *ctx), void *ctx);
 // After drained and not from inside it (or before anything was started). NULL is fine.
 void ra_script_free(ra_script *script);
+// The same, without holding the loop up: the VM is taken apart in the io lane.
+void ra_script_free_apart(ra_script *script);
 
 typedef struct ra_script_stats {
   size_t heap_bytes;      // Lua heap

@@ -333,6 +333,7 @@ void ra__pump(ra_script *script, bool new_turn) {
   while (script->ready.head && script->turn_ns < TURN_NS) ra_task_step(dequeue(&script->ready));
   if (new_turn) step_late(script);
   script->pumping = false;
+  if (!script->adopted) return;
   if (script->ready.head || script->late.head || script->turn_ns >= TURN_NS) {
     ra_idle_start(script->pump);
   } else {
@@ -340,11 +341,15 @@ void ra__pump(ra_script *script, bool new_turn) {
   }
 }
 
+static void pump_soon(ra_script *script) {
+  if (script->adopted && !script->pumping) ra_idle_start(script->pump);
+}
+
 void ra__task_wake(ra_task *task) {
   ra_script *script = task->script;
   enqueue(task);
   if (script->running || script->pumping) {  // started by Lua code: after its slice
-    if (!script->pumping) ra_idle_start(script->pump);
+    pump_soon(script);
   } else {
     ra__pump(script, false);
   }
@@ -370,7 +375,7 @@ void ra__task_start_later(ra_task *task, int args) {
   task->args = args;
   set_limits(task);
   enqueue(task);
-  if (!task->script->pumping) ra_idle_start(task->script->pump);
+  pump_soon(task->script);
 }
 
 typedef struct waiting {
@@ -400,20 +405,25 @@ void ra__task_run(ra_task *task, int args) {
 
 static void on_grace(void *ctx) {
   ra_script *script = ctx;
-  while (script->tasks)
-    ra__task_drop(script->tasks, RA_E_BUSY, "the server is shutting down; try again");
+  const char *why =
+      script->retired ? "the server has loaded its plugins anew" : "the server is shutting down";
+  while (script->tasks) ra__task_drop(script->tasks, RA_E_BUSY, "%s; try again", why);
 }
 
-void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void *ctx), void *ctx) {
-  script->draining = true;
-  script->drained = drained;
-  script->drained_ctx = ctx;
+static void drop_jobs(ra_script *script, bool resting_only) {
   for (ra_task *task = script->tasks, *next; task; task = next) {
     next = task->next;
-    if (task->phase != RA_PHASE_JOB || task->cancelled) continue;
+    if (task->phase != RA_PHASE_JOB || task->cancelled || (resting_only && !task->resting))
+      continue;
     ra__task_drop(task, RA_E_CANCELLED, "the host ends");
     next = script->tasks;
   }
+}
+
+static void wait_for_tasks(ra_script *script, uint64_t grace_ms, void (*drained)(void *ctx),
+                           void *ctx) {
+  script->drained = drained;
+  script->drained_ctx = ctx;
   ra_err err = {0};
   if (script->task_count || script->dead_count) {
     if (!script->grace &&
@@ -424,6 +434,21 @@ void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void 
     }
   }
   report_drained(script);
+}
+
+void ra_script_drain(ra_script *script, uint64_t grace_ms, void (*drained)(void *ctx), void *ctx) {
+  script->draining = script->ending = true;
+  drop_jobs(script, false);
+  wait_for_tasks(script, grace_ms, drained, ctx);
+}
+
+void ra_script_retire(ra_script *script, ra_script *newer, uint64_t grace_ms,
+                      void (*drained)(void *ctx), void *ctx) {
+  script->retired = true;
+  script->newer = newer;
+  newer->older = script;
+  drop_jobs(script, true);
+  wait_for_tasks(script, grace_ms, drained, ctx);
 }
 
 void ra_script_set_draining(ra_script *script) { script->draining = true; }

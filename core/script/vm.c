@@ -85,6 +85,8 @@ static void copy_config(ra_script *script, const ra_script_config *config) {
   script->config.data_dir = copy_text(config->data_dir);
   script->config.role = copy_text(config->role ? config->role : "serve");
   script->config.settings_json = copy_text(config->settings_json ? config->settings_json : "{}");
+  script->config.bundle = ra_bundle_ref(config->bundle);
+  script->config.refused = copy_text(config->refused);
   script->limits = config->limits;
   fill_limits(&script->limits);
 }
@@ -97,6 +99,8 @@ static void free_config(ra_script_config *config) {
   free((char *)config->data_dir);
   free((char *)config->role);
   free((char *)config->settings_json);
+  free((char *)config->refused);
+  ra_bundle_unref(config->bundle);
 }
 
 static void on_pump(void *ctx) {
@@ -126,6 +130,14 @@ static int make_timers(ra_script *script, ra_err *err) {
   return rc;
 }
 
+int ra_script_adopt(ra_script *script, ra_err *err) {
+  int rc = make_timers(script, err);
+  if (rc < 0) return rc;
+  script->adopted = true;
+  if (script->ready.head) ra_idle_start(script->pump);
+  return RA_OK;
+}
+
 int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) {
   ra_script *script = calloc(1, sizeof *script);
   if (!script) return ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
@@ -138,9 +150,7 @@ int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) 
     lua_atpanic(script->L, panic);
     // Compiled loops cannot be stopped by a hook; glue gains nothing from the compiler.
     luaJIT_setmode(script->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    rc = make_timers(script, err);
   }
-  if (rc == RA_OK) rc = ra__env_build(script, err);
   if (rc < 0) {
     ra_script_free(script);
     return rc;
@@ -149,15 +159,41 @@ int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) 
   return RA_OK;
 }
 
-void ra_script_free(ra_script *script) {
-  if (!script) return;
+// What belongs to the loop: tasks, timers, the place among the living VMs.
+static void leave_loop(ra_script *script) {
   while (script->tasks) ra__task_drop(script->tasks, RA_E_CANCELLED, "the host ends");
   ra_idle_free(script->pump);
   ra_timer_free(script->ticker);
   ra_timer_free(script->grace);
+  if (script->newer) script->newer->older = script->older;
+  if (script->older) script->older->newer = script->newer;
+}
+
+static void close_vm(void *ctx) {
+  ra_script *script = ctx;
   if (script->L) lua_close(script->L);
   free_config(&script->config);
+  free(script->note);
   free(script);
+}
+
+void ra_script_free(ra_script *script) {
+  if (!script) return;
+  leave_loop(script);
+  close_vm(script);
+}
+
+static void on_closed(void *ctx, int rc) {
+  (void)ctx;
+  (void)rc;
+}
+
+void ra_script_free_apart(ra_script *script) {
+  if (!script) return;
+  leave_loop(script);
+  const ra_job job = {.run = close_vm, .done = on_closed, .ctx = script, .priority = 1};
+  ra_lane *lane = script->config.ops->io;
+  if (!lane || ra_lane_submit(lane, &job, NULL) < 0) close_vm(script);
 }
 
 void ra__collect(ra_script *script) {
@@ -211,11 +247,28 @@ static void gauge(const char *name, const char *help, double value) {
   ra_metric_set(ra_metric_get(RA_METRIC_GAUGE, name, help, NULL, 0), NULL, value);
 }
 
+// Of all VMs that live: one that is replaced still answers what it has begun.
+static ra_script_stats sum_of_all(const ra_script *script, unsigned *count) {
+  ra_script_stats sum = {0};
+  while (script->newer) script = script->newer;
+  for (; script; script = script->older, ++*count) {
+    sum.heap_bytes += script->heap;
+    sum.external_bytes += script->external;
+    sum.handles += script->handles;
+    sum.tasks += script->task_count;
+  }
+  return sum;
+}
+
 void ra_script_show_gauges(const ra_script *script) {
-  gauge("rastrum_lua_heap_bytes", "Lua heap.", (double)script->heap);
-  gauge("rastrum_lua_tasks", "Live tasks.", script->task_count);
-  gauge("rastrum_lua_handles", "Userdata that hold C memory.", (double)script->handles);
-  gauge("rastrum_lua_external_bytes", "Bytes behind userdata.", (double)script->external);
+  unsigned count = 0;
+  const ra_script_stats sum = sum_of_all(script, &count);
+  gauge("rastrum_lua_vms", "Lua VMs: the one that serves and those that a reload has replaced.",
+        count);
+  gauge("rastrum_lua_heap_bytes", "Lua heap.", (double)sum.heap_bytes);
+  gauge("rastrum_lua_tasks", "Live tasks.", sum.tasks);
+  gauge("rastrum_lua_handles", "Userdata that hold C memory.", (double)sum.handles);
+  gauge("rastrum_lua_external_bytes", "Bytes behind userdata.", (double)sum.external_bytes);
   gauge("rastrum_external_bytes", "Bytes of all live buffers.", (double)ra_buf_live_bytes());
   gauge("rastrum_external_buffers", "Live buffers.", (double)ra_buf_live_count());
   ra_metric_set(ra_metric_get(RA_METRIC_GAUGE, "rastrum_build_info",

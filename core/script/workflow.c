@@ -97,7 +97,27 @@ static int l_own(lua_State *L) {
   return 0;
 }
 
-const luaL_Reg RA__HOST_EMIT[] = {{"emit", l_emit}, {"own", l_own}, {NULL, NULL}};
+// host.rest(whether): the running job is a timer that waits for its next run
+static int l_rest(lua_State *L) {
+  ra_task *task = ra__script(L)->running;
+  if (task) task->resting = lua_toboolean(L, 1);
+  return 0;
+}
+
+// host.retired(): another VM has taken this one's place
+static int l_retired(lua_State *L) {
+  lua_pushboolean(L, ra__script(L)->retired);
+  return 1;
+}
+
+// host.note() -> JSON of the last reload, or nil
+static int l_note(lua_State *L) {
+  lua_pushstring(L, ra__script(L)->note);
+  return 1;
+}
+
+const luaL_Reg RA__HOST_EMIT[] = {{"emit", l_emit},       {"own", l_own},   {"rest", l_rest},
+                                  {"retired", l_retired}, {"note", l_note}, {NULL, NULL}};
 
 static void on_start_end(ra_task *task, int rc, const ra_err *err) {
   (void)task;
@@ -118,23 +138,43 @@ void ra_script_start(ra_script *script) {
   ra__task_start(task, 0);
 }
 
-typedef struct listing {
+typedef struct asking {
+  const char *name;
   ra_str *out;
   int rc;
   ra_err *err;
-} listing;
+} asking;
 
-static int list_plugins(lua_State *L) {
-  listing *l = lua_touserdata(L, 1);
-  ra_script *script = ra__script(L);
-  if (!ra__push_app(script, L, "plugins")) return luaL_error(L, "the plugins are not loaded");
+static int ask(lua_State *L) {
+  asking *a = lua_touserdata(L, 1);
+  if (!ra__push_app(ra__script(L), L, a->name)) return luaL_error(L, "the plugins are not loaded");
   lua_call(L, 0, 1);
-  l->rc = ra_bind_to_json(L, -1, l->out, l->err);
+  a->rc = ra_bind_to_json(L, -1, a->out, a->err);
   return 0;
 }
 
+// The JSON of what app.<name>() returns.
+static int app_json(ra_script *script, const char *name, ra_str *out, ra_err *err) {
+  asking a = {.name = name, .out = out, .err = err};
+  if (ra__protect(script, ask, &a, 0) < 0) return ra__take_error(script->L, "", err);
+  return a.rc;
+}
+
 int ra_script_plugins_json(ra_script *script, ra_str *out, ra_err *err) {
-  listing l = {.out = out, .err = err};
-  if (ra__protect(script, list_plugins, &l, 0) < 0) return ra__take_error(script->L, "", err);
-  return l.rc;
+  return app_json(script, "plugins", out, err);
+}
+
+int ra_script_refused_json(ra_script *script, ra_str *out, ra_err *err) {
+  return app_json(script, "refused", out, err);
+}
+
+int ra_script_hot_json(ra_script *script, ra_str *out, ra_err *err) {
+  return app_json(script, "hot", out, err);
+}
+
+void ra_script_set_note(ra_script *script, const char *json) {
+  char *copy = strdup(json);
+  if (!copy) return;
+  free(script->note);
+  script->note = copy;
 }

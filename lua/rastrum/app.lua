@@ -1,10 +1,11 @@
 -- The application: reads plugins, matches requests to their routes, checks parameters, calls
--- handlers and hooks. Called by the host (core/script): start, load, setup, refuse, loaded,
--- dispatch, run_workflow, start_hooks, plugins.
+-- handlers and hooks. Called by the host (core/script): start, load, setup, self_test, refuse,
+-- loaded, verify, dispatch, run_workflow, start_hooks, plugins, refused, hot.
 local _, host, real = ...
 
 real.emit = host.emit
 require "rastrum.problem"
+local catalog = require "rastrum.catalog"
 local http = require "rastrum.http"
 local openapi = require "rastrum.openapi"
 local plugin = require "rastrum.plugin"
@@ -45,6 +46,12 @@ function App.setup(name)
   if entry and entry.value.setup then entry.value.setup(rastrum.config) end
 end
 
+---In phase setup, after all setups.
+function App.self_test(name)
+  local entry = loaded[name]
+  if entry and entry.value.self_test then entry.value.self_test(rastrum.config) end
+end
+
 -- Takes back all routes and hooks of a plugin: the tree is made anew without it.
 local function retract(name)
   registry.remove(name)
@@ -78,6 +85,24 @@ function App.loaded()
   end)
 end
 
+---Whether this VM may take the place of one that serves: raises when it is worse. `known` is what
+---that one has refused, as JSON: a plugin that stays as it was does not stop the others.
+function App.verify(_, known)
+  known = rastrum.json.decode(known)
+  local names = {}
+  for name in pairs(refused) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    if known[name] ~= refused[name] then
+      error(("plugin '%s': %s"):format(name, refused[name]), 0)
+    end
+  end
+  openapi.document(App.entries, "http://localhost")
+end
+
+---{name = reason}
+function App.refused() return refused end
+
 ---What loaded and what did not: /plugins.
 function App.plugins()
   local list, bad = rastrum.json.array {}, rastrum.json.array {}
@@ -96,15 +121,19 @@ function App.plugins()
   for name in pairs(refused) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do bad[#bad + 1] = { name = name, reason = refused[name] } end
-  return { plugins = list, refused = bad }
+  local note = host.note()
+  return { plugins = list, refused = bad, reload = note and rastrum.json.raw(note) }
 end
 
 -- ---- hooks
 
+-- It rests between its runs; a VM that is replaced ends it there.
 local function run_timer(name, timer)
   host.own(name)
-  while true do
+  while not host.retired() do
+    host.rest(true)
     rastrum.sleep(timer.every)
+    host.rest(false)
     local ok, err = pcall(timer.run)
     if not ok then
       rastrum.log.error(("a timer of plugin '%s' failed: %s"):format(name, tostring(err)))
@@ -229,7 +258,13 @@ end
 
 -- ---- jobs
 
-function App.run_workflow(name, args) return workflow.run(name, args) end
+---The collections that are in memory: what a new VM reads before it takes over.
+function App.hot() return { collections = rastrum.json.array(catalog.hot()) } end
+
+function App.run_workflow(name, args)
+  if name == "rastrum.warm" then return catalog.warm(args.collections) end
+  return workflow.run(name, args)
+end
 
 -- ---- what built-in plugins tell of the program
 

@@ -153,6 +153,22 @@ function M.collection(id)
   end)
 end
 
+---The ids of the collections that are in memory.
+---@return string[]
+function M.hot()
+  local list = {}
+  for id in pairs(state.shots) do list[#list + 1] = id end
+  table.sort(list)
+  return list
+end
+
+---Reads collections, so that the first requests for them don't wait. What cannot be read now is read
+---when it is asked for.
+---@param ids string[]
+function M.warm(ids)
+  for _, id in ipairs(ids) do M.collection(id) end
+end
+
 local searches = {}
 
 ---A collection's snapshot, or that of a named search: the same shape, made of the datasets that the

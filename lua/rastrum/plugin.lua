@@ -9,7 +9,7 @@ local M = { API = 1 }
 
 local FIELDS = { "name", "api", "description", "version", "routes", "workflows", "searches",
   "ramps", "hooks",
-  "catalog_driver", "catalog_drivers", "setup", "default_ramp" }
+  "catalog_driver", "catalog_drivers", "setup", "self_test", "default_ramp" }
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local HOOKS = { "on_start", "on_timer", "on_request", "on_response", "on_ready" }
 local ROUTE_FIELDS = { [1] = true, [2] = true, [3] = true, summary = true, description = true,
@@ -165,6 +165,7 @@ function M.admit(app, name, plugin)
       "catalog_driver.scheme")] = driver }, plugin, check_table)
   end
   if plugin.setup ~= nil then need("function", plugin.setup, "setup") end
+  if plugin.self_test ~= nil then need("function", plugin.self_test, "self_test") end
   if plugin.hooks then add_hooks(app, plugin) end
 end
 
