@@ -6,7 +6,7 @@
 
 // The chunk's shape in cells; it may be larger than the variable.
 void ra_source_chunk_shape(const ra_source_var *var, uint64_t *shape);
-size_t ra_source_chunk_bytes(const ra_source_var *var);    // of a decoded chunk; SIZE_MAX: does not fit
+size_t ra_source_chunk_bytes(const ra_source_var *var);  // of a decoded chunk; SIZE_MAX: does not fit
 uint64_t ra_source_chunk_count(const ra_source_var *var);  // 0 when one dimension is empty
 // Where a chunk lies: its first cell, and how many of its cells are the variable's.
 void ra_source_chunk_box(const ra_source_var *var, uint64_t chunk, uint64_t *start, uint64_t *count);

@@ -1,5 +1,6 @@
-// classic.c - does a classic file (CDF-1, 2, 5) hold all the bytes that its header promises? netcdf-c reads what is not
-// there as zeros, so a file whose transfer broke off would become plausible, wrong data. (NetCDF classic format
+// classic.c - where the variables of a classic file (CDF-1, 2, 5) lie, and does it hold all the bytes that its header
+// promises? netcdf-c reads what is not there as zeros, so a file whose transfer broke off would become plausible, wrong
+// data. (NetCDF classic format
 // specification: header = magic numrecs dim_list gatt_list var_list, big-endian.)
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@ typedef struct header {
   uint64_t record_size, record_vars, record_raw;  // padded sum; number; unpadded size of the last
   uint64_t last_begin, last_size;  // of the record variable that ends last in a record
   uint64_t end;                    // of the fixed part
+  ra__plain *plain;                // of each variable
+  uint64_t plain_count;
 } header;
 
 static uint64_t read_int(header *h, int bytes) {
@@ -117,6 +120,7 @@ static void read_variable(header *h) {
   uint64_t begin = read_int(h, h->version == 1 ? 4 : 8);
   if (__builtin_mul_overflow(cells, size, &bytes)) h->bad = true;
   if (!h->bad) add_variable(h, record, bytes, begin);
+  h->plain[h->plain_count++] = (ra__plain){begin, bytes, record};
 }
 
 static bool read_header(header *h, ra_arena *arena) {
@@ -127,14 +131,20 @@ static bool read_header(header *h, ra_arena *arena) {
   read_dims(h, arena);
   skip_attributes(h);
   uint64_t count = open_list(h, VARIABLE);
+  h->plain = ra_arena_calloc(arena, count + 1, sizeof *h->plain);
+  if (!h->plain) h->bad = true;
   for (uint64_t i = 0; i < count && !h->bad; i++) read_variable(h);
   return !h->bad;
 }
 
+// From one record to the next. A single record variable is not padded.
+static uint64_t record_stride(const header *h) {
+  return h->record_vars == 1 ? h->record_raw : h->record_size;
+}
+
 // The first byte behind the last cell; 0 when it cannot be told.
 static uint64_t needed(const header *h) {
-  // A single record variable is not padded between its records.
-  uint64_t stride = h->record_vars == 1 ? h->record_raw : h->record_size, last;
+  uint64_t stride = record_stride(h), last;
   if (h->record_vars == 0 || h->records == 0 || h->records == UINT64_MAX) return h->end;
   if (__builtin_mul_overflow(stride, h->records - 1, &last)) return UINT64_MAX;
   if (__builtin_add_overflow(last, h->last_begin + h->last_size, &last)) return UINT64_MAX;
@@ -148,6 +158,9 @@ int ra__source_classic(ra_source *source, ra_err *err) {
   fclose(h.file);
   if (!whole)
     return ra_fail(err, RA_E_CORRUPT, source->name, "has a damaged or incomplete NetCDF header");
+  source->plain = h.plain;
+  source->plain_count = h.plain_count;
+  source->record_stride = record_stride(&h);
   uint64_t end = needed(&h);
   if (end <= source->bytes) return RA_OK;
   return ra_fail(err, RA_E_CORRUPT, source->name,

@@ -179,6 +179,7 @@ static int read_var(tables *t, int ncid, int varid, const char *group, ra_err *e
   apply_unsigned(var);
   read_chunking(source, var);
   ra__source_block(var);
+  var->index = source->var_count;
   source->vars[source->var_count++] = var;
   return RA_OK;
 }
@@ -242,5 +243,8 @@ int ra__source_inquire(ra_source *source, ra_err *err) {
   int rc =
       ra__source_attrs(source, source->ncid, NC_GLOBAL, &source->attrs, &source->attr_count, err);
   if (rc < 0) return rc;
-  return read_group(&t, source->ncid, "", 0, err);
+  rc = read_group(&t, source->ncid, "", 0, err);
+  if (rc < 0) return rc;
+  source->storages = ra_arena_calloc(&source->arena, source->var_count + 1, sizeof *source->storages);
+  return source->storages ? RA_OK : nomem(source, err);
 }

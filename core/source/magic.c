@@ -82,8 +82,13 @@ int ra__source_magic(ra_source *source, ra_err *err) {
     rc = ra_fail(err, RA_E_CORRUPT, source->name, "is an empty file, without a NetCDF header");
   } else {
     source->bytes = (uint64_t)st.st_size;
+    source->modified = st.st_mtim;
     rc = judge(source, fd, err);
   }
-  close(fd);
-  return rc;
+  if (rc < 0) {
+    close(fd);
+    return rc;
+  }
+  source->fd = fd;
+  return RA_OK;
 }

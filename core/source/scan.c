@@ -13,45 +13,32 @@ typedef struct walk {
   int rc;
 } walk;
 
-static const struct {
-  H5Z_filter_t id;
-  const char *name;
-} FILTERS[] = {
-    {307, "bzip2"},        {32000, "lzf"},
-    {32001, "blosc"},      {32004, "lz4"},
-    {32008, "bitshuffle"}, {32013, "zfp"},
-    {32015, "zstd"},       {32026, "blosc2"},
-    {32017, "sz"},         {32023, "granular bit round"},
-    {4, "szip"},           {6, "scale-offset"},
-    {5, "nbit"},           {32022, "bit groom"},
-    {32024, "SZ3"},
-};
-
-static const char *filter_name(H5Z_filter_t id) {
-  for (size_t i = 0; i < sizeof FILTERS / sizeof *FILTERS; i++) {
-    if (FILTERS[i].id == id) return FILTERS[i].name;
-  }
-  return "an unknown filter";
+static int note_filter(walk *w, const char *path, int id) {
+  ra_arena *arena = &w->source->arena;
+  ra__filter *filter = ra_arena_calloc(arena, 1, sizeof *filter);
+  if (!filter) return ra_fail(w->err, RA_E_NOMEM, w->source->name, "out of memory");
+  filter->path = ra_arena_printf(arena, "/%s", path);
+  filter->what = ra_arena_printf(arena, "%s (HDF5 filter %d)", ra_codec_hdf5_name((unsigned)id), id);
+  if (!filter->path || !filter->what)
+    return ra_fail(w->err, RA_E_NOMEM, w->source->name, "out of memory");
+  filter->next = w->source->filters;
+  w->source->filters = filter;
+  return RA_OK;
 }
 
+// Either our codecs undo all of a dataset's filters, or HDF5 has to: the first that it lacks is noted.
 static int note_filters(walk *w, const char *path, hid_t dcpl) {
-  int count = H5Pget_nfilters(dcpl);
+  int count = H5Pget_nfilters(dcpl), missing = -1;
+  bool ours = true;
   for (int i = 0; i < count; i++) {
     unsigned flags, config;
     size_t values = 0;
+    ra_codec codec;
     H5Z_filter_t id = H5Pget_filter2(dcpl, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
-    if (id >= 0 && H5Zfilter_avail(id) > 0) continue;
-    ra_arena *arena = &w->source->arena;
-    ra__filter *filter = ra_arena_calloc(arena, 1, sizeof *filter);
-    if (!filter) return ra_fail(w->err, RA_E_NOMEM, w->source->name, "out of memory");
-    filter->path = ra_arena_printf(arena, "/%s", path);
-    filter->what = ra_arena_printf(arena, "%s (HDF5 filter %d)", filter_name(id), (int)id);
-    if (!filter->path || !filter->what)
-      return ra_fail(w->err, RA_E_NOMEM, w->source->name, "out of memory");
-    filter->next = w->source->filters;
-    w->source->filters = filter;
+    if (missing < 0 && (id < 0 || H5Zfilter_avail(id) <= 0)) missing = id;
+    ours = ours && ra__filter_codec(dcpl, (unsigned)i, &codec) >= 0;
   }
-  return RA_OK;
+  return ours || missing < 0 ? RA_OK : note_filter(w, path, missing);
 }
 
 static int check_dataset(walk *w, const char *path, hid_t dataset) {

@@ -6,9 +6,11 @@
 #include <netcdf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/size.h"
-#include "source/source_private.h"
+#include "source/storage.h"
 
 enum { KEPT_MAX = 64 << 20 };
 
@@ -41,6 +43,16 @@ static int set_path(ra_source *source, const char *path, ra_err *err) {
   return RA_OK;
 }
 
+// netcdf-c opens by path; what stands there has to be what was examined.
+static int same_file(const ra_source *source, ra_err *err) {
+  struct stat path, fd;
+  if (stat(source->path, &path) < 0 || fstat(source->fd, &fd) < 0)
+    return ra_fail_errno(err, errno, source->name, "cannot be examined");
+  if (path.st_dev == fd.st_dev && path.st_ino == fd.st_ino)
+    return ra__source_unchanged(source, err);
+  return ra_fail(err, RA_E_CONFLICT, source->name, "was replaced while it was being opened");
+}
+
 static int open_locked(ra_source *source, ra_err *err) {
   int rc = source->hdf5 ? ra__source_scan(source, err) : ra__source_classic(source, err);
   if (rc < 0) return rc;
@@ -50,14 +62,16 @@ static int open_locked(ra_source *source, ra_err *err) {
     return ra_fail(err, RA_E_CORRUPT, source->name, "cannot be opened as NetCDF: %s",
                    nc_strerror(status));
   }
-  return ra__source_inquire(source, err);
+  rc = same_file(source, err);
+  return rc < 0 ? rc : ra__source_inquire(source, err);
 }
 
 int ra_source_open(const char *path, ra_source **out, ra_err *err) {
   *out = NULL;
   ra_source *source = calloc(1, sizeof *source);
   if (!source) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
-  source->ncid = -1;
+  source->ncid = source->fd = -1;
+  source->h5 = -1;
   source->threads = 1;
   ra_arena_init(&source->arena, (size_t)256 << 20);
   int rc = set_path(source, path, err);
@@ -79,11 +93,13 @@ int ra_source_open(const char *path, ra_source **out, ra_err *err) {
 void ra_source_free(ra_source *source) {
   if (!source) return;
   for (unsigned i = 0; i < source->var_count; i++) ra_buf_unref(source->vars[i]->cells);
-  if (source->ncid >= 0) {
-    ra__source_lock();
-    nc_close(source->ncid);
-    ra__source_unlock();
-  }
+  ra__source_lock();
+  for (unsigned i = 0; source->storages && i < source->var_count; i++)
+    ra__storage_free(source->storages[i]);
+  ra__source_close_hdf5(source);
+  if (source->ncid >= 0) nc_close(source->ncid);
+  ra__source_unlock();
+  if (source->fd >= 0) close(source->fd);
   ra_arena_deinit(&source->arena);
   free(source);
 }
@@ -138,48 +154,6 @@ uint64_t ra_source_var_cells(const ra_source_var *var) {
 size_t ra_source_var_bytes(const ra_source_var *var) {
   size_t bytes;
   return ra_size_mul(ra_source_var_cells(var), ra_dtype_size(var->dtype), &bytes) ? bytes : SIZE_MAX;
-}
-
-static uint64_t chunks_touched(const ra_source_var *var, const uint64_t *start,
-                               const uint64_t *count) {
-  uint64_t chunks = 1;
-  if (!var->chunked) return 1;
-  for (unsigned d = 0; d < var->ndim; d++) {
-    if (count[d] == 0) return 0;
-    chunks *= (start[d] + count[d] - 1) / var->chunk[d] - start[d] / var->chunk[d] + 1;
-  }
-  return chunks;
-}
-
-int ra_source_read(ra_source *source, const ra_source_var *var, const uint64_t *start,
-                   const uint64_t *count, void *dst, ra_err *err) {
-  if (var->kind != RA_SOURCE_NUMBERS) {
-    return ra_fail(err, RA_E_UNSUPPORTED, source->name, "variable '%s' holds no numbers", var->name);
-  }
-  if (var->filter) {
-    return ra_fail(err, RA_E_UNSUPPORTED, source->name,
-                   "variable '%s' is compressed with %s, for which there is no decoder; rewrite it "
-                   "with deflate",
-                   var->name, var->filter);
-  }
-  size_t first[RA_SOURCE_DIMS], edge[RA_SOURCE_DIMS];
-  for (unsigned d = 0; d < var->ndim; d++) {
-    first[d] = start[d];
-    edge[d] = count[d];
-    if (count[d] > var->shape[d] || start[d] > var->shape[d] - count[d]) {
-      return ra_fail(err, RA_E_INTERNAL, source->name, "window outside variable '%s'", var->name);
-    }
-  }
-  ra__source_lock();
-  int status = nc_get_vara(var->ncid, var->varid, first, edge, dst);
-  ra__source_unlock();
-  source->chunks_read += chunks_touched(var, start, count);
-  if (status) {
-    ra_fail(err, RA_E_CORRUPT, source->name, "values of variable '%s' cannot be read: %s",
-            var->name, nc_strerror(status));
-    return RA_E_CORRUPT;
-  }
-  return RA_OK;
 }
 
 int ra_source_cells(ra_source *source, ra_source_var *var, const void **cells, ra_err *err) {

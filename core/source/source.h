@@ -1,7 +1,7 @@
 // source.h - a NetCDF file as a plain model: dimensions, variables, attributes, and windows of stored cells. Opening
 // checks what the file is, and through HDF5 that it leads nowhere else, before netcdf-c sees it (safety.md). All texts
-// and tables belong to the source's arena. netcdf-c and HDF5 are not thread-safe: calls take one lock for the process,
-// so any thread may read, one at a time. Ingest process only.
+// and tables belong to the source's arena. Any thread may read: cells come by pread and our own codecs, without a lock;
+// what those cannot do goes through netcdf-c, which takes one lock for the process. Ingest process only.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,7 +53,8 @@ typedef struct ra_source_var {
   size_t attr_count;
   const ra_source_attr *attrs;
   int ncid, varid;
-  ra_buf *cells;  // kept by ra_source_cells
+  unsigned index;  // among the source's variables
+  ra_buf *cells;   // kept by ra_source_cells
 } ra_source_var;
 
 typedef struct ra_source ra_source;
@@ -87,12 +88,14 @@ bool ra_source_var_number(const ra_source_var *var, const char *name, double *ou
 uint64_t ra_source_var_cells(const ra_source_var *var);  // 0 when one dimension is empty; saturates
 size_t ra_source_var_bytes(const ra_source_var *var);    // SIZE_MAX when it does not fit
 
-// Reads [start, start + count) as stored cells of var->dtype, C order, native byte order.
+// Reads [start, start + count) as stored cells of var->dtype, C order, native byte order. A chunk that lies partly
+// inside is decoded whole: windows of whole chunks decode each once. RA_E_CONFLICT when the file has changed since it
+// was opened.
 int ra_source_read(ra_source *source, const ra_source_var *var, const uint64_t *start,
                    const uint64_t *count, void *dst, ra_err *err);
 // How many threads a read may use; 1 until it is set.
 void ra_source_set_threads(ra_source *source, unsigned threads);
 // All cells of a small variable, read once and kept by the source (at most 64 MiB).
 int ra_source_cells(ra_source *source, ra_source_var *var, const void **cells, ra_err *err);
-// How many source chunks reads have decoded so far (a contiguous variable counts one a read).
+// How many source chunks (chunks.h) have been decoded so far.
 uint64_t ra_source_chunks_read(const ra_source *source);

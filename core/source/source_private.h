@@ -1,14 +1,25 @@
 // source_private.h - what the files of source/ share: the model's struct and the lock round netcdf-c and HDF5.
 #pragma once
 #include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
 
 #include "base/arena.h"
+#include "codec/codec.h"
 #include "source/source.h"
+
+// A variable of a classic file, in the order of its header.
+typedef struct ra__plain {
+  uint64_t offset, bytes;  // of the first record; of one record, or of all where there are none
+  bool record;
+} ra__plain;
 
 struct ra_source {
   ra_arena arena;
   const char *path, *name, *format;
+  int fd;  // -1: not open
   uint64_t bytes;
+  struct timespec modified;
   bool hdf5;
   int ncid;  // -1: not open
   unsigned dim_count, var_count;
@@ -17,7 +28,12 @@ struct ra_source {
   ra_source_var **vars;
   size_t attr_count;
   const ra_source_attr *attrs;
-  struct ra__filter *filters;  // what the HDF5 scan found that cannot be decoded
+  size_t plain_count;  // classic files
+  ra__plain *plain;
+  uint64_t record_stride;
+  int64_t h5;                               // an hid_t, at first use; -1: not open
+  _Atomic(struct ra__storage *) *storages;  // of each variable, at first use
+  struct ra__filter *filters;               // what the HDF5 scan found that cannot be decoded
   unsigned threads;
   _Atomic uint64_t chunks_read;
 };
@@ -32,16 +48,19 @@ typedef struct ra__filter {
 void ra__source_lock(void);
 void ra__source_unlock(void);
 
-// What the file's first bytes say: sets format, hdf5, bytes; refuses anything but NetCDF and HDF5, naming what it is.
+// Opens the file. What its first bytes say: sets fd, format, hdf5, bytes; refuses anything but NetCDF and HDF5, naming what it is.
 int ra__source_magic(ra_source *source, ra_err *err);
 // Walks an HDF5 file: refuses what leads out of it, notes filters without a decoder. Lock held.
 int ra__source_scan(ra_source *source, ra_err *err);
-// Refuses a classic file that ends before its data do.
+// Refuses a classic file that ends before its data do; notes where they lie.
 int ra__source_classic(ra_source *source, ra_err *err);
 // Fills the model from an open ncid. Lock held.
 int ra__source_inquire(ra_source *source, ra_err *err);
 // Chooses var->block from the shape and the chunk.
 void ra__source_block(ra_source_var *var);
+// The codec that undoes the i-th filter of a dataset's properties (an hid_t), as ra_codec_of_hdf5. Lock held.
+int ra__filter_codec(int64_t properties, unsigned i, ra_codec *codec);
+void ra__source_close_hdf5(ra_source *source);  // lock held
 // Attributes of a variable (NC_GLOBAL: of the group). Lock held.
 int ra__source_attrs(ra_source *source, int ncid, int varid, const ra_source_attr **attrs,
                      size_t *count, ra_err *err);
