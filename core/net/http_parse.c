@@ -51,17 +51,16 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t n) {
 
 static int on_field(llhttp_t *llhttp, const char *at, size_t n) {
   ra__http_parser *p = self(llhttp);
-  return p->head_done ? 0 : extend(&p->field, &p->field_len, at, n);
+  return extend(&p->field, &p->field_len, at, n);
 }
 
 static int on_value(llhttp_t *llhttp, const char *at, size_t n) {
   ra__http_parser *p = self(llhttp);
-  return p->head_done ? 0 : extend(&p->value, &p->value_len, at, n);
+  return extend(&p->value, &p->value_len, at, n);
 }
 
 static int on_value_complete(llhttp_t *llhttp) {
   ra__http_parser *p = self(llhttp);
-  if (p->head_done) return 0;
   if (!p->field_len) {
     ra__http_refuse(p, 400, "a header field has no name");
     return HPE_USER;
@@ -89,7 +88,6 @@ static int on_headers_complete(llhttp_t *llhttp) {
   ra__http_parser *p = self(llhttp);
   llhttp->upgrade = 0;  // no protocol is upgraded to: the request is answered as it stands
   p->keep_alive = llhttp_should_keep_alive(llhttp);
-  p->head_done = true;
   return 0;
 }
 
@@ -109,7 +107,11 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t n) {
 
 static int on_chunk_header(llhttp_t *llhttp) {
   ra__http_parser *p = self(llhttp);
-  return llhttp->content_length > p->limits.body - p->body.len ? refuse_body(p) : 0;
+  if (llhttp->content_length) {
+    return llhttp->content_length > p->limits.body - p->body.len ? refuse_body(p) : 0;
+  }
+  p->trailer = RA__TRAILER_LINE;
+  return HPE_PAUSED;  // bytes after the last chunk's line are not for llhttp
 }
 
 static int on_message_complete(llhttp_t *llhttp) {
@@ -162,9 +164,11 @@ void ra__http_parser_reset(ra__http_parser *parser) {
   parser->phase = RA__HTTP_HEAD;
   parser->status = 0;
   parser->problem[0] = 0;
-  parser->keep_alive = parser->expects_continue = parser->http10 = parser->head_done = false;
+  parser->keep_alive = parser->expects_continue = parser->http10 = false;
   parser->head_len = parser->line_start = parser->request_line = 0;
   parser->url_len = parser->field_len = parser->value_len = parser->body_wire = 0;
+  parser->trailer = RA__TRAILER_NONE;
+  parser->trailer_len = 0;
   parser->url = parser->field = parser->value = NULL;
 }
 
@@ -304,7 +308,8 @@ static size_t feed_head(ra__http_parser *p, const char *data, size_t size) {
 }
 
 static size_t feed_body(ra__http_parser *p, const char *data, size_t size) {
-  size_t used = execute(p, data, size);
+  size_t used = p->trailer ? 0 : execute(p, data, size);
+  if (p->trailer) used += ra__http_feed_trailer(p, data + used, size - used);
   p->body_wire += used;
   if (p->phase == RA__HTTP_BAD) return used;
   if (p->body_wire / 9 > p->body.len + FRAMING_EXTRA / 9) {

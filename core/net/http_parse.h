@@ -22,6 +22,16 @@ typedef enum ra__http_phase {
   RA__HTTP_BAD    // `status` and `problem` say what to answer; nothing more can be parsed
 } ra__http_phase;
 
+// Where in the lines after the last chunk the next byte stands.
+typedef enum ra__http_trailer {
+  RA__TRAILER_NONE,  // chunks are still coming
+  RA__TRAILER_LINE,
+  RA__TRAILER_NAME,
+  RA__TRAILER_VALUE,
+  RA__TRAILER_CR,
+  RA__TRAILER_END
+} ra__http_trailer;
+
 typedef struct ra__http_parser {
   ra__http_limits limits;
   ra__http_phase phase;
@@ -41,12 +51,13 @@ typedef struct ra__http_parser {
   size_t url_len;
   char *field, *value;  // the header being parsed
   size_t field_len, value_len;
-  bool head_done;  // header callbacks from now on are trailers
   ra_http_header headers[RA__HTTP_MAX_HEADERS];
   size_t header_lens[RA__HTTP_MAX_HEADERS];
   ra_arena joined;  // values of repeated headers
   ra_str body;
   size_t body_wire;  // bytes that the body took so far, framing and all
+  ra__http_trailer trailer;
+  size_t trailer_len;
 } ra__http_parser;
 
 void ra__http_parser_init(ra__http_parser *parser, const ra__http_limits *limits);
@@ -63,5 +74,7 @@ int ra__http_refuse(ra__http_parser *parser, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 // The value of a request's header (lower-case name), NULL when there is none.
 const char *ra__http_header(const ra_http_request *request, const char *name);
+// http_trailer.c: takes bytes after the last chunk until the body is complete or they are used up; returns how many.
+size_t ra__http_feed_trailer(ra__http_parser *parser, const char *data, size_t size);
 // http_target.c: checks a complete head and splits its target. Returns -1 after a refusal.
 int ra__http_check_head(ra__http_parser *parser);

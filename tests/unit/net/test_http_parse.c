@@ -115,6 +115,14 @@ static void smuggling(void **state) {
   bad(CHUNKED "3\r;\r\nabc\r\n0\r\n\r\n", 400);
   bad(CHUNKED "3\r\nabc\r\n0\r\nX: a\nY: b\r\n\r\n", 400);
   bad(CHUNKED "3\r\nabc\r\n0\r\n\rX", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\r\n\n", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\n\r\n", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\r\nX: a\r\n b\r\n\r\n", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\r\n: a\r\n\r\n", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\r\nX : a\r\n\r\n", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\r\nX\r\n\r\n", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\r\nX: a\rY: b\r\n\r\n", 400);
+  bad(CHUNKED "3\r\nabc\r\n0\r\nX: \x01\r\n\r\n", 400);
 }
 
 static char *repeat(const char *before, const char *unit, size_t times, const char *after) {
@@ -146,7 +154,7 @@ static void limits_hold(void **state) {
   bad(CHUNKED "3e9\r\n", 413);
   bad_repeat(CHUNKED, "a\r\n0123456789\r\n", 101, "", 413);
   bad_repeat(CHUNKED "1;", "x", 100000, "\r\na\r\n0\r\n\r\n", 400);
-  bad_repeat(CHUNKED "1\r\na\r\n0\r\n", "T: trailer\r\n", 10000, "\r\n", 400);
+  bad_repeat(CHUNKED "1\r\na\r\n0\r\n", "T: trailer\r\n", 10000, "\r\n", 431);
 }
 
 static void good(const char *text, const char *method, const char *path, const char *query,
