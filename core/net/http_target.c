@@ -110,9 +110,16 @@ static int join_repeated(ra__http_parser *p) {
   return 0;
 }
 
+// name, name:port, [address] or [address]:port; what a link may be made of.
 static bool host_valid(const char *host) {
-  return host[strspn(
-             host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~%:[]")] == 0;
+  static const char digits[] = "0123456789";
+  static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~%";
+  bool address = *host == '[';
+  size_t len = address ? strspn(host + 1, "0123456789abcdefABCDEF:.") : strspn(host, name);
+  if (!len) return false;
+  host += len + (address ? 1 : 0);
+  if (address && *host++ != ']') return false;
+  return *host == ':' ? host[1 + strspn(host + 1, digits)] == 0 : *host == 0;
 }
 
 static int check_host(ra__http_parser *p, const char *authority) {

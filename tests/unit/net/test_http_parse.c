@@ -77,6 +77,12 @@ static void malformed_requests(void **state) {
   bad("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400);
   bad("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400);
   bad("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400);
+  bad("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400);
+  bad("GET / HTTP/1.1\r\nHost: :80\r\n\r\n", 400);
+  bad("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", 400);
+  bad("GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n", 400);
+  bad("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400);
+  bad("GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n", 400);
   bad("GET http://u:p@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400);
   bad("GET / HTTP/2.0\r\n" HOST "\r\n", 505);
   bad("GET / HTTP/1.2\r\n" HOST "\r\n", 505);
