@@ -1,8 +1,11 @@
 // http_conn.c - one connection: reading, handing requests over one at a time, timeouts, closing.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -352,6 +355,15 @@ static void on_tick(uv_timer_t *timer) {
   }
 }
 
+// Left alone, the kernel takes megabytes of an answer from us, and a slow reader looks like one that has stopped.
+static void set_up_tcp(uv_tcp_t *tcp) {
+  uv_tcp_nodelay(tcp, 1);
+  uv_os_fd_t fd;
+  int most = RA__HTTP_UNSENT;
+  if (uv_fileno((uv_handle_t *)tcp, &fd) == 0)
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+}
+
 static int open_stream(ra__http_conn *conn, ra__http_listener *listener) {
   ra_http_server *server = listener->server;
   if (listener->uv.handle.type == UV_NAMED_PIPE) {
@@ -361,7 +373,7 @@ static int open_stream(ra__http_conn *conn, ra__http_listener *listener) {
   }
   conn->uv.handle.data = conn;
   int rc = uv_accept(&listener->uv.stream, &conn->uv.stream);
-  if (rc == 0 && conn->uv.handle.type == UV_TCP) uv_tcp_nodelay(&conn->uv.tcp, 1);
+  if (rc == 0 && conn->uv.handle.type == UV_TCP) set_up_tcp(&conn->uv.tcp);
   return rc;
 }
 

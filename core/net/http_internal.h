@@ -13,7 +13,8 @@
 // Every method that a route may have.
 #define RA__HTTP_ALLOW "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-#define RA__HTTP_PIPELINE 65536     // bytes taken from a client that sends ahead
+#define RA__HTTP_PIPELINE 65536  // bytes taken from a client that sends ahead
+#define RA__HTTP_UNSENT 65536  // bytes that the kernel keeps for a client beside what is on its way
 #define RA__HTTP_EARLY "HTTP/1.1 "  // what every answer begins with
 
 typedef enum ra__http_state {
