@@ -1,17 +1,15 @@
 // cmd_serve.c - `rastrum serve`: the supervisor, or (started again by it) a worker: loop, host, HTTP server, signals.
-#include <arpa/inet.h>
 #include <malloc.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 #include "app/admin.h"
 #include "app/cli.h"
 #include "app/host.h"
+#include "app/listener.h"
 #include "app/supervisor.h"
 #include "app/worker.h"
 #include "base/log.h"
@@ -136,25 +134,6 @@ static int start_http(server *s, ra_err *err) {
   return rc < 0 ? rc : ra_http_server_listen_fd(s->http, s->worker.listen_fd, err);
 }
 
-// "http://127.0.0.1:8080" of a listening socket.
-static void address_text(int fd, char *out, size_t size) {
-  struct sockaddr_storage address = {0};
-  socklen_t length = sizeof address;
-  char host[INET6_ADDRSTRLEN] = "?";
-  snprintf(out, size, "http://?");
-  if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) return;
-  if (address.ss_family == AF_INET6) {
-    const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&address;
-    inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof host);
-    snprintf(out, size, "http://[%s]:%d", host, ntohs(in->sin6_port));
-  } else {
-    struct sockaddr_in in = {0};
-    memcpy(&in, &address, sizeof in);
-    inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);
-    snprintf(out, size, "http://%s:%d", host, ntohs(in.sin_port));
-  }
-}
-
 static void finish(server *s) {
   for (int i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
   uv_close((uv_handle_t *)&s->delay, NULL);
@@ -168,13 +147,17 @@ static void finish(server *s) {
   ra_http_server_close(s->http, http_drained, s);
   while (!s->http_done && uv_run(&s->host.loop, UV_RUN_ONCE)) continue;
   ra_http_server_free(s->http);
+  ra_worker_stop_beat(&s->worker);
 }
+
+// Whichever worker is asked for metrics shows the gauges of all.
+static void on_beat(void *ctx) { ra_script_show_gauges(((server *)ctx)->host.script); }
 
 static int serve(server *s, ra_err *err) {
   int rc = ra_host_init(&s->host, s->config, "serve", true, err);
   if (rc < 0) return rc;
-  char address[96];
-  address_text(s->worker.listen_fd, address, sizeof address);
+  char address[128];
+  ra_listener_text(s->worker.listen_fd, address, sizeof address);
   rc = ra_control_new(&s->host.loop, s->worker.control_fd, &s->control, err);
   if (rc == RA_OK) rc = start_http(s, err);
   if (rc < 0) {
@@ -183,6 +166,7 @@ static int serve(server *s, ra_err *err) {
     return rc;
   }
   start_signals(s);
+  ra_worker_start_beat(&s->worker, &s->host.loop, on_beat, s);
   ra_lag_start(&s->host.loop, &s->lag, err);
   ra_script_start(s->host.script);
   ra_control_send(s->control, "ready", 0, NULL, 0, NULL);
@@ -208,14 +192,16 @@ static void keep_freed_memory(void) {
 
 int ra_cmd_serve(const ra_cli *cli) {
   ra_worker worker;
-  if (!ra_worker_init(&worker)) return ra_supervisor_run(cli->config, cli->argv);
+  if (!ra_worker_found(&worker)) return ra_supervisor_run(cli->config, cli->argv);
   keep_freed_memory();
   server *s = calloc(1, sizeof *s);
   if (!s) return RA_EXIT_FAILED;
   s->config = cli->config;
   s->worker = worker;
   ra_err err = {0};
-  int code = serve(s, &err) < 0 ? ra_cli_fail(&err) : RA_EXIT_DONE;
+  int rc = ra_worker_share(&s->worker, &err);
+  if (rc == RA_OK) rc = serve(s, &err);
+  int code = rc < 0 ? ra_cli_fail(&err) : RA_EXIT_DONE;
   free(s);
   return code;
 }

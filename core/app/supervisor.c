@@ -8,17 +8,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/listener.h"
+#include "app/watchdog.h"
 #include "app/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/http.h"
+#include "base/metrics.h"
 
 enum {
-  WORKERS_MAX = 64,
   PAUSE_MOST_MS = 10000,
   STEADY_MS = 10000,
   HOPELESS_MS = 5000,
   EXIT_MS = 25000,
+  WATCHDOG_LEAST_MS = 1000,  // an idle loop beats four times a second
   LISTENERS_MAX = 4
 };
 
@@ -31,6 +33,7 @@ typedef struct worker {
   ra_worker_state state;
   uint64_t started_ms;
   unsigned pause_ms, starts;
+  bool stuck;  // the watchdog has killed it
 } worker;
 
 typedef struct on_message {
@@ -53,9 +56,13 @@ struct ra_supervisor {
   uv_loop_t loop;
   const ra_config *config;
   char **argv;
-  worker workers[WORKERS_MAX];
+  worker workers[RA_WORKERS_MAX];
   unsigned count;
-  int fd, admin_fd;  // admin_fd -1: none
+  ra_listener port, admin;
+  ra_board *board;
+  int board_fd;
+  ra_watchdog *watchdog;
+  uv_timer_t look;  // at the workers' pulses
   uv_signal_t signals[2];
   uv_timer_t kill;  // the end of an orderly end
   bool ending;
@@ -67,6 +74,13 @@ struct ra_supervisor {
 };
 
 static uint64_t now_ms(void) { return ra_clock_ns() / 1000000; }
+
+static void show_blocked(ra_supervisor *s) {
+  ra_metric_set(
+      ra_metric_get(RA_METRIC_GAUGE, "rastrum_plugins_switched_off",
+                    "Plugins that are answered 503 because workers got stuck in them.", NULL, 0),
+      NULL, atomic_load(&s->board->blocks.count));
+}
 
 // ---- what the supervisor's other parts use
 
@@ -111,11 +125,21 @@ unsigned ra_supervisor_send_all(ra_supervisor *s, const char *name, uint32_t id,
   return sent;
 }
 
+void ra_supervisor_unblock_plugins(ra_supervisor *s) {
+  ra_watchdog_forgive(s->watchdog);
+  show_blocked(s);
+}
+
 // ---- one worker
 
 static void set_state(worker *w, ra_worker_state state) {
   ra_supervisor *s = w->supervisor;
+  unsigned ready = 0;
   w->state = state;
+  for (unsigned i = 0; i < s->count; i++) ready += s->workers[i].state == RA_WORKER_READY;
+  ra_metric_set(
+      ra_metric_get(RA_METRIC_GAUGE, "rastrum_workers", "Workers that answer requests.", NULL, 0),
+      NULL, ready);
   for (unsigned i = 0; i < s->state_count; i++) s->states[i].fn(s->states[i].ctx, w->index, state);
 }
 
@@ -178,6 +202,9 @@ static void replace(worker *w, int64_t status, int signal_number) {
            signal_number ? "signal" : "code", signal_number ? signal_number : (int)status,
            w->pause_ms);
   log_worker(RA_LOG_ERROR, w, w->process.pid, message);
+  ra_metric_add(ra_metric_get(RA_METRIC_COUNTER, "rastrum_worker_restarts_total",
+                              "Workers that were replaced, by why they ended.", NULL, 0),
+                w->stuck ? "reason=\"watchdog\"" : "reason=\"crash\"", 1);
   start_in(w, w->pause_ms);
 }
 
@@ -186,6 +213,7 @@ static void on_exit_(uv_process_t *process, int64_t status, int signal_number) {
   ra_supervisor *s = w->supervisor;
   ra_control_free(w->control);
   w->control = NULL;
+  ra_board_worker_ended(s->board, w->index);
   int code = signal_number ? 128 + signal_number : (int)status;
   if (s->ending || (!signal_number && hopeless(w, status))) {
     if (code && !s->exit_code) s->exit_code = code;
@@ -200,10 +228,10 @@ static void on_exit_(uv_process_t *process, int64_t status, int signal_number) {
 static int spawn(worker *w, int control_fd) {
   ra_supervisor *s = w->supervisor;
   char text[64];
-  snprintf(text, sizeof text, "%u.%u.%d.%ld", w->index, w->starts, s->admin_fd >= 0, (long)getpid());
+  snprintf(text, sizeof text, "%u.%u.%d.%ld", w->index, w->starts, s->admin.fd >= 0, (long)getpid());
   setenv("RASTRUM_WORKER", text, 1);
   uv_stdio_container_t fds[RA_WORKER_FD_COUNT] = {0};
-  const int from[RA_WORKER_FD_COUNT] = {0, 1, 2, s->fd, s->admin_fd, control_fd};
+  const int from[RA_WORKER_FD_COUNT] = {0, 1, 2, s->port.fd, s->admin.fd, control_fd, s->board_fd};
   for (int i = 0; i < RA_WORKER_FD_COUNT; i++) {
     fds[i].flags = from[i] < 0 ? UV_IGNORE : UV_INHERIT_FD;
     fds[i].data.fd = from[i];
@@ -235,6 +263,8 @@ static int connect_and_spawn(worker *w, ra_err *err) {
 static void start(worker *w) {
   ra_err err = {0};
   w->started_ms = now_ms();
+  w->stuck = false;
+  ra_watchdog_started(w->supervisor->watchdog, w->index, w->started_ms);
   w->process = (uv_process_t){.data = w};
   int rc = connect_and_spawn(w, &err);
   w->starts++;
@@ -248,6 +278,54 @@ static void start(worker *w) {
   w->control = NULL;
   if (w->process.type == UV_PROCESS) uv_close((uv_handle_t *)&w->process, NULL);
   start_in(w, 1000);
+}
+
+// ---- the watchdog
+
+static void log_stuck(const worker *w, const ra_culprit *culprit, bool off) {
+  ra_str fields;
+  ra_str_init(&fields);
+  ra_str_addf(&fields, "\"worker\":%u,\"pid\":%d,\"ms\":%llu,\"plugin\":", w->index, w->process.pid,
+              (unsigned long long)culprit->stuck_ms);
+  ra_str_add_json(&fields, culprit->plugin);
+  ra_str_add(&fields, ",\"request\":");
+  ra_str_add_json(&fields, culprit->request);
+  ra_log_fields(RA_LOG_ERROR, "a worker is stuck and is killed", fields.ptr);
+  if (off)
+    ra_log_fields(
+        RA_LOG_ERROR,
+        "a plugin was to blame three times in ten minutes; it is answered 503 until a reload",
+        fields.ptr);
+  ra_str_deinit(&fields);
+}
+
+static void count_stuck(const ra_culprit *culprit) {
+  ra_str labels;
+  ra_str_init(&labels);
+  ra_str_add(&labels, "plugin=\"");
+  ra_metric_escape(&labels, culprit->plugin);
+  ra_str_add_char(&labels, '"');
+  ra_metric_add(ra_metric_get(RA_METRIC_COUNTER, "rastrum_watchdog_kills_total",
+                              "Workers that were stuck, by the plugin whose code ran.", NULL, 0),
+                labels.ptr, 1);
+  ra_str_deinit(&labels);
+}
+
+static void look_at(worker *w) {
+  ra_supervisor *s = w->supervisor;
+  ra_culprit culprit;
+  if (!w->control || !ra_watchdog_look(s->watchdog, w->index, now_ms(), &culprit)) return;
+  w->stuck = true;
+  uv_process_kill(&w->process, SIGKILL);
+  bool off = culprit.running && ra_watchdog_blame(s->watchdog, culprit.plugin, now_ms());
+  log_stuck(w, &culprit, off);
+  count_stuck(&culprit);
+  show_blocked(s);
+}
+
+static void on_look(uv_timer_t *timer) {
+  ra_supervisor *s = timer->data;
+  for (unsigned i = 0; i < s->count; i++) look_at(&s->workers[i]);
 }
 
 // ---- the whole
@@ -266,6 +344,10 @@ static void init_handles(ra_supervisor *s) {
   }
   uv_timer_init(&s->loop, &s->kill);
   s->kill.data = s;
+  uv_timer_init(&s->loop, &s->look);
+  s->look.data = s;
+  uint64_t interval = ra_watchdog_interval(s->watchdog);
+  if (interval) uv_timer_start(&s->look, on_look, interval, interval);
   for (unsigned i = 0; i < s->count; i++) {
     worker *w = &s->workers[i];
     w->supervisor = s;
@@ -286,6 +368,7 @@ static void close_handles(ra_supervisor *s) {
   for (unsigned i = 0; i < s->end_count; i++) s->ends[i].fn(s->ends[i].ctx);
   for (int i = 0; i < 2; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
   uv_close((uv_handle_t *)&s->kill, NULL);
+  uv_close((uv_handle_t *)&s->look, NULL);
   for (unsigned i = 0; i < s->count; i++) uv_close((uv_handle_t *)&s->workers[i].pause, NULL);
   uv_run(&s->loop, UV_RUN_DEFAULT);
   uv_loop_close(&s->loop);
@@ -297,33 +380,64 @@ static int watch(ra_supervisor *s) {
     return 1;
   }
   init_handles(s);
+  show_blocked(s);
   for (unsigned i = 0; i < s->count; i++) start(&s->workers[i]);
   while (!s->ending || any_running(s)) uv_run(&s->loop, UV_RUN_ONCE);
   close_handles(s);
   return s->exit_code;
 }
 
+static int open_all(ra_supervisor *s, ra_err *err) {
+  const char *admin = ra_config_text(s->config, "admin");
+  uint64_t stuck_ms = ra_config_ms(s->config, "watchdog");
+  int rc = ra_board_new(s->count, &s->board, &s->board_fd, err);
+  if (rc == RA_OK) rc = ra_board_count_in(s->board, s->count, err);
+  if (rc == RA_OK) rc = ra_watchdog_new(s->board, stuck_ms, &s->watchdog, err);
+  if (rc == RA_OK)
+    rc = ra_listener_open(&s->port, ra_config_text(s->config, "listen"),
+                          ra_config_bool(s->config, "next_free_port"), err);
+  if (rc == RA_OK && admin) rc = ra_listener_open(&s->admin, admin, false, err);
+  return rc;
+}
+
+static void close_all(ra_supervisor *s) {
+  ra_listener_close(&s->port);
+  ra_listener_close(&s->admin);
+  ra_watchdog_free(s->watchdog);
+  if (s->board_fd >= 0) close(s->board_fd);  // the board itself stays mapped: it holds the metrics
+}
+
+// Values that are right in themselves but not here.
+static bool config_ok(const ra_config *config) {
+  int64_t workers = ra_config_int(config, "workers");
+  uint64_t stuck_ms = ra_config_ms(config, "watchdog");
+  if (workers < 1 || workers > RA_WORKERS_MAX) {
+    fprintf(stderr, "rastrum: workers is %lld; it takes 1 to %d\n", (long long)workers,
+            RA_WORKERS_MAX);
+    return false;
+  }
+  if (!stuck_ms || stuck_ms >= WATCHDOG_LEAST_MS) return true;
+  fprintf(stderr, "rastrum: watchdog is %llu ms; it takes 1s or more, or 0s for none\n",
+          (unsigned long long)stuck_ms);
+  return false;
+}
+
 int ra_supervisor_run(const ra_config *config, char **argv) {
+  if (!config_ok(config)) return 2;
   ra_supervisor *s = calloc(1, sizeof *s);
   if (!s) return 1;
   ra_err err = {0};
-  int port;
-  int64_t workers = ra_config_int(config, "workers");
-  s->count = workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : (unsigned)workers;
+  s->count = (unsigned)ra_config_int(config, "workers");
   s->config = config;
   s->argv = argv;
-  s->fd = s->admin_fd = -1;
-  const char *where = ra_config_text(config, "listen"), *admin = ra_config_text(config, "admin");
-  int rc = ra_http_bind(where, ra_config_bool(config, "next_free_port"), &s->fd, &port, &err);
-  if (rc == RA_OK && admin) rc = ra_http_bind(where = admin, false, &s->admin_fd, &port, &err);
+  s->port.fd = s->admin.fd = s->board_fd = -1;
   int code = 1;
-  if (rc < 0) {
-    fprintf(stderr, "rastrum: %s: %s\n", where, err.message);
+  if (open_all(s, &err) < 0) {
+    fprintf(stderr, "rastrum: %s%s%s\n", err.where, err.where[0] ? ": " : "", err.message);
   } else {
     code = watch(s);
   }
-  if (s->fd >= 0) close(s->fd);
-  if (s->admin_fd >= 0) close(s->admin_fd);
+  close_all(s);
   free(s);
   return code;
 }

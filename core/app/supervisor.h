@@ -42,5 +42,7 @@ int ra_supervisor_send(ra_supervisor *supervisor, unsigned worker, const char *n
 // To every READY worker; how many got it (as far as sending tells).
 unsigned ra_supervisor_send_all(ra_supervisor *supervisor, const char *name, uint32_t id,
                                 const void *bytes, size_t size);
+// Plugins that the watchdog has switched off are on again in all workers: call it when new ones are in place.
+void ra_supervisor_unblock_plugins(ra_supervisor *supervisor);
 // Called once, after the last worker has ended: close your handles. At most 4 of them.
 void ra_supervisor_on_end(ra_supervisor *supervisor, void (*fn)(void *ctx), void *ctx);

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "app/board.h"
 #include "app/control.h"
 
 typedef struct ra_worker {
@@ -11,11 +12,29 @@ typedef struct ra_worker {
   int listen_fd;    // the public port's socket
   int admin_fd;     // the admin port's, or -1
   int control_fd;   // for ra_control_new
+  ra_board *board;
+  uv_prepare_t turn;
+  uv_timer_t beat;
+  void (*each_beat)(void *ctx);
+  void *ctx;
 } ra_worker;
 
 // What a worker finds at these descriptors, after standard input, output and error.
-enum { RA_WORKER_LISTEN_FD = 3, RA_WORKER_ADMIN_FD, RA_WORKER_CONTROL_FD, RA_WORKER_FD_COUNT };
+enum {
+  RA_WORKER_LISTEN_FD = 3,
+  RA_WORKER_ADMIN_FD,
+  RA_WORKER_CONTROL_FD,
+  RA_WORKER_BOARD_FD,
+  RA_WORKER_FD_COUNT
+};
 
-// Whether this process is a worker; if so it is filled in, dies with its supervisor from now on, and its children do not
-// take themselves for workers.
-bool ra_worker_init(ra_worker *worker);
+// Whether this process is a worker. If so it dies with its supervisor from now on, and its children do not take
+// themselves for workers.
+bool ra_worker_found(ra_worker *worker);
+// Before the first metric: counts and beats where the supervisor sees it.
+int ra_worker_share(ra_worker *worker, ra_err *err);
+// The loop beats, also while it has nothing to do; each_beat is called four times a second. Does not keep the loop
+// running. The worker must not move any more.
+void ra_worker_start_beat(ra_worker *worker, uv_loop_t *loop, void (*each_beat)(void *ctx),
+                          void *ctx);
+void ra_worker_stop_beat(ra_worker *worker);

@@ -10,11 +10,17 @@
 
 static ra_log_level least_level = RA_LOG_INFO;
 static ra_log_format chosen = RA_LOG_AUTO;
+static char worker_json[32], worker_plain[16];
 static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
 
 void ra_log_setup(ra_log_level least, ra_log_format format) {
   least_level = least;
   chosen = format == RA_LOG_AUTO ? (isatty(STDERR_FILENO) ? RA_LOG_PLAIN : RA_LOG_JSON) : format;
+}
+
+void ra_log_worker(unsigned index, bool plain) {
+  snprintf(worker_json, sizeof worker_json, ",\"worker\":%u", index);
+  if (plain) snprintf(worker_plain, sizeof worker_plain, "w%u ", index);
 }
 
 bool ra_log_enabled(ra_log_level level) { return level >= least_level; }
@@ -37,13 +43,13 @@ void ra_log_fields(ra_log_level level, const char *message, const char *fields) 
   if (chosen == RA_LOG_JSON) {
     ra_str_add(&line, "{\"time\":\"");
     add_stamp(&line, "%Y-%m-%dT%H:%M:%S");
-    ra_str_addf(&line, "Z\",\"level\":\"%s\",\"message\":", LEVELS[level]);
+    ra_str_addf(&line, "Z\",\"level\":\"%s\"%s,\"message\":", LEVELS[level], worker_json);
     ra_str_add_json(&line, message);
     if (fields && *fields) ra_str_addf(&line, ",%s", fields);
     ra_str_add(&line, "}\n");
   } else {
     add_stamp(&line, "%H:%M:%S");
-    ra_str_addf(&line, " %-5s ", LEVELS[level]);
+    ra_str_addf(&line, " %-5s %s", LEVELS[level], worker_plain);
     for (const char *p = message; *p; p++) {  // control characters could forge a second line
       ra_str_add_char(&line, (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p);
     }

@@ -1,12 +1,16 @@
-// metrics.c - see metrics.h. Families form a list and label sets short hash chains; both only ever grow, by
-// compare-and-swap at the head, so that readers need no lock. Nothing is ever freed.
+// metrics.c - see metrics.h. Families form a list and label sets short hash chains that point into this process's slab;
+// both only ever grow, published at the head, so that looking up and counting need no lock. Making one takes the lock.
+// Nothing is ever freed.
 #include "base/metrics.h"
 
 #include <math.h>
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "base/metrics_slab.h"
 
 #define CHAINS 64
 #define MAX_CHILDREN 256
@@ -14,65 +18,76 @@
 
 typedef struct child {
   struct child *next;
-  _Atomic uint64_t bits;     // the value, or a histogram's sum: a double's bits
-  _Atomic uint64_t *counts;  // histograms: one a bucket, the last for +Inf
-  char labels[];
+  ra__child *record;
+  const char *labels;
 } child;
 
 struct ra_metric {
   ra_metric *next;
-  ra_metric_type type;
-  const double *buckets;
-  unsigned bucket_count;
-  char *name, *help;
+  const ra__family *record;
+  const char *name;
   atomic_uint child_count;
   _Atomic(child *) chains[CHAINS];
 };
 
 static _Atomic(ra_metric *) families;
-static ra_metric dummy;  // swallows updates when there is no memory: it never gets a child
+static ra_metric dummy;  // swallows updates when there is no room: it never gets a child
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
-static ra_metric *find_family(ra_metric *head, const char *name) {
-  for (ra_metric *m = head; m; m = m->next) {
+// The slabs of all processes, and ours. A process that shares nothing maps one for itself.
+static struct {
+  ra__slab *slabs, *own;
+  unsigned count;
+  bool full;
+} region;
+
+static ra__slab *own_slab(void) {
+  if (region.own) return region.own;
+  void *map =
+      mmap(NULL, sizeof(ra__slab), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) return NULL;
+  region.slabs = region.own = map;
+  region.count = 1;
+  return region.own;
+}
+
+static void no_room(const char *name) {
+  if (!region.full)
+    ra_log(RA_LOG_WARN, "there is no room for the metric %s, nor for later ones", name);
+  region.full = true;
+}
+
+static ra_metric *find_family(const char *name) {
+  for (ra_metric *m = atomic_load_explicit(&families, memory_order_acquire); m; m = m->next) {
     if (strcmp(m->name, name) == 0) return m;
   }
   return NULL;
 }
 
-static ra_metric *new_family(ra_metric_type type, const char *name, const char *help,
-                             const double *buckets, unsigned bucket_count) {
-  ra_metric *m = calloc(1, sizeof *m);
-  if (!m) return NULL;
-  m->type = type;
-  m->buckets = buckets;
-  m->bucket_count = bucket_count;
-  m->name = strdup(name);
-  m->help = strdup(help);
-  if (m->name && m->help) return m;
-  free(m->name);
-  free(m->help);
-  free(m);
-  return NULL;
+static ra_metric *know_family(const ra__family *record) {
+  ra_metric *m = record ? calloc(1, sizeof *m) : NULL;
+  if (!m) return &dummy;
+  m->record = record;
+  m->name = ra__family_name(record);
+  m->next = atomic_load(&families);
+  atomic_store_explicit(&families, m, memory_order_release);
+  return m;
 }
 
 ra_metric *ra_metric_get(ra_metric_type type, const char *name, const char *help,
                          const double *buckets, unsigned bucket_count) {
-  ra_metric *head = atomic_load(&families);
-  ra_metric *found = find_family(head, name);
-  if (found) return found;
-  ra_metric *made = new_family(type, name, help, buckets, bucket_count);
-  if (!made) return &dummy;
-  do {
-    found = find_family(head, name);
-    if (found) {
-      free(made->name);
-      free(made->help);
-      free(made);
-      return found;
-    }
-    made->next = head;
-  } while (!atomic_compare_exchange_weak(&families, &head, made));
-  return made;
+  ra_metric *m = find_family(name);
+  if (m) return m;
+  pthread_mutex_lock(&making);
+  m = find_family(name);
+  ra__slab *slab = m ? NULL : own_slab();
+  if (slab) {
+    m = know_family(ra__slab_add_family(slab, type, name, help, buckets, bucket_count));
+  }
+  if (!m) m = &dummy;
+  if (m == &dummy) no_room(name);
+  pthread_mutex_unlock(&making);
+  return m;
 }
 
 static unsigned hash_labels(const char *labels) {
@@ -82,202 +97,119 @@ static unsigned hash_labels(const char *labels) {
   return hash;
 }
 
-static child *new_child(const ra_metric *m, const char *labels) {
-  size_t size = strlen(labels) + 1;
-  child *c = calloc(1, sizeof *c + size);
-  if (!c) return NULL;
-  memcpy(c->labels, labels, size);
-  if (m->type != RA_METRIC_HISTOGRAM) return c;
-  c->counts = calloc((size_t)m->bucket_count + 1, sizeof *c->counts);
-  if (c->counts) return c;
-  free(c);
-  return NULL;
-}
-
-static child *find_child(child *head, const char *labels) {
+static child *find_child(ra_metric *m, const char *labels) {
+  child *head = atomic_load_explicit(&m->chains[hash_labels(labels) % CHAINS], memory_order_acquire);
   for (child *c = head; c; c = c->next) {
     if (strcmp(c->labels, labels) == 0) return c;
   }
   return NULL;
 }
 
-// The child of a label set, made when it is new. NULL without memory.
-static child *child_of(ra_metric *m, const char *labels) {
+static child *know_child(ra_metric *m, ra__child *record) {
+  child *c = record ? calloc(1, sizeof *c) : NULL;
+  if (!c) return NULL;
+  c->record = record;
+  c->labels = ra__child_labels(record, m->record);
+  _Atomic(child *) *chain = &m->chains[hash_labels(c->labels) % CHAINS];
+  c->next = atomic_load(chain);
+  atomic_store_explicit(chain, c, memory_order_release);
+  atomic_fetch_add(&m->child_count, 1);
+  return c;
+}
+
+static child *make_child(ra_metric *m, const char *labels) {
+  pthread_mutex_lock(&making);
+  child *c = find_child(m, labels);
+  if (!c) c = know_child(m, ra__slab_add_child(region.own, m->record, labels));
+  if (!c) no_room(m->name);
+  pthread_mutex_unlock(&making);
+  return c;
+}
+
+// The record of a label set, made when it is new. NULL without room.
+static ra__child *record_of(ra_metric *m, const char *labels) {
   if (m == &dummy) return NULL;
   if (!labels) labels = "";
-  _Atomic(child *) *chain = &m->chains[hash_labels(labels) % CHAINS];
-  child *head = atomic_load_explicit(chain, memory_order_acquire);
-  child *found = find_child(head, labels);
-  if (found) return found;
-  bool other = strcmp(labels, OTHER) == 0;
-  if (!other && atomic_load(&m->child_count) >= MAX_CHILDREN) return child_of(m, OTHER);
-  child *made = new_child(m, labels);
-  if (!made) return NULL;
-  do {
-    found = find_child(head, labels);
-    if (found) {
-      free(made->counts);
-      free(made);
-      return found;
-    }
-    made->next = head;
-  } while (!atomic_compare_exchange_weak(chain, &head, made));
-  atomic_fetch_add(&m->child_count, 1);
-  return made;
-}
-
-static double from_bits(uint64_t bits) {
-  double value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-static uint64_t to_bits(double value) {
-  uint64_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
+  child *c = find_child(m, labels);
+  if (!c && strcmp(labels, OTHER) != 0 && atomic_load(&m->child_count) >= MAX_CHILDREN)
+    return record_of(m, OTHER);
+  if (!c) c = make_child(m, labels);
+  return c ? c->record : NULL;
 }
 
 static void add_bits(_Atomic uint64_t *bits, double amount) {
   uint64_t old = atomic_load_explicit(bits, memory_order_relaxed);
-  while (!atomic_compare_exchange_weak_explicit(bits, &old, to_bits(from_bits(old) + amount),
+  while (!atomic_compare_exchange_weak_explicit(bits, &old, ra__to_bits(ra__from_bits(old) + amount),
                                                 memory_order_relaxed, memory_order_relaxed)) {
   }
 }
 
 void ra_metric_add(ra_metric *metric, const char *labels, double amount) {
-  child *c = child_of(metric, labels);
+  ra__child *c = record_of(metric, labels);
   if (c) add_bits(&c->bits, amount);
 }
 
 void ra_metric_set(ra_metric *metric, const char *labels, double value) {
-  child *c = child_of(metric, labels);
-  if (c) atomic_store_explicit(&c->bits, to_bits(value), memory_order_relaxed);
+  ra__child *c = record_of(metric, labels);
+  if (c) atomic_store_explicit(&c->bits, ra__to_bits(value), memory_order_relaxed);
 }
 
 void ra_metric_observe(ra_metric *metric, const char *labels, double value) {
-  child *c = child_of(metric, labels);
-  if (!c || !c->counts || isnan(value)) return;
+  ra__child *c = record_of(metric, labels);
+  if (!c || metric->record->type != RA_METRIC_HISTOGRAM || isnan(value)) return;
   unsigned bucket = 0;
-  while (bucket < metric->bucket_count && value > metric->buckets[bucket]) bucket++;
+  while (bucket < metric->record->bucket_count && value > metric->record->buckets[bucket]) bucket++;
   atomic_fetch_add_explicit(&c->counts[bucket], 1, memory_order_relaxed);
   add_bits(&c->bits, value);
 }
 
-static void add_value(ra_str *out, double value) {
-  if (isnan(value)) {
-    ra_str_add(out, "NaN");
-  } else if (isinf(value)) {
-    ra_str_add(out, value > 0 ? "+Inf" : "-Inf");
-  } else if (value == floor(value) && fabs(value) < 1e15) {
-    ra_str_add_int(out, (int64_t)value);
-  } else {
-    ra_str_add_double(out, value);
+// ---- sharing
+
+size_t ra_metrics_region_size(unsigned slots) { return slots * sizeof(ra__slab); }
+
+void ra_metrics_slot_ended(void *memory, unsigned slot) {
+  ra__family *f;
+  ra__child *c;
+  for (uint64_t offset = 0; ra__slab_next((ra__slab *)memory + slot, &offset, &f, &c);) {
+    bool gauge = f->type == RA_METRIC_GAUGE || f->type == RA_METRIC_GAUGE_MAX;
+    if (c && gauge) atomic_store(&c->bits, 0);
   }
 }
 
-// name_suffix{labels,le="…"} without the value.
-static void add_series(ra_str *out, const char *name, const char *suffix, const char *labels,
-                       const double *le) {
-  ra_str_add(out, name);
-  ra_str_add(out, suffix);
-  if (*labels || le) {
-    ra_str_add_char(out, '{');
-    ra_str_add(out, labels);
-    if (le) {
-      ra_str_add(out, *labels ? ",le=\"" : "le=\"");
-      add_value(out, *le);
-      ra_str_add_char(out, '"');
-    }
-    ra_str_add_char(out, '}');
-  }
-  ra_str_add_char(out, ' ');
-}
-
-static void add_histogram(ra_str *out, const ra_metric *m, child *c) {
-  uint64_t total = 0;
-  for (unsigned i = 0; i <= m->bucket_count; i++) {
-    total += atomic_load_explicit(&c->counts[i], memory_order_relaxed);
-    double le = i < m->bucket_count ? m->buckets[i] : INFINITY;
-    add_series(out, m->name, "_bucket", c->labels, &le);
-    ra_str_addf(out, "%llu\n", (unsigned long long)total);
-  }
-  add_series(out, m->name, "_sum", c->labels, NULL);
-  add_value(out, from_bits(atomic_load_explicit(&c->bits, memory_order_relaxed)));
-  ra_str_add_char(out, '\n');
-  add_series(out, m->name, "_count", c->labels, NULL);
-  ra_str_addf(out, "%llu\n", (unsigned long long)total);
-}
-
-static int by_labels(const void *a, const void *b) {
-  return strcmp((*(child *const *)a)->labels, (*(child *const *)b)->labels);
-}
-
-static void add_help(ra_str *out, const ra_metric *m) {
-  static const char *const types[] = {"counter", "gauge", "histogram"};
-  ra_str_addf(out, "# HELP %s ", m->name);
-  for (const char *p = m->help; *p; p++) {
-    if (*p == '\\') {
-      ra_str_add(out, "\\\\");
-    } else if (*p == '\n') {
-      ra_str_add(out, "\\n");
-    } else {
-      ra_str_add_char(out, *p);
+// Learns what an earlier process in the same slot has counted.
+static void take_over(ra__slab *slab) {
+  ra__family *f;
+  ra__child *c;
+  uint64_t offset = 0;
+  while (ra__slab_next(slab, &offset, &f, &c)) {
+    ra_metric *m = find_family(ra__family_name(f));
+    if (c && m) {
+      know_child(m, c);
+    } else if (!m) {
+      know_family(f);
     }
   }
-  ra_str_addf(out, "\n# TYPE %s %s\n", m->name, types[m->type]);
+  atomic_store(&slab->used, offset);  // nothing, unless the end was broken
 }
 
-static void add_family(ra_str *out, ra_metric *m) {
-  child *sorted[MAX_CHILDREN * 2];
-  size_t n = 0;
-  for (unsigned i = 0; i < CHAINS; i++) {
-    for (child *c = atomic_load(&m->chains[i]); c; c = c->next) {
-      if (n < sizeof sorted / sizeof *sorted) sorted[n++] = c;
-    }
+int ra_metrics_share(void *memory, unsigned slots, unsigned slot, ra_err *err) {
+  pthread_mutex_lock(&making);
+  bool early = !region.own && slot < slots;
+  if (early) {
+    region.slabs = memory;
+    region.count = slots;
+    region.own = &region.slabs[slot];
+    ra_metrics_slot_ended(memory, slot);
+    take_over(region.own);
   }
-  if (!n) return;
-  qsort(sorted, n, sizeof *sorted, by_labels);
-  add_help(out, m);
-  for (size_t i = 0; i < n; i++) {
-    if (m->type == RA_METRIC_HISTOGRAM) {
-      add_histogram(out, m, sorted[i]);
-      continue;
-    }
-    add_series(out, m->name, "", sorted[i]->labels, NULL);
-    add_value(out, from_bits(atomic_load_explicit(&sorted[i]->bits, memory_order_relaxed)));
-    ra_str_add_char(out, '\n');
-  }
+  pthread_mutex_unlock(&making);
+  return early ? RA_OK
+               : ra_fail(err, RA_E_INTERNAL, "", "metrics were counted before they were shared");
 }
 
-static int by_name(const void *a, const void *b) {
-  return strcmp((*(ra_metric *const *)a)->name, (*(ra_metric *const *)b)->name);
-}
-
-void ra_metrics_text(ra_str *out) {
-  ra_metric *head = atomic_load(&families);
-  size_t n = 0;
-  for (ra_metric *m = head; m; m = m->next) n++;
-  if (!n) return;
-  ra_metric **sorted = malloc(n * sizeof *sorted);
-  if (!sorted) {
-    out->failed = true;
-    return;
-  }
-  n = 0;
-  for (ra_metric *m = head; m; m = m->next) sorted[n++] = m;
-  qsort(sorted, n, sizeof *sorted, by_name);
-  for (size_t i = 0; i < n; i++) add_family(out, sorted[i]);
-  free(sorted);
-}
-
-void ra_metric_escape(ra_str *out, const char *value) {
-  for (; *value; value++) {
-    if (*value == '\\' || *value == '"') ra_str_add_char(out, '\\');
-    if (*value == '\n') {
-      ra_str_add(out, "\\n");
-    } else {
-      ra_str_add_char(out, *value);
-    }
-  }
+const ra__slab *ra__metrics_slabs(unsigned *count) {
+  pthread_mutex_lock(&making);
+  *count = own_slab() ? region.count : 0;
+  pthread_mutex_unlock(&making);
+  return region.slabs;
 }

@@ -30,6 +30,7 @@ struct ra_task {
   bool cancelled;
   bool resting;                   // a timer between two runs: it ends when its VM is replaced
   const char *plugin;             // interned (ra__intern); "" for the library's own
+  const char *request;            // the id of the request that it answers, or NULL
   int args;                       // values on the coroutine's stack for the next resume
   uint64_t lua_ns, lua_limit_ns;  // used; 0: no limit
   uint64_t deadline_ns;           // 0: none
@@ -115,6 +116,9 @@ void ra__task_run(ra_task *task, int args);
 void ra__task_drop(ra_task *task, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void ra__task_wake(ra_task *task);
+// The running task is that plugin's from now on; raises when the plugin is switched off. `plugin` is held by the registry
+// of plugins as long as the VM lives.
+void ra__task_own(lua_State *L, ra_task *task, const char *plugin);
 // Runs what is ready; at the beginning of a turn of the loop also one preempted task.
 void ra__pump(ra_script *script, bool new_turn);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/pulse.h"
 #include "script/answer.h"
 
 typedef struct serving {
@@ -82,6 +83,7 @@ static void on_end(ra_task *task, int rc, const ra_err *err) {
 static void on_gone(void *data) {
   serving *s = data;
   s->exchange = NULL;
+  s->task->request = NULL;
   ra_script_cancel(s->task);
 }
 
@@ -128,6 +130,7 @@ static int start(ra_script *script, serving *s, const ra_http_request *request, 
   s->task = task;
   task->finish = on_end;
   task->ctx = s;
+  task->request = request->id;
   if (!ra__push_app(script, task->co, "dispatch")) lua_pushnil(task->co);
   ra__task_start(task, push_request(task, request));
   return RA_OK;
@@ -190,13 +193,21 @@ static int l_label(lua_State *L) {
   const char *route = luaL_checkstring(L, 1), *plugin = luaL_checkstring(L, 2);
   ra_task *task = ra__script(L)->running;
   if (!task || task->finish != on_end) return 0;
-  task->plugin = plugin;  // held by the registry of plugins as long as the VM lives
   serving *s = task->ctx;
   if (s->exchange) ra_http_exchange_label(s->exchange, route, plugin);
+  ra__task_own(L, task, plugin);
   return 0;
 }
 
-const luaL_Reg RA__HOST_HTTP[] = {{"label", l_label}, {NULL, NULL}};
+// host.blocked(plugin) -> why it is switched off, or nil
+static int l_blocked(lua_State *L) {
+  char reason[sizeof((ra_err *)0)->message];
+  bool blocked = ra_pulse_blocked(luaL_checkstring(L, 1), reason, sizeof reason);
+  lua_pushstring(L, blocked ? reason : NULL);
+  return 1;
+}
+
+const luaL_Reg RA__HOST_HTTP[] = {{"label", l_label}, {"blocked", l_blocked}, {NULL, NULL}};
 
 // ---- logs and metrics
 

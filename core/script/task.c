@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/pulse.h"
 #include "script/host.h"
 
 #define TURN_NS \
@@ -140,6 +141,17 @@ void ra__task_drop(ra_task *task, int code, const char *fmt, ...) {
 
 void ra_script_cancel(ra_task *task) {
   ra__task_drop(task, RA_E_CANCELLED, "nobody waits for the result any more");
+}
+
+void ra__task_own(lua_State *L, ra_task *task, const char *plugin) {
+  char reason[sizeof((ra_err *)0)->message];
+  task->plugin = plugin;
+  ra_pulse_name(plugin);
+  if (!ra_pulse_blocked(plugin, reason, sizeof reason)) return;
+  ra_err err = {0};
+  ra_fail(&err, RA_E_BUSY, plugin, "%s", reason);
+  ra_bind_fail(L, &err);
+  lua_error(L);
 }
 
 typedef struct pushing {
@@ -304,11 +316,13 @@ static bool ra_task_step(ra_task *task) {
     return false;
   }
   task->state = RA_TASK_RUNNING;
+  ra_pulse_begin(task->plugin, task->request);
   ra__slice_begin(script, task);
   int args = task->args;
   task->args = 0;
   int status = lua_resume(task->co, args);
   ra__slice_end(script, task);
+  ra_pulse_end();
   return after_slice(task, status);
 }
 

@@ -271,7 +271,7 @@ void ra_script_show_gauges(const ra_script *script) {
   gauge("rastrum_lua_external_bytes", "Bytes behind userdata.", (double)sum.external_bytes);
   gauge("rastrum_external_bytes", "Bytes of all live buffers.", (double)ra_buf_live_bytes());
   gauge("rastrum_external_buffers", "Live buffers.", (double)ra_buf_live_count());
-  ra_metric_set(ra_metric_get(RA_METRIC_GAUGE, "rastrum_build_info",
+  ra_metric_set(ra_metric_get(RA_METRIC_GAUGE_MAX, "rastrum_build_info",
                               "Always 1; the version is a label.", NULL, 0),
                 "version=\"" RA_VERSION "\",lua=\"" LUAJIT_VERSION "\"", 1);
 }

@@ -93,7 +93,7 @@ static int l_emit(lua_State *L) {
 static int l_own(lua_State *L) {
   const char *plugin = luaL_checkstring(L, 1);
   ra_task *task = ra__script(L)->running;
-  if (task) task->plugin = plugin;  // held by the registry of plugins as long as the VM lives
+  if (task) ra__task_own(L, task, plugin);
   return 0;
 }
 

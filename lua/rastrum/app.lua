@@ -114,7 +114,7 @@ function App.plugins()
         if each.plugin == name then routes[#routes + 1] = each.method .. " " .. each.path end
       end
       list[#list + 1] = { name = name, description = value.description, version = value.version,
-        routes = routes }
+        routes = routes, blocked = host.blocked(name) }
     end
   end
   local names = {}
@@ -129,8 +129,8 @@ end
 
 -- It rests between its runs; a VM that is replaced ends it there.
 local function run_timer(name, timer)
-  host.own(name)
   while not host.retired() do
+    host.own(name)  -- ends it when the watchdog has switched the plugin off
     host.rest(true)
     rastrum.sleep(timer.every)
     host.rest(false)
