@@ -158,7 +158,7 @@ static void prefix_of(const ra_ingest *ingest, char *out, size_t size) {
 
 int ra_ingest_discard(ra_ingest *ingest, ra_store *store, ra_err *err) {
   char prefix[700];
-  if (!*ingest->version) return RA_OK;
+  if (!*ingest->version || ingest->keep) return RA_OK;
   prefix_of(ingest, prefix, sizeof prefix);
   return ra_store_remove(store, prefix, err);
 }

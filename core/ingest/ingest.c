@@ -87,6 +87,7 @@ void ra_ingest_free(ra_ingest *ingest) {
   free(ingest);
 }
 
+void ra_ingest_keep(ra_ingest *ingest) { ingest->keep = true; }
 const char *ra_ingest_get_fingerprint(const ra_ingest *ingest) { return ingest->fingerprint; }
 const char *ra_ingest_version(const ra_ingest *ingest) { return ingest->version; }
 

@@ -31,6 +31,8 @@ const char *ra_ingest_version(const ra_ingest *ingest);          // "" before
 int ra_ingest_convert(ra_ingest *ingest, ra_store *store, ra_cancel *cancel, ra_err *err);
 // Removes what convert wrote, for a publication that failed.
 int ra_ingest_discard(ra_ingest *ingest, ra_store *store, ra_err *err);
+// From now on nothing of the version is removed, by a failed convert or by discard: others use it too. Any thread.
+void ra_ingest_keep(ra_ingest *ingest);
 // The catalog row's body (JSON). Needs convert, else its statistics are null.
 int ra_ingest_describe(const ra_ingest *ingest, ra_str *body, ra_err *err);
 

@@ -37,6 +37,7 @@ struct ra_ingest {
   char fingerprint[65], version[17], sha256[65], created[32];
   _Atomic uint64_t bytes_done, bytes_written, objects, steps_done;
   uint64_t bytes_total, steps_total;
+  atomic_bool keep;
 };
 
 // Chooses the arrays, their chunks, and the memory; RA_E_TOOBIG when it does not fit.

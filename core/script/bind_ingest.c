@@ -317,7 +317,14 @@ static int l_id(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg FUNCTIONS[] = {{"describe", l_describe}, {"id", l_id}, {NULL, NULL}};
+// rastrum.ingest.keep(handle)
+static int l_keep(lua_State *L) {
+  ra_ingest_keep(ra_ingest_run_get(check_run(L, 1)));
+  return 0;
+}
+
+static const luaL_Reg FUNCTIONS[] = {
+    {"describe", l_describe}, {"id", l_id}, {"keep", l_keep}, {NULL, NULL}};
 static const luaL_Reg OPERATIONS[] = {{"open", l_open},
                                       {"fingerprint", l_fingerprint},
                                       {"convert", l_convert},

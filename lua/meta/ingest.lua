@@ -24,6 +24,10 @@ function rastrum.ingest.convert(handle, wait_ms) end
 ---@return rastrum.Error|nil
 function rastrum.ingest.discard(handle) end
 
+---From now on neither a failure nor discard() removes objects: they are others' too.
+---@param handle rastrum.Handle
+function rastrum.ingest.keep(handle) end
+
 ---@param path string
 ---@param options table
 ---@return string|nil json

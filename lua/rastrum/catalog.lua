@@ -1,6 +1,7 @@
 -- The catalog as routes and workflows see it: collections, their datasets as a snapshot in memory,
--- publishing. The snapshot is checked against one counter of the driver at most every
--- `catalog_staleness`; in between no request touches the database. Drivers are plugins
+-- publishing, leases. The snapshot is checked against one counter of the driver at most every
+-- `catalog_staleness`, beside the requests while they come often; in between none touches the
+-- database, and one that does not answer leaves the snapshot in use. Drivers are plugins
 -- (catalog_drivers); what is shared above them is here and in rastrum.snapshot.
 local registry = require "rastrum.registry"
 local snapshots = require "rastrum.snapshot"
@@ -9,17 +10,20 @@ local sources = require "rastrum.sources"
 local M = {}
 
 local WAIT_MS, REFRESH_S = 20000, 30
+local PATIENCE_MS = 250  -- for a catalog that does not answer, where a snapshot can
+local IDLE_SHARE = 9     -- a snapshot that takes t to read is kept at least 9 t
+local MOST_KEPT_S = 5
 
 local function new_state()
-  return { handle = nil, revision = nil, checked = -math.huge, rows = {}, order = {}, shots = {},
-    busy = {} }
+  return { handle = nil, revision = nil, checked = -math.huge, known = false, rows = {}, order = {},
+    shots = {}, kept_until = {}, busy = {} }
 end
 
 local state = new_state()
 
 local function staleness()
   local ms = rastrum.config.catalog_staleness
-  return (type(ms) == "number" and ms or 5000) / 1000
+  return (type(ms) == "number" and ms or 100) / 1000
 end
 
 ---The driver's handle of the configured catalog.
@@ -42,21 +46,24 @@ end
 -- ---- freshness. Reading is a job of its own, so that a client that goes away leaves nothing half
 -- done; those who need the result wait for it.
 
-local function once(key, read)
+local function start(key, read)
   local running = state.busy[key]
-  if not running or rastrum.time.clock() - running.since > REFRESH_S then
-    running = { since = rastrum.time.clock() }
-    state.busy[key] = running
-    rastrum.spawn(function()
-      local ok, value, err = pcall(read)
-      if not ok then
-        value, err = nil, { code = "internal", where = "catalog", message = tostring(value) }
-      end
-      running.value, running.err, running.done = value, err, true
-      if state.busy[key] == running then state.busy[key] = nil end
-    end)
-  end
-  for _ = 1, WAIT_MS do
+  if running and rastrum.time.clock() - running.since <= REFRESH_S then return running end
+  running = { since = rastrum.time.clock() }
+  state.busy[key] = running
+  rastrum.spawn(function()
+    local ok, value, err = pcall(read)
+    if not ok then
+      value, err = nil, { code = "internal", where = "catalog", message = tostring(value) }
+    end
+    running.value, running.err, running.done = value, err, true
+    if state.busy[key] == running then state.busy[key] = nil end
+  end)
+  return running
+end
+
+local function wait(running, ms)
+  for _ = 1, ms do
     if running.done then return running.value, running.err end
     rastrum.sleep(1)
   end
@@ -91,17 +98,35 @@ local function read_rows()
     end
     state.revision = revision
   end
-  state.checked = began
+  state.checked, state.known = began, true
   return true
 end
 
+-- Once a staleness, so that a catalog that is away does not fill the log.
+local function note_trouble(err)
+  local now = rastrum.time.clock()
+  if now - (state.noted or -math.huge) < 10 then return end
+  state.noted = now
+  rastrum.log.warn("the catalog does not answer; what was read before is served",
+    { message = err.message, where = err.where })
+end
+
 local function refresh()
-  if rastrum.time.clock() - state.checked < staleness() then return true end
-  return once("", read_rows)
+  local age, most = rastrum.time.clock() - state.checked, staleness()
+  if age < most / 2 then return true end
+  local running = start("", read_rows)
+  if age < most then return true end
+  local ok, err = wait(running, state.known and PATIENCE_MS or WAIT_MS)
+  if ok or not state.known then return ok, err end
+  note_trouble(err)
+  state.checked = rastrum.time.clock()
+  return true
 end
 
 ---After a write of this process: what is in memory is old.
-function M.expire() state.checked, state.revision = -math.huge, nil end
+function M.expire()
+  state.checked, state.revision, state.known, state.kept_until = -math.huge, nil, false, {}
+end
 
 ---Lets go of the database and of everything in memory; the next call begins anew.
 function M.close()
@@ -134,6 +159,17 @@ local function unknown(id)
     message = ("there is no collection '%s'; %s"):format(id, known) }
 end
 
+-- A feed into a large collection must not have it read all the time.
+local function read_shot(row)
+  local began = rastrum.time.clock()
+  local made, err = snapshots.read(state.handle, row, state.shots[row.id])
+  if not made then return nil, err end
+  local now = rastrum.time.clock()
+  state.kept_until[row.id] = now + math.min((now - began) * IDLE_SHARE, MOST_KEPT_S)
+  state.shots[row.id] = made
+  return made
+end
+
 ---The collection's snapshot (rastrum.snapshot).
 ---@param id string
 ---@return rastrum.Snapshot|nil
@@ -145,12 +181,25 @@ function M.collection(id)
   if not row then return unknown(id) end
   local shot = state.shots[id]
   if shot and shot.generation == row.generation then return shot end
-  return once("=" .. id, function()
-    local made, problem = snapshots.read(state.handle, row, state.shots[id])
-    if not made then return nil, problem end
-    state.shots[id] = made
-    return made
-  end)
+  if shot and rastrum.time.clock() < (state.kept_until[id] or 0) then return shot end
+  local made
+  made, err = wait(start("=" .. id, function() return read_shot(row) end), WAIT_MS)
+  if made or not shot then return made, err end
+  note_trouble(err)
+  return shot
+end
+
+---Calls read(…), whose error is `gone` where what it read was replaced and collected meanwhile; then
+---once more, on what the catalog says now.
+---@param read fun(...): table|nil, rastrum.Error|nil
+function M.again(read, ...)
+  local answer, err = read(...)
+  if answer or err.code ~= "gone" then return answer, err end
+  state.checked = -math.huge
+  answer, err = read(...)
+  if answer or err.code ~= "gone" then return answer, err end
+  return nil, { code = "corrupt", where = err.where,
+    message = "the catalog names it, and it is not in the store" }
 end
 
 ---The ids of the collections that are in memory.
@@ -202,6 +251,14 @@ M.times = sources.times
 M.item = sources.item
 M.step_of = sources.step_of
 M.step_version = sources.step_version
+M.span = sources.span
+
+---Earlier states of a collection that are not collected yet, the latest first: an iterator of
+---snapshots, for addresses that name a version. `span`: {first, last} in milliseconds, or nil, that
+---what changed must touch.
+---@param shot rastrum.Snapshot
+---@param span number[]|nil
+function M.past(shot, span) return snapshots.past(state.handle, shot, span) end
 
 -- ---- writing
 
@@ -210,6 +267,23 @@ function M.find(collection, dataset)
   local driver, err = M.driver()
   if not driver then return nil, err end
   return driver:find(collection, dataset)
+end
+
+---Whether a version was published once and is kept until gc.
+---@return boolean|nil
+---@return rastrum.Error|nil
+function M.is_retired(collection, dataset, version)
+  local driver, err = M.driver()
+  if not driver then return nil, err end
+  local rows
+  rows, err = driver:retired()
+  if not rows then return nil, err end
+  for _, row in ipairs(rows) do
+    if row.collection == collection and row.dataset == dataset and row.version == version then
+      return true
+    end
+  end
+  return false
 end
 
 -- {variable = {low, high}} of a dataset: the 2nd and 98th percentile, else the extremes.
@@ -225,8 +299,36 @@ local function stretch_of(dataset)
   return any and rastrum.json.encode(out) or "{}"
 end
 
----Publishes a dataset: one conditional write. Code "conflict" when what is there is not `old`.
----@param wanted table  {body = JSON text, fingerprint =, source =, old = the version it replaces or nil}
+local function conflict(where, message, ...)
+  return nil, { code = "conflict", where = where, message = message:format(...) }
+end
+
+---What to say where a source would replace a dataset that was made of another one.
+function M.clash(row, collection, source)
+  return conflict(source, "dataset '%s/%s' was made of %s, this is %s; name another with "
+    .. "--dataset, or the same to replace it", collection, row.dataset, row.source, source)
+end
+
+-- Why a conditional write lost.
+local function explain(driver, record, err)
+  local row = driver:find(record.collection, record.dataset)
+  local where = record.collection .. "/" .. record.dataset
+  if row and row.source ~= record.source and not record.takeover then
+    return M.clash(row, record.collection, record.source)
+  end
+  for _, lease in ipairs(record.owner and driver:leases() or {}) do
+    if lease.collection == record.collection and lease.dataset == record.dataset
+      and lease.owner ~= record.owner then
+      return conflict(where, "%s took the dataset over, since nothing had been heard of this "
+        .. "process for too long", M.holder(lease))
+    end
+  end
+  return nil, err
+end
+
+---Publishes a dataset: one conditional write. Code "conflict" when what is there is not `old`, when
+---it is of another source and `takeover` is not set, or when the lease is not held any more.
+---@param wanted table  {body = JSON text, fingerprint =, source =, old = the version it replaces or nil, lease =, takeover =}
 ---@return boolean|nil ok
 ---@return rastrum.Error|nil err
 function M.publish(wanted)
@@ -235,21 +337,26 @@ function M.publish(wanted)
   local dataset
   dataset, err = rastrum.dataset.parse(wanted.body)
   if not dataset then return nil, err end
-  local start, stop = dataset:span()
-  local ok
-  ok, err = driver:publish {
+  local start_ms, stop_ms = dataset:span()
+  local record = {
     collection = dataset:collection(), dataset = dataset:id(), version = dataset:version(),
     fingerprint = wanted.fingerprint,
     source = wanted.source, created = dataset:about().created, body = wanted.body,
-    bbox = dataset:bbox(), start = start,
-    stop = stop, stretch = stretch_of(dataset), old = wanted.old, now = rastrum.time.now(),
+    bbox = dataset:bbox(), start = start_ms,
+    stop = stop_ms, stretch = stretch_of(dataset), old = wanted.old, now = rastrum.time.now(),
+    owner = wanted.lease and wanted.lease.owner, takeover = wanted.takeover,
   }
+  local ok
+  ok, err = driver:publish(record)
   M.expire()
+  if not ok and err.code == "conflict" then return explain(driver, record, err) end
   return ok, err
 end
 
----Takes a dataset out of the catalog; its objects stay until gc. true, or false when there was
----none.
+---Takes a dataset, or without one a whole collection, out of the catalog; objects stay until gc.
+---true, or false when there was none.
+---@param collection string
+---@param dataset string|nil
 function M.remove(collection, dataset)
   local driver, err = M.driver()
   if not driver then return nil, err end
@@ -259,35 +366,88 @@ function M.remove(collection, dataset)
   return done, err
 end
 
--- ---- leases: one writer a dataset. The heart has to beat (renew) more often than LEASE_MS.
+-- ---- leases: one writer a dataset. The heart has to beat (renew) several times in `lease`; then
+-- silence, or the end of a process on this machine, frees it.
 
-M.LEASE_MS = 60000
+local POLL_MS = 200
 
----A lease {renew(), release()}; nil and code "conflict" while another process holds it.
+---How long a lease lives without a beat, milliseconds.
+function M.lease_ms()
+  local ms = rastrum.config.lease
+  return type(ms) == "number" and ms or 60000
+end
+
+---Whose it is, for people.
+function M.holder(lease)
+  local pid, host = lease.owner:match("^(%d+)@([^/]*)/")
+  return pid and ("process %s on %s"):format(pid, host) or "another process"
+end
+
+---"live", or why its holder does not count any more: "ended" or "silent".
+function M.lease_state(lease, now)
+  if rastrum.process.look(lease.owner) == "dead" then return "ended" end
+  return lease.beat >= now - M.lease_ms() and "live" or "silent"
+end
+
+---The lease on a dataset; false when there is none.
+function M.leased(collection, dataset)
+  local driver, err = M.driver()
+  if not driver then return nil, err end
+  local leases
+  leases, err = driver:leases()
+  for _, lease in ipairs(leases or {}) do
+    if lease.collection == collection and lease.dataset == dataset then return lease end
+  end
+  return leases and false, err
+end
+
+-- One attempt; the holder that stood in the way as the second result.
+local function try(driver, lease, version)
+  local now, ended = rastrum.time.now(), nil
+  local holder = M.leased(lease.collection, lease.dataset)
+  if holder and holder.owner ~= lease.owner and M.lease_state(holder, now) == "ended" then
+    ended = holder.owner
+  end
+  local ok, err = driver:lease(lease.collection, lease.dataset, version, lease.owner, now,
+    now - M.lease_ms(), ended)
+  if ok or err.code ~= "conflict" then return ok, err end
+  return false, M.leased(lease.collection, lease.dataset) or holder
+end
+
+local function held(lease, holder)
+  local seconds = holder and math.max(0, rastrum.time.now() - holder.since) / 1000 or 0
+  return conflict(lease.collection .. "/" .. lease.dataset,
+    "%s has been writing this dataset for %d s: wait for it, or ask for more patience with "
+    .. "--lease-wait", holder and M.holder(holder) or "another process", seconds)
+end
+
+---A lease {owner=, renew(), release()}; nil and code "conflict" while another process holds it, after
+---waiting for it. renew() fails with "conflict" when it was lost: what was written is not its own
+---any more then.
 ---@param collection string
 ---@param dataset string
 ---@param version string  what is being written
-function M.lease(collection, dataset, version)
+---@param options table|nil  {wait = ms, waiting = function(who)}
+function M.lease(collection, dataset, version, options)
   local driver, err = M.driver()
   if not driver then return nil, err end
-  local owner = rastrum.hash(tostring({}), rastrum.time.clock(), rastrum.time.now())
-  local lease = {}
+  options = options or {}
+  local lease = { collection = collection, dataset = dataset }
+  lease.owner = rastrum.process.id() .. "/" .. rastrum.hash(tostring(lease), rastrum.time.clock())
   function lease.renew()
-    local now = rastrum.time.now()
-    return driver:lease(collection, dataset, version, owner, now, now - M.LEASE_MS)
+    return driver:renew(collection, dataset, lease.owner, rastrum.time.now())
   end
-  function lease.release() return driver:release(collection, dataset, owner) end
-  local ok
-  ok, err = lease.renew()
-  if not ok then
-    if err.code == "conflict" then
-      err = { code = "conflict", where = collection .. "/" .. dataset, retry = true,
-        message = "another process is ingesting this dataset: wait for it, or try again in a "
-          .. "minute if it died" }
-    end
-    return nil, err
+  function lease.release() return driver:release(collection, dataset, lease.owner) end
+  local until_, told = rastrum.time.clock() + (options.wait or 0) / 1000, false
+  while true do
+    local ok, holder = try(driver, lease, version)
+    if ok then return lease end
+    if ok == nil then return nil, holder end
+    if rastrum.time.clock() >= until_ then return held(lease, holder) end
+    if not told and options.waiting then options.waiting(holder and M.holder(holder)) end
+    told = true
+    rastrum.sleep(POLL_MS)
   end
-  return lease
 end
 
 return M

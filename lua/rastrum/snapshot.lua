@@ -173,6 +173,82 @@ function M.read(driver, row, old)
   return finish(shot, list)
 end
 
+-- ---- earlier states
+
+local MOST_RETIRED, MOST_STATES = 64, 16
+
+-- {row, dataset} of the versions that are published no longer; read once a snapshot.
+local function retired_of(driver, shot)
+  if shot.retired then return shot.retired end
+  local rows = driver.past and driver:past(shot.id, MOST_RETIRED) or {}
+  local texts, out = {}, {}
+  for i, row in ipairs(rows) do texts[i], row.body = row.body, nil end
+  local list = #texts > 0 and rastrum.dataset.parse_list(texts) or {}
+  for i, dataset in ipairs(list) do out[i] = { row = rows[i], dataset = dataset:keep() } end
+  shot.retired = out
+  return out
+end
+
+local function touches(row, span)
+  return not span or not row.start or (row.start <= span[2] and row.stop >= span[1])
+end
+
+-- The sequences at which something in the span changed, the last first.
+local function changes(shot, retired, span)
+  local seen, out = {}, {}
+  local function add(sequence)
+    if sequence and not seen[sequence] then
+      seen[sequence] = true
+      out[#out + 1] = sequence
+    end
+  end
+  for _, entries in ipairs { shot.list, retired } do
+    for _, entry in ipairs(entries) do
+      if touches(entry.row, span) then
+        add(entry.row.published)
+        add(entry.row.ended)
+      end
+    end
+  end
+  table.sort(out, function(a, b) return a > b end)
+  return out
+end
+
+local function before(shot, retired, sequence)
+  local list = {}
+  for _, entries in ipairs { shot.list, retired } do
+    for _, entry in ipairs(entries) do
+      local row = entry.row
+      if row.published < sequence and (not row.ended or row.ended >= sequence) then
+        list[#list + 1] = { row = row, dataset = entry.dataset }
+      end
+    end
+  end
+  local out = new_shot(shot.id)
+  out.generation, out.created = shot.generation, shot.created
+  out.stretch, out.stretch_generation = shot.stretch, shot.stretch_generation
+  return finish(out, list)
+end
+
+---Earlier states of a collection, as far back as its retired versions are kept: an iterator of
+---snapshots, the latest first. Only what touches `span` (milliseconds; nil: all) counts as a change.
+---A named search has none.
+---@param driver table
+---@param shot rastrum.Snapshot
+---@param span number[]|nil
+function M.past(driver, shot, span)
+  local retired = shot.window and {} or retired_of(driver, shot)
+  local sequences, i = shot.window and {} or changes(shot, retired, span), 0
+  shot.befores = shot.befores or {}
+  return function()
+    i = i + 1
+    local sequence = i <= MOST_STATES and sequences[i]
+    if not sequence then return nil end
+    shot.befores[sequence] = shot.befores[sequence] or before(shot, retired, sequence)
+    return shot.befores[sequence]
+  end
+end
+
 -- ---- named searches
 
 local function overlaps(box, wanted)

@@ -266,6 +266,21 @@ function M.sources(shot, wanted)
   return list
 end
 
+---First and last millisecond of what a request can be drawn from, generously; nil where any dataset
+---counts.
+---@return number[]|nil
+function M.span(shot, wanted)
+  if wanted.item then
+    local found = M.item(shot, wanted.item)
+    local row = found and shot.entries[found.dataset:id()].row
+    return row and row.start and { row.start, row.stop } or nil
+  end
+  local variable = shot.variables[wanted.variable]
+  local time = wanted.datetime and not wanted.datetime:find("::", 1, true)
+    and iso_of(variable or {}, wanted.datetime)
+  return time and { time - SLACK_MS, time + SLACK_MS } or nil
+end
+
 ---The tag of what a step is drawn from: 12 hexadecimal digits.
 function M.step_version(shot, list)
   local words = {}

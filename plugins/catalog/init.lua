@@ -152,7 +152,7 @@ local function state_of(driver, now)
   leases, err = driver:leases()
   if not leases then return nil, err end
   for _, each in ipairs(leases) do
-    if each.beat >= now - catalog.LEASE_MS then leased[key_of(each)] = true end
+    if each.beat >= now - catalog.lease_ms() then leased[key_of(each)] = true end
   end
   local list_
   list_, err = driver:retired()

@@ -3,9 +3,11 @@
 -- then one index walk a footprint.
 local M = { name = "catalog_sqlite", api = 1, description = "the catalog in an SQLite file" }
 
-local LAYOUT = 1  -- of the tables; PRAGMA user_version
+-- What makes the tables of each layout (PRAGMA user_version) out of those of the one before.
+local LAYOUTS = {}
+local LAYOUT = 2
 
-local SCHEMA = {
+LAYOUTS[1] = {
   "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
   "INSERT INTO counter VALUES ('sequence', 0)",
   [[CREATE TABLE collections (id TEXT PRIMARY KEY, generation INTEGER NOT NULL,
@@ -25,7 +27,19 @@ local SCHEMA = {
   [[CREATE TABLE leases (collection TEXT NOT NULL, dataset TEXT NOT NULL, version TEXT NOT NULL,
     owner TEXT NOT NULL,
     beat INTEGER NOT NULL, PRIMARY KEY (collection, dataset))]],
-  ("PRAGMA user_version = %d"):format(LAYOUT),
+}
+
+-- What is published no longer keeps its row, so that its versioned addresses can be answered until
+-- gc: it was current for sequences published <= s < ended.
+LAYOUTS[2] = {
+  "ALTER TABLE retired ADD COLUMN published INTEGER",
+  "ALTER TABLE retired ADD COLUMN ended INTEGER",
+  "ALTER TABLE retired ADD COLUMN source TEXT",
+  "ALTER TABLE retired ADD COLUMN created TEXT",
+  "ALTER TABLE retired ADD COLUMN start INTEGER",
+  "ALTER TABLE retired ADD COLUMN stop INTEGER",
+  "ALTER TABLE retired ADD COLUMN body TEXT",
+  "ALTER TABLE leases ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
 }
 
 local Catalog = {}
@@ -42,6 +56,19 @@ local function layout_of(db)
   return rows and rows[1].user_version, err
 end
 
+-- Makes the tables that are wanted of those of an older layout, in one transaction.
+local function migrate(db, layout)
+  if layout == LAYOUT then return true end
+  local statements = {}
+  for i = layout + 1, LAYOUT do
+    for _, text in ipairs(LAYOUTS[i]) do statements[#statements + 1] = { text } end
+  end
+  statements[#statements + 1] = { ("PRAGMA user_version = %d"):format(LAYOUT) }
+  local ok, err = db:transaction(statements)
+  -- another process may have made them meanwhile
+  return ok and true or layout_of(db) == LAYOUT, err
+end
+
 -- The connection that writes, made with its file and tables when it is first needed.
 function Catalog:writer()
   if self.write then return self.write end
@@ -51,15 +78,9 @@ function Catalog:writer()
   layout, err = layout_of(db)
   if not layout then return nil, err end
   if layout > LAYOUT then return newer(self.path, layout) end
-  if layout == 0 then
-    local statements = {}
-    for i, text in ipairs(SCHEMA) do statements[i] = { text } end
-    local ok
-    ok, err = db:transaction(statements)
-    if not ok then  -- another process may have made them meanwhile
-      if layout_of(db) ~= LAYOUT then return nil, err end
-    end
-  end
+  local ok
+  ok, err = migrate(db, layout)
+  if not ok then return nil, err end
   self.write = db:keep()
   return self.write
 end
@@ -77,6 +98,7 @@ function Catalog:reader()
   if not layout then return nil, err end
   if layout > LAYOUT then return newer(self.path, layout) end
   if layout == 0 then return false end
+  if layout < LAYOUT then self:writer() end  -- where it cannot be written, older tables will do
   self.read = db:keep()
   return self.read
 end
@@ -203,7 +225,7 @@ local UPDATE = [[UPDATE datasets SET version = ?, fingerprint = ?, source = ?, c
   start = ?, stop = ?, body = ?,
   footprint = ]] .. FIND_FOOTPRINT .. [[,
     published = (SELECT value FROM counter WHERE name = 'sequence')
-  WHERE collection = ? AND dataset = ? AND version = ?]]
+  WHERE collection = ? AND dataset = ? AND version = ? AND (source = ? OR ?)]]
 local INSERT = [[INSERT INTO datasets (version, fingerprint, source, created, start, stop, body,
   footprint, published, collection,
   dataset) SELECT ?, ?, ?, ?, ?, ?, ?, ]] .. FIND_FOOTPRINT
@@ -214,59 +236,78 @@ local function dataset_statement(record)
   local statement = { record.old and UPDATE or INSERT, record.version, record.fingerprint,
     record.source, record.created,
     record.start, record.stop, record.body, box[1], box[2], box[3], box[4], record.collection,
-      record.dataset, record.old,
-    n = record.old and 14 or 13 }
-  statement.expect = 1
+    record.dataset, n = 13, expect = 1 }
+  if record.old then
+    statement[15], statement[16], statement[17] = record.old, record.source,
+      record.takeover and 1 or 0
+    statement.n = 16
+  end
   return statement
+end
+
+local COUNT = { "UPDATE counter SET value = value + 1 WHERE name = 'sequence'" }
+local COUNTED = "(SELECT value FROM counter WHERE name = 'sequence')"
+
+-- One dataset, or all of a collection, is published no longer.
+local RETIRE = [[INSERT OR REPLACE INTO retired (collection, dataset, version, since, published,
+  ended, source, created, start, stop, body)
+  SELECT collection, dataset, version, ?, published, ]] .. COUNTED .. [[, source, created, start,
+    stop, body FROM datasets WHERE collection = ? AND dataset = coalesce(?, dataset)]]
+
+-- What a publication does before its own row: counted, the collection there, the lease still held.
+local function publish_statements(record)
+  local list = {
+    COUNT,
+    { "INSERT OR IGNORE INTO collections VALUES (?, 0, ?, '{}', 0)", record.collection,
+      record.created },
+    { "UPDATE collections SET generation = " .. COUNTED .. ", stretch = json_patch(?, stretch) "
+      .. "WHERE id = ?", record.stretch, record.collection },
+  }
+  if record.owner then
+    list[#list + 1] = { "UPDATE leases SET beat = ? WHERE collection = ? AND dataset = ? AND "
+      .. "owner = ?", record.now, record.collection, record.dataset, record.owner, expect = 1 }
+  end
+  if record.old and record.old ~= record.version then
+    list[#list + 1] = { RETIRE, record.now, record.collection, record.dataset }
+  end
+  list[#list + 1] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND version = ?",
+    record.collection, record.dataset, record.version }
+  for _, each in ipairs(footprint_statements(record.bbox)) do list[#list + 1] = each end
+  return list
 end
 
 ---One conditional write. record: {collection, dataset, version, fingerprint, source, created, body
 ---(JSON), bbox|nil, start, stop|nil (ms), stretch (JSON object), old = the version it replaces|nil,
----now = ms}. `nil, err` with code "conflict" when what is published is not `old`. Limits of the
----ramp that a variable has already stay.
+---now = ms, owner = who must hold the dataset's lease|nil, takeover = another source's dataset may
+---be replaced|nil}. `nil, err` with code "conflict" when what is published is not `old`, or of
+---another source, or the lease is another's. Limits of the ramp that a variable has already stay.
 function Catalog:publish(record)
   local db, err = self:writer()
   if not db then return nil, err end
-  local statements = {
-    { "UPDATE counter SET value = value + 1 WHERE name = 'sequence'" },
-    { "INSERT OR IGNORE INTO collections VALUES (?, 0, ?, '{}', 0)", record.collection,
-      record.created },
-    { "UPDATE collections SET generation = generation + 1, stretch = json_patch(?, stretch) WHERE "
-      .. "id = ?", record.stretch,
-      record.collection },
-  }
-  for _, each in ipairs(footprint_statements(record.bbox)) do statements[#statements + 1] = each end
-  if record.old and record.old ~= record.version then
-    statements[#statements + 1] = { "INSERT OR REPLACE INTO retired VALUES (?, ?, ?, ?)",
-      record.collection, record.dataset,
-      record.old, record.now }
-  end
-  statements[#statements + 1] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND "
-    .. "version = ?",
-    record.collection, record.dataset, record.version }
+  local statements = publish_statements(record)
   statements[#statements + 1] = dataset_statement(record)
   local done
   done, err = db:transaction(statements)
   return done and true, err
 end
 
----Takes a dataset out; true, or false when there was none.
+---Takes a dataset out, or without one all of the collection; true, or false when there was none.
 function Catalog:remove(collection, dataset, now)
   local db, err = self:writer()
   if not db then return nil, err end
   local done
   done, err = db:transaction {
-    { "INSERT OR REPLACE INTO retired SELECT collection, dataset, version, ? FROM datasets WHERE "
-      .. "collection = ? AND dataset = ?",
-      now, collection, dataset },
-    { "DELETE FROM datasets WHERE collection = ? AND dataset = ?", collection, dataset },
-    { "UPDATE collections SET generation = generation + 1 WHERE id = ?", collection },
+    COUNT,
+    { RETIRE, now, collection, dataset, n = 3 },
+    { "DELETE FROM datasets WHERE collection = ? AND dataset = coalesce(?, dataset)", collection,
+      dataset, n = 2 },
+    { "UPDATE collections SET generation = " .. COUNTED .. " WHERE id = ?", collection },
     { "DELETE FROM collections WHERE id = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE "
       .. "collection = ?)", collection,
       collection },
   }
   if not done then return nil, err end
-  return done[2] == 1
+  return done[3] > 0
 end
 
 ---Replaces a collection's ramp limits by those given (JSON object, merged over what is there).
@@ -274,23 +315,35 @@ function Catalog:restretch(collection, stretch)
   local db, err = self:writer()
   if not db then return nil, err end
   local done
-  done, err = db:transaction { { [[UPDATE collections SET generation = generation + 1,
-    stretch = json_patch(stretch, ?),
-    stretch_generation = stretch_generation + 1 WHERE id = ?]], stretch, collection, expect = 1 } }
+  done, err = db:transaction { COUNT, { "UPDATE collections SET generation = " .. COUNTED
+    .. ", stretch = json_patch(stretch, ?), stretch_generation = stretch_generation + 1 "
+    .. "WHERE id = ?", stretch, collection, expect = 1 } }
   return done and true, err
 end
 
----Takes or renews the lease on a dataset: true, or nil and code "conflict" while another owner's
----heart beats (not before `dead`, ms).
-function Catalog:lease(collection, dataset, version, owner, now, dead)
+---Takes the lease on a dataset: true, or nil and code "conflict" while another owner's
+---heart beats (not before `dead`, ms), unless that owner is `ended`, of whom the caller knows that
+---it is no more.
+function Catalog:lease(collection, dataset, version, owner, now, dead, ended)
   local db, err = self:writer()
   if not db then return nil, err end
   local done
-  done, err = db:transaction { { [[INSERT INTO leases VALUES (?, ?, ?, ?,
-    ?) ON CONFLICT (collection, dataset) DO UPDATE
-    SET version = excluded.version, owner = excluded.owner, beat = excluded.beat
-    WHERE leases.owner = excluded.owner OR leases.beat < ?]], collection, dataset, version, owner,
-      now, dead, expect = 1 } }
+  done, err = db:transaction { { [[INSERT INTO leases (collection, dataset, version, owner, beat,
+    since) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (collection, dataset) DO UPDATE
+    SET version = excluded.version, owner = excluded.owner, beat = excluded.beat,
+    since = excluded.since
+    WHERE leases.owner = excluded.owner OR leases.beat < ? OR leases.owner = ?]], collection,
+      dataset, version, owner, now, now, dead, ended, n = 8, expect = 1 } }
+  return done and true, err
+end
+
+---Lets the heart of a lease beat: true, or nil and code "conflict" when it is not `owner`'s any more.
+function Catalog:renew(collection, dataset, owner, now)
+  local db, err = self:writer()
+  if not db then return nil, err end
+  local done
+  done, err = db:transaction { { "UPDATE leases SET beat = ? WHERE collection = ? AND dataset = ? "
+    .. "AND owner = ?", now, collection, dataset, owner, expect = 1 } }
   return done and true, err
 end
 
@@ -304,14 +357,22 @@ function Catalog:release(collection, dataset, owner)
   return done and true, err
 end
 
----All leases: {collection, dataset, version, owner, beat}.
+---All leases: {collection, dataset, version, owner, since, beat}.
 function Catalog:leases()
-  return self:query("SELECT collection, dataset, version, owner, beat FROM leases")
+  return self:query("SELECT collection, dataset, version, owner, since, beat FROM leases")
 end
 
 ---Versions that are published no longer: {collection, dataset, version, since}.
 function Catalog:retired()
   return self:query("SELECT collection, dataset, version, since FROM retired")
+end
+
+---Rows of a collection's versions that are published no longer, the last ended first, each with the
+---sequences at which it was `published` and `ended`, and its body.
+function Catalog:past(collection, most)
+  return self:query([[SELECT dataset, version, published, ended, source, created, start, stop, body
+    FROM retired WHERE collection = ? AND body IS NOT NULL ORDER BY ended DESC LIMIT ?]],
+    collection, most)
 end
 
 ---Forgets retired versions, whose objects are gone.

@@ -6,7 +6,8 @@ local catalog = require "rastrum.catalog"
 local M = { name = "ingest", api = 1, description = "NetCDF files into Zarr, COG and the catalog" }
 
 local WATCH_MS = 200  -- between two looks at a conversion
-local BEAT_S = 10     -- between two beats of a lease's heart
+local BEATS = 6       -- of a lease's heart in the time that it lives without one
+local PUBLISH_S = 30  -- how long a catalog that another process holds is asked again
 
 -- ---- which dataset a source becomes
 
@@ -50,11 +51,7 @@ local function find_published(job)
   local row, err = catalog.find(job.collection, job.dataset)
   if row == nil then return nil, err end
   if row and row.source ~= job.path and not job.options.dataset then
-    return nil, {
-      code = "conflict", where = job.file,
-      message = ("dataset '%s/%s' was made of %s, this is %s; name another with --dataset, or the "
-        .. "same to replace it"):format(job.collection, job.dataset, row.source, job.path),
-    }
+    return catalog.clash(row, job.collection, job.path)
   end
   job.old = row and row.version or nil
   return true
@@ -120,24 +117,56 @@ local function show_progress(job)
   }
 end
 
+local function note_waiting(job, holder)
+  rastrum.emit {
+    event = "note", code = "waiting",
+    text = ("%s: waits: %s writes %s/%s"):format(job.file, holder or "another process",
+      job.collection, job.dataset),
+  }
+end
+
+-- Who has not been heard of for too long may find another process in its place; what lies in the
+-- store is that one's then, and must not be removed.
+local function beat(job)
+  local now = rastrum.time.clock()
+  if now - job.beat < catalog.lease_ms() / 1000 / BEATS then return true end
+  local ok, err = job.lease.renew()
+  if ok then job.beat = now end
+  if ok or err.code ~= "conflict" then return true end
+  rastrum.ingest.keep(job.handle)
+  return nil, {
+    code = "conflict", where = job.file,
+    message = ("another process took %s/%s over, since nothing had been heard of this one for too "
+      .. "long"):format(job.collection, job.dataset),
+  }
+end
+
 -- The lease keeps other processes from the same dataset; its heart beats while the conversion runs.
-local function convert(job)
+local function take_lease(job)
   local err
-  job.lease, err = catalog.lease(job.collection, job.dataset, job.version)
-  if not job.lease then return nil, err end
-  local ok  -- another process may have published while this one had no lease
-  ok, err = find_published(job)
+  job.lease, err = catalog.lease(job.collection, job.dataset, job.version, {
+    wait = rastrum.config.lease_wait,
+    waiting = function(holder) note_waiting(job, holder) end,
+  })
+  job.beat = rastrum.time.clock()
+  return job.lease and true, err
+end
+
+local function convert(job)
+  local ok, err = take_lease(job)
+  if not ok then return nil, err end
+  ok, err = find_published(job)  -- it may have changed while this process had no lease
   if not ok then return nil, err end
   if job.old == job.version then return finish_unchanged(job) end
-  local beat = rastrum.time.clock()
+  ok, err = catalog.is_retired(job.collection, job.dataset, job.version)
+  if ok == nil then return nil, err end
+  if ok then rastrum.ingest.keep(job.handle) end  -- requests may still read what is there
   repeat
     job.progress, err = rastrum.ingest.convert(job.handle, WATCH_MS)
     if not job.progress then return nil, err end
     show_progress(job)
-    if rastrum.time.clock() - beat > BEAT_S then
-      beat = rastrum.time.clock()
-      job.lease.renew()
-    end
+    ok, err = beat(job)
+    if not ok then return nil, err end
   until job.progress.done
   job.written = true
   return true
@@ -163,10 +192,20 @@ local function step_count(plan)
   return steps
 end
 
+-- The catalog's row; a catalog that another process holds for a while does not undo an hour's work.
+local function write_row(job)
+  local until_ = rastrum.time.clock() + PUBLISH_S
+  while true do
+    local ok, err = catalog.publish {
+      body = job.body, fingerprint = job.fingerprint, source = job.path, old = job.old,
+      lease = job.lease, takeover = job.options.dataset ~= nil,
+    }
+    if ok or err.code ~= "busy" or rastrum.time.clock() > until_ then return ok, err end
+  end
+end
+
 local function publish(job)
-  local ok, err = catalog.publish {
-    body = job.body, fingerprint = job.fingerprint, source = job.path, old = job.old,
-  }
+  local ok, err = write_row(job)
   if not ok then return nil, err end
   local names, steps = variable_names(job.plan), step_count(job.plan)
   local bytes_in, bytes_out = job.plan.bytes, job.progress.bytes_written
@@ -203,12 +242,11 @@ local function report(job, err)
   }
 end
 
--- Nothing may name what is discarded: another process can have published the same version.
+-- Nothing may name what is discarded, and it must still be this process's own.
 local function discard(job)
   local row = catalog.find(job.collection, job.dataset)
-  if row == false or (row and row.version ~= job.version) then
-    rastrum.ingest.discard(job.handle)
-  end
+  local unnamed = row == false or (row and row.version ~= job.version)
+  if unnamed and job.lease.renew() then rastrum.ingest.discard(job.handle) end
 end
 
 -- What a job held or wrote is given back, whatever happened.

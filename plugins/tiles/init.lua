@@ -110,8 +110,7 @@ local function nodata_of(p)
   return value
 end
 
--- The immutable answer belongs to one version of the step: with another `v` the client is sent to
--- the present one.
+-- The immutable answer belongs to one version of the step.
 local function version_tag(snapshot, drawn)
   return rastrum.hash(drawn.versions, tostring(snapshot.stretch_generation or 0)):sub(1, 12)
 end
@@ -141,47 +140,79 @@ local function check_address(p)
   return row, size
 end
 
----@param req rastrum.Request
-local function tile(req)
-  local p = req.params
-  local row, size = check_address(p)
-  if not row then return rastrum.fail(size) end
-  local snapshot, err = catalog.resolve(p.collection)
-  if not snapshot then return rastrum.fail(err) end
-  local drawn
-  drawn, err = plan(snapshot, p)
-  if not drawn then return rastrum.fail(err) end
+-- What the parameters choose in one state of the collection.
+local function chosen(snapshot, p)
+  local drawn, err = plan(snapshot, p)
+  if not drawn then return nil, err end
   local good
   good, err = apply_bidx(p, drawn)
-  if not good then return rastrum.fail(err) end
-  local v = p.v and version_tag(snapshot, drawn)
-  if p.v and p.v ~= v then return redirect(req) end
-  local rescale, ramp, nodata
-  rescale, err = stretch_of(snapshot, drawn.variable, p)
-  if not rescale then return rastrum.fail(err) end
-  nodata, err = nodata_of(p)
-  if err then return rastrum.fail(err) end
-  if p.format == "png" then
-    ramp, err = ramp_of(p)
-    if not ramp then return rastrum.fail(err) end
-    if #drawn.bands ~= 1 then
-      return rastrum.fail(bad("bidx", "bidx: a png takes one band, %d were asked for",
-        #drawn.bands))
-    end
+  return good and drawn, err
+end
+
+-- The state and what is drawn of it: the present one, or the earlier one that `v` belongs to while
+-- that is kept. `drawn` is false where the client has to ask without its `v`.
+local function versioned(snapshot, p)
+  local drawn, err = chosen(snapshot, p)
+  if not p.v or (drawn and p.v == version_tag(snapshot, drawn)) then return snapshot, drawn, err end
+  if not drawn and err.code ~= "not_found" then return snapshot, nil, err end
+  local span = catalog.span(snapshot, p)
+  for old in catalog.past(snapshot, span) do
+    local then_ = chosen(old, p)
+    if then_ and p.v == version_tag(old, then_) then return old, then_ end
   end
-  local etag = http.etag(req, drawn.versions, rescale[1], rescale[2], ramp and ramp:digest() or "")
-  local headers = { ETag = etag, ["Cache-Control"] = v and http.IMMUTABLE or http.SHORT }
+  if drawn then return snapshot, false end
+  return snapshot, nil, err
+end
+
+-- {rescale, ramp, nodata}: how values become pixels.
+local function look_of(snapshot, drawn, p)
+  local look, err = {}, nil
+  look.rescale, err = stretch_of(snapshot, drawn.variable, p)
+  if not look.rescale then return nil, err end
+  look.nodata, err = nodata_of(p)
+  if err then return nil, err end
+  if p.format ~= "png" then return look end
+  look.ramp, err = ramp_of(p)
+  if not look.ramp then return nil, err end
+  if #drawn.bands ~= 1 then
+    return nil, bad("bidx", "bidx: a png takes one band, %d were asked for", #drawn.bands)
+  end
+  return look
+end
+
+local function draw(req, row, size)
+  local p = req.params
+  local now, err = catalog.resolve(p.collection)
+  if not now then return nil, err end
+  local snapshot, drawn, problem = versioned(now, p)
+  if drawn == false then return redirect(req) end
+  if not drawn then return nil, problem end
+  local look
+  look, err = look_of(snapshot, drawn, p)
+  if not look then return nil, err end
+  local etag = http.etag(req, drawn.versions, look.rescale[1], look.rescale[2],
+    look.ramp and look.ramp:digest() or "")
+  local headers = { ETag = etag, ["Cache-Control"] = p.v and http.IMMUTABLE or http.SHORT }
   local unchanged = http.not_modified(req, etag, headers)
   if unchanged then return unchanged end
   local body
   body, err = rastrum.tile {
     sources = drawn.sources, bands = drawn.bands, z = p.z, x = p.x, y = row, size = size,
     resampling = p.resampling,
-    unscale = p.unscale, nodata = nodata, rescale = rescale, ramp = ramp, format = p.format,
-    return_mask = p.return_mask,
+    unscale = p.unscale, nodata = look.nodata, rescale = look.rescale, ramp = look.ramp,
+    format = p.format, return_mask = p.return_mask,
   }
-  if not body then return rastrum.fail(err) end
-  return { status = 200, type = TYPES[p.format], headers = headers, body = body }
+  if body then return { status = 200, type = TYPES[p.format], headers = headers, body = body } end
+  if err.code == "gone" and snapshot ~= now then return redirect(req) end
+  return nil, err
+end
+
+---@param req rastrum.Request
+local function tile(req)
+  local row, size = check_address(req.params)
+  if not row then return rastrum.fail(size) end
+  local response, err = catalog.again(draw, req, row, size)
+  return response or rastrum.fail(err)
 end
 
 -- Parameters that a tile URL carries on from the TileJSON's own.

@@ -131,17 +131,17 @@ local function parts_of(snapshot, variables, p)
   return parts, table.concat(versions, ",")
 end
 
-local function answer(req, points)
+local function read(req, points)
   local p = req.params
   local snapshot, err = catalog.resolve(p.collection)
-  if not snapshot then return rastrum.fail(err) end
+  if not snapshot then return nil, err end
   local variables
   variables, err = variables_of(snapshot, p.variable)
-  if not variables then return rastrum.fail(err) end
+  if not variables then return nil, err end
   local parts, versions = parts_of(snapshot, variables, p)
-  if not parts then return rastrum.fail(versions) end
+  if not parts then return nil, versions end
   if #parts[1] == 0 then
-    return rastrum.fail { code = "not_found", where = "datetime",
+    return nil, { code = "not_found", where = "datetime",
       message = ("collection '%s' has no step in '%s'"):format(snapshot.id, tostring(p.datetime)) }
   end
   local etag = http.etag(req, versions, req.body or "")
@@ -153,10 +153,15 @@ local function answer(req, points)
     collection = snapshot.id, variables = parts, points = points, method = p.method, format = p.f,
     max_bytes = rastrum.config.request_bytes,
   }
-  if not body then return rastrum.fail(err) end
+  if not body then return nil, err end
   return { status = 200, type = p.f == "csv" and "text/csv; charset=utf-8" or "application/json",
     headers = headers,
     body = body, compress = true }
+end
+
+local function answer(req, points)
+  local response, err = catalog.again(read, req, points)
+  return response or rastrum.fail(err)
 end
 
 ---@param req rastrum.Request
@@ -191,24 +196,23 @@ local function assets_of(dataset, asked)
   return list
 end
 
----@param req rastrum.Request
-local function point(req)
+local function read_point(req)
   local p = req.params
   local snapshot, err = catalog.resolve(p.collection)
-  if not snapshot then return rastrum.fail(err) end
+  if not snapshot then return nil, err end
   local found
   found, err = catalog.item(snapshot, p.item)
-  if not found then return rastrum.fail(err) end
+  if not found then return nil, err end
   local variables
   variables, err = assets_of(found.dataset, p.assets)
-  if not variables then return rastrum.fail(err) end
+  if not variables then return nil, err end
   local sources = {}
   for i, variable in ipairs(variables) do
     sources[i] = { dataset = found.dataset, variable = variable.name,
       step = catalog.step_of(found, variable) }
   end
   if #sources > 16 then
-    return rastrum.fail(bad("assets", "at most 16 assets at once; name them with assets="))
+    return nil, bad("assets", "at most 16 assets at once; name them with assets=")
   end
   local bands
   for i, band in ipairs(p.bidx or {}) do
@@ -218,9 +222,15 @@ local function point(req)
   local body
   body, err = rastrum.point { sources = sources, bands = bands, lon = p.lon, lat = p.lat,
     unscale = p.unscale }
-  if not body then return rastrum.fail(err) end
+  if not body then return nil, err end
   return { status = 200, type = "application/json", headers = { ["Cache-Control"] = http.SHORT },
     body = body }
+end
+
+---@param req rastrum.Request
+local function point(req)
+  local response, err = catalog.again(read_point, req)
+  return response or rastrum.fail(err)
 end
 
 local SERIES = {
