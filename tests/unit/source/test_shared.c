@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <netcdf.h>
@@ -77,16 +78,13 @@ static void compare_variable(tally *t, ra_source *source, const ra_source_var *v
   compare(t, source, var, start, count);
 }
 
+static char folder[512];
+
 static void cells_are_netcdfs(void **state) {
   (void)state;
-  char folder[512], path[1024];
-  const char *shared = getenv("RASTRUM_SHARED");
-  snprintf(folder, sizeof folder, "%s/data/netcdf", shared ? shared : "../shared");
+  char path[1024];
   DIR *dir = opendir(folder);
-  if (!dir) {
-    print_message("skipped: no folder %s\n", folder);
-    skip();
-  }
+  assert_non_null(dir);
   tally t = {.seed = test_seed("cells_are_netcdfs")};
   for (struct dirent *entry; (entry = readdir(dir));) {
     ra_source *source;
@@ -100,14 +98,21 @@ static void cells_are_netcdfs(void **state) {
     ra_source_free(source);
   }
   closedir(dir);
-  print_message("%u files, %u variables, %llu cells compared; by our decoder: %u chunked, %u "
-                "contiguous or classic; by netcdf-c: %u; unreadable by netcdf-c: %u\n",
-                t.files, t.variables, (unsigned long long)t.cells, t.ways[RA__WAY_CHUNKS],
-                t.ways[RA__WAY_PLAIN], t.ways[RA__WAY_NETCDF], t.refused);
+  print_message(
+      "%u files, %u variables, %llu cells compared; by our decoder: %u chunked, %u "
+      "contiguous or classic; by netcdf-c: %u; unreadable by netcdf-c: %u\n",
+      t.files, t.variables, (unsigned long long)t.cells, t.ways[RA__WAY_CHUNKS],
+      t.ways[RA__WAY_PLAIN], t.ways[RA__WAY_NETCDF], t.refused);
   assert_true(t.files > 50);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(cells_are_netcdfs)};
+  const char *shared = getenv("RASTRUM_SHARED");
+  snprintf(folder, sizeof folder, "%s/data/netcdf", shared ? shared : "../shared");
+  if (access(folder, R_OK) != 0) {
+    printf("skipped: no folder %s; RASTRUM_SHARED names its parent\n", folder);
+    return 77;
+  }
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
