@@ -182,6 +182,9 @@ static void on_kill(uv_timer_t *timer) { kill_all(timer->data, SIGKILL); }
 static void begin_end(ra_supervisor *s) {
   if (s->ending) return;
   s->ending = true;
+  // The workers have the socket too: now it is closed when the last of them stops accepting, so that clients are
+  // refused at once instead of being reset at the end.
+  if (!s->port.path) ra_listener_close(&s->port);
   for (unsigned i = 0; i < s->count; i++) uv_timer_stop(&s->workers[i].pause);
   uv_timer_start(&s->kill, on_kill, EXIT_MS, 0);
   kill_all(s, SIGTERM);
