@@ -1,33 +1,25 @@
 -- `rastrum catalog`: look at the catalog and tidy it. One workflow, "catalog", whose answer is
 -- {text=, json=}.
 local catalog = require "rastrum.catalog"
+local gc = require "gc"
+local text = require "text"
 
 local M = { name = "catalog", api = 1, description = "the command `rastrum catalog`" }
 
 local USAGE = "catalog takes: list [COLLECTION], show COLLECTION [DATASET], remove COLLECTION "
-  .. "DATASET, gc"
+  .. "[DATASET], gc"
+local DAY_MS = 86400000
 
 local function usage(message)
   return nil, { code = "invalid", where = "catalog", message = message or USAGE }
 end
 
-local function time_text(ms) return ms and rastrum.time.format(ms) or "always" end
-
--- Rows as columns that line up.
-local function columns(rows)
-  local widths, lines = {}, {}
-  for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, #cell) end
-  end
-  for i, row in ipairs(rows) do
-    local cells = {}
-    for k, cell in ipairs(row) do
-      cells[k] = k == #row and cell or cell .. (" "):rep(widths[k] - #cell)
-    end
-    lines[i] = table.concat(cells, "  ")
-  end
-  return table.concat(lines, "\n")
+local function missing(where, what)
+  return nil, { code = "not_found", where = where,
+    message = ("there is no such %s; `rastrum catalog list` says what there is"):format(what) }
 end
+
+-- ---- list
 
 local function datasets_of(driver, id)
   local rows, err = driver:datasets(id)
@@ -35,14 +27,14 @@ local function datasets_of(driver, id)
   local list = rastrum.json.array {}
   for i, row in ipairs(rows) do
     list[i] = { collection = id, dataset = row.dataset, version = row.version, source = row.source,
-      created = row.created,
-      start = row.start and time_text(row.start), stop = row.stop and time_text(row.stop),
-        bytes = row.size }
+      created = row.created, start = row.start and text.time(row.start),
+      stop = row.stop and text.time(row.stop) }
   end
   return list
 end
 
 local function list(words)
+  if words[3] then return usage() end
   local driver, err = catalog.driver()
   if not driver then return nil, err end
   local rows
@@ -57,151 +49,172 @@ local function list(words)
       all[#all + 1] = { id = row.id, created = row.created, generation = row.generation,
         datasets = datasets }
       for _, each in ipairs(datasets) do
-        lines[#lines + 1] = { row.id, each.dataset, each.version, each.start or "always", each.stop
-          or "" }
+        lines[#lines + 1] = { row.id, each.dataset, each.version, each.start or "always",
+          each.stop or "", each.created, each.source }
       end
     end
   end
-  if words[2] and #all == 0 then
-    return nil, { code = "not_found", where = words[2], message = "there is no such collection" }
+  if words[2] and #all == 0 then return missing(words[2], "collection") end
+  return { json = all, text = #lines == 0 and "the catalog is empty" or text.columns({ "COLLECTION",
+    "DATASET", "VERSION", "FROM", "TO", "CREATED", "SOURCE" }, lines) }
+end
+
+-- ---- show
+
+local function variable_table(variables)
+  local rows = {}
+  for i, variable in ipairs(variables) do
+    rows[i] = { variable.name, variable.dtype, "(" .. table.concat(variable.dims, ", ") .. ")",
+      variable.units, variable.long_name }
   end
-  return { json = all, text = columns(lines) }
+  return text.columns({ "VARIABLE", "TYPE", "DIMENSIONS", "UNITS", "NAME" }, rows)
 end
 
-local function shown_variable(variable)
-  return { variable.name, variable.dtype, "(" .. table.concat(variable.dims, ", ") .. ")",
-    variable.units,
-    variable.long_name }
+local function shown_lease(lease, now)
+  return { dataset = lease.dataset, version = lease.version, holder = catalog.holder(lease),
+    state = catalog.lease_state(lease, now), since = text.time(lease.since),
+    beat = text.time(lease.beat) }
 end
 
-local function show_dataset(shot, id)
+-- Versions in the store below a folder, with their states; leases of the collection or dataset.
+local function holdings(driver, collection, dataset)
+  local state, err = gc.state(driver)
+  if not state then return nil, err end
+  local versions
+  versions, err = rastrum.versions.list(dataset and collection .. "/" .. dataset or collection)
+  if not versions then return nil, err end
+  local out = { versions = rastrum.json.array {}, leases = rastrum.json.array {}, bytes = 0 }
+  for i, version in ipairs(versions) do
+    local what, since = gc.state_of(state, version)
+    out.versions[i] = { dataset = version.dataset, version = version.version, state = what,
+      objects = version.objects, bytes = version.bytes, since = since and text.time(since) }
+    out.bytes = out.bytes + version.bytes
+  end
+  local leases
+  leases, err = driver:leases()
+  for _, lease in ipairs(leases or {}) do
+    if lease.collection == collection and (not dataset or lease.dataset == dataset) then
+      out.leases[#out.leases + 1] = shown_lease(lease, state.now)
+    end
+  end
+  return leases and out, err
+end
+
+local function version_table(held)
+  local rows = {}
+  for i, each in ipairs(held.versions) do
+    rows[i] = { each.dataset, each.version, each.state, tostring(each.objects),
+      text.size(each.bytes), each.since or "" }
+  end
+  return text.columns({ "DATASET", "VERSION", "STATE", "OBJECTS", "SIZE", "SINCE" }, rows)
+end
+
+local function lease_lines(held)
+  local lines = {}
+  for i, each in ipairs(held.leases) do
+    lines[i] = ("lease     %s writes %s version %s, since %s: %s"):format(each.holder, each.dataset,
+      each.version, each.since, each.state)
+  end
+  return table.concat(lines, "\n")
+end
+
+-- Blocks with an empty line between; those without text are left out.
+local function blocks(...)
+  local out = {}
+  for _, each in ipairs { ... } do
+    if each ~= "" then out[#out + 1] = each end
+  end
+  return table.concat(out, "\n\n")
+end
+
+local function show_dataset(driver, shot, id)
   local entry = shot.entries[id]
-  if not entry then
-    return nil, { code = "not_found", where = shot.id .. "/" .. id,
-      message = "there is no such dataset" }
-  end
-  local row, lines = entry.row, {}
-  for i, variable in ipairs(entry.dataset:variables()) do lines[i] = shown_variable(variable) end
+  if not entry then return missing(shot.id .. "/" .. id, "dataset") end
+  local held, err = holdings(driver, shot.id, id)
+  if not held then return nil, err end
+  local row, dataset = entry.row, entry.dataset
+  local head = ("%s/%s  version %s\nsource    %s\ncreated   %s\nitems     %d, %s to %s\nstored    "
+    .. "%s in %s"):format(shot.id, id, row.version, row.source, row.created, dataset:items(),
+    text.time(row.start), text.time(row.stop), text.size(held.bytes),
+    text.count(#held.versions, "version"))
   return {
-    json = rastrum.json.raw(entry.dataset:body()),
-    text = ("%s/%s  version %s\nsource   %s\ncreated  %s\ntimes    %d items, %s to "
-      .. "%s\n%s"):format(shot.id, id, row.version,
-      row.source, row.created, entry.dataset:items(), time_text(row.start), time_text(row.stop),
-        columns(lines)),
+    json = { collection = shot.id, dataset = id, version = row.version, source = row.source,
+      fingerprint = row.fingerprint, created = row.created, items = dataset:items(),
+      start = row.start and text.time(row.start), stop = row.stop and text.time(row.stop),
+      versions = held.versions, leases = held.leases, bytes = held.bytes,
+      body = rastrum.json.raw(dataset:body()) },
+    text = blocks(head, lease_lines(held), variable_table(dataset:variables()),
+      version_table(held)),
+  }
+end
+
+local function show_collection(driver, shot)
+  local held, err = holdings(driver, shot.id)
+  if not held then return nil, err end
+  local variables, names = {}, rastrum.json.array {}
+  for i, name in ipairs(shot.variable_names) do
+    variables[i], names[i] = shot.variables[name], name
+  end
+  local head = ("%s  %s\ndatasets  %d\ntimes     %s to %s\nstored    %s in %s"):format(shot.id,
+    shot.title or "", #shot.datasets, text.time(shot.first), text.time(shot.last),
+    text.size(held.bytes), text.count(#held.versions, "version"))
+  return {
+    json = { id = shot.id, title = shot.title, datasets = #shot.datasets, variables = names,
+      generation = shot.generation, stretch = shot.stretch,
+      start = shot.first and text.time(shot.first), stop = shot.last and text.time(shot.last),
+      versions = held.versions, leases = held.leases, bytes = held.bytes },
+    text = blocks(head, lease_lines(held), variable_table(variables), version_table(held)),
   }
 end
 
 local function show(words)
-  if not words[2] then return usage("catalog show takes COLLECTION, or COLLECTION DATASET") end
-  local shot, err = catalog.collection(words[2])
-  if not shot then return nil, err end
-  if words[3] then return show_dataset(shot, words[3]) end
-  local lines, names = {}, rastrum.json.array {}
-  for i, name in ipairs(shot.variable_names) do
-    lines[i] = shown_variable(shot.variables[name])
-    names[i] = name
+  if not words[2] or words[4] then
+    return usage("catalog show takes COLLECTION, or COLLECTION DATASET")
   end
-  return {
-    json = { id = shot.id, title = shot.title, datasets = #shot.datasets, variables = names,
-    generation = shot.generation,
-      stretch = shot.stretch, start = shot.first and time_text(shot.first), stop = shot.last
-      and time_text(shot.last) },
-    text = ("%s  %s\ndatasets %d\ntimes    %s to %s\n%s"):format(shot.id, shot.title or "",
-    #shot.datasets,
-      time_text(shot.first), time_text(shot.last), columns(lines)),
-  }
+  local driver, err = catalog.driver()
+  if not driver then return nil, err end
+  local shot
+  shot, err = catalog.collection(words[2])
+  if not shot then return nil, err end
+  if words[3] then return show_dataset(driver, shot, words[3]) end
+  return show_collection(driver, shot)
 end
+
+-- ---- remove, gc
 
 local function remove(words)
-  if not words[3] then return usage("catalog remove takes COLLECTION DATASET") end
-  local found, err = catalog.find(words[2], words[3])
-  if found == nil then return nil, err end
-  local key = words[2] .. "/" .. words[3]
-  if not found then
-    return nil, { code = "not_found", where = key,
-      message = "there is no such dataset in the catalog" }
+  if not words[2] or words[4] then
+    return usage("catalog remove takes COLLECTION, or COLLECTION DATASET")
   end
-  local done
-  done, err = catalog.remove(words[2], words[3])
+  local key = words[3] and words[2] .. "/" .. words[3] or words[2]
+  local done, err = catalog.remove(words[2], words[3])
   if done == nil then return nil, err end
+  if not done then return missing(key, words[3] and "dataset" or "collection") end
   return { json = { collection = words[2], dataset = words[3], removed = done },
-    text = ("removed %s; its objects go with `rastrum catalog gc`"):format(key) }
+    text = ("removed %s; its objects go with `rastrum catalog gc`, after its grace"):format(key) }
 end
 
--- ---- gc: a version goes when it is not current, no live lease names it, and for longer than the
--- grace it has been retired or, if it never was published, nothing was written to it.
-
-local function key_of(each)
-  return ("%s/%s/%s"):format(each.collection, each.dataset, each.version)
-end
-
--- {current = set, leased = set, retired = {key = since}}
-local function state_of(driver, now)
-  local current, leased, retired = {}, {}, {}
-  local collections, err = driver:collections()
-  if not collections then return nil, err end
-  for _, row in ipairs(collections) do
-    local rows
-    rows, err = driver:datasets(row.id)
-    if not rows then return nil, err end
-    for _, each in ipairs(rows) do
-      current[key_of { collection = row.id, dataset = each.dataset, version = each.version }] = true
-    end
-  end
-  local leases
-  leases, err = driver:leases()
-  if not leases then return nil, err end
-  for _, each in ipairs(leases) do
-    if each.beat >= now - catalog.lease_ms() then leased[key_of(each)] = true end
-  end
-  local list_
-  list_, err = driver:retired()
-  if not list_ then return nil, err end
-  for _, each in ipairs(list_) do retired[key_of(each)] = each.since end
-  return { current = current, leased = leased, retired = retired }
-end
-
-local function is_garbage(state, version, oldest)
-  local key = key_of(version)
-  if state.current[key] or state.leased[key] or version.dataset == "segments" then return false end
-  return math.max(state.retired[key] or -math.huge, version.mtime) < oldest
-end
-
-local function gc()
+local function collect(words)
+  if words[2] then return usage("catalog gc takes no words; --grace says what is old enough") end
   local driver, err = catalog.driver()
   if not driver then return nil, err end
   local grace = rastrum.config.grace
-  local now = rastrum.time.now()
-  local oldest = now - (type(grace) == "number" and grace or 86400000)
-  local versions
-  versions, err = rastrum.versions.list()
-  if not versions then return nil, err end
-  local state
-  state, err = state_of(driver, now)
-  if not state then return nil, err end
-  local gone, bytes, kept = rastrum.json.array {}, 0, 0
-  for _, version in ipairs(versions) do
-    if is_garbage(state, version, oldest) then
-      local ok
-      ok, err = rastrum.versions.remove(version.collection, version.dataset, version.version)
-      if not ok then return nil, err end
-      gone[#gone + 1] = version
-      bytes = bytes + version.bytes
-    elseif not state.current[key_of(version)] then
-      kept = kept + 1
-    end
+  local report
+  report, err = gc.run(driver, type(grace) == "number" and grace or DAY_MS)
+  if not report then return nil, err end
+  local rows = {}
+  for i, each in ipairs(report.removed) do
+    rows[i] = { each.collection .. "/" .. each.dataset, each.version, tostring(each.objects),
+      text.size(each.bytes) }
   end
-  if #gone > 0 then
-    local ok
-    ok, err = driver:forget(gone)
-    if not ok then return nil, err end
-  end
-  return { json = { removed = gone, bytes = bytes, kept = kept },
-    text = ("removed %d versions, %.1f MB; %d wait for their grace"):format(#gone, bytes / 1e6,
-      kept) }
+  return { json = report, text = blocks(
+    text.columns({ "REMOVED", "VERSION", "OBJECTS", "SIZE" }, rows),
+    ("removed %s, %s, and %s left by processes that died; %s not old enough or in use"):format(
+      text.count(#rows, "version"), text.size(report.bytes),
+      text.count(report.swept.files, "file"), text.count(report.kept, "version"))) }
 end
 
-local VERBS = { list = list, show = show, remove = remove, gc = gc }
+local VERBS = { list = list, show = show, remove = remove, gc = collect }
 
 M.workflows = {
   catalog = function(ctx)

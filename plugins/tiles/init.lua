@@ -166,7 +166,8 @@ end
 
 -- {rescale, ramp, nodata}: how values become pixels.
 local function look_of(snapshot, drawn, p)
-  local look, err = {}, nil
+  local look = {}
+  local err
   look.rescale, err = stretch_of(snapshot, drawn.variable, p)
   if not look.rescale then return nil, err end
   look.nodata, err = nodata_of(p)

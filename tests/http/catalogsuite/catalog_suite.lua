@@ -87,13 +87,54 @@ local cases = {
   { "leases", function(driver)
     assert(driver:lease("c", "a", "9", "me", 1000, 500))
     fails("conflict", driver:lease("c", "a", "9", "you", 1001, 500))
-    assert(driver:lease("c", "a", "9", "me", 1400, 900))
+    assert(driver:renew("c", "a", "me", 1400))
+    equal(driver:leases()[1].beat, 1400, "beat")
+    equal(driver:leases()[1].since, 1000, "since")
     assert(driver:lease("c", "a", "9", "you", 3000, 2000))
     equal(driver:leases()[1].owner, "you", "a dead heart's lease is taken over")
+    fails("conflict", driver:renew("c", "a", "me", 3001))
+    fails("conflict", driver:lease("c", "a", "9", "me", 3001, 2000, "someone"))
+    assert(driver:lease("c", "a", "9", "me", 3001, 2000, "you"))
+    equal(driver:leases()[1].owner, "me", "who is known to have ended does not count")
+    fails("conflict", driver:renew("c", "a", "you", 3002))
+    assert(driver:lease("c", "a", "9", "you", 9000, 8000))
     assert(driver:release("c", "a", "me"))
     equal(#driver:leases(), 1, "released by another")
     assert(driver:release("c", "a", "you"))
     equal(#driver:leases(), 0, "released")
+    fails("conflict", driver:renew("c", "a", "you", 9001))
+  end },
+  { "publishing under a lease", function(driver)
+    local mine = record("leased", "1", 1, EAST)
+    mine.owner = "me"
+    fails("conflict", driver:publish(mine))
+    assert(driver:lease("c", "leased", "1", "you", 1000, 500))
+    fails("conflict", driver:publish(mine))
+    equal(driver:find("c", "leased"), false, "nothing is published without the lease")
+    mine.owner = "you"
+    assert(driver:publish(mine))
+    assert(driver:release("c", "leased", "you"))
+  end },
+  { "another source", function(driver)
+    local other = record("leased", "2", 1, EAST, "1")
+    other.source = "/elsewhere/leased.nc"
+    fails("conflict", driver:publish(other))
+    equal(driver:find("c", "leased").version, "1", "what is there stays")
+    other.takeover = true
+    assert(driver:publish(other))
+    equal(driver:find("c", "leased").source, other.source, "taken over on purpose")
+  end },
+  { "earlier states", function(driver)
+    local past = driver:past("c", 1)
+    equal(#past, 1, "as many as asked for")
+    equal(past[1].dataset .. past[1].version, "leased1", "the last ended first")
+    equal(past[1].ended, driver:find("c", "leased").published, "ended when the next began")
+    equal(past[1].body, '{"dataset":"leased","version":"1"}', "its body")
+    driver:remove("c", "leased", 1)
+    equal(driver:past("c", 9)[1].version, "2", "a removed one, too")
+    assert(driver:forget { { collection = "c", dataset = "leased", version = "1" },
+      { collection = "c", dataset = "leased", version = "2" } })
+    if driver:past("c", 9)[1].dataset == "leased" then error("it is not forgotten", 0) end
   end },
   { "limits", function(driver)
     assert(driver:restretch("c", '{"sst":[7,8]}'))
@@ -105,6 +146,14 @@ local cases = {
     equal(driver:remove("c", "gone", 1), false, "what is not there")
     for _, id in ipairs { "a", "b", "d", "always", "nowhere" } do equal(driver:remove("c", id, 1), true, id) end
     equal(#driver:collections(), 0, "a collection without datasets goes")
+    assert(driver:publish(record("x", "1", 1, EAST)))
+    assert(driver:publish(record("y", "1", 1, EAST)))
+    if driver:collections()[1].generation <= 5 then error("a generation comes again", 0) end
+    equal(driver:remove("c", nil, 1), true, "all of a collection")
+    equal(driver:remove("c", nil, 1), false, "all of nothing")
+    equal(#driver:collections(), 0, "collections")
+    assert(driver:forget { { collection = "c", dataset = "x", version = "1" },
+      { collection = "c", dataset = "y", version = "1" } })
     local retired = driver:retired()
     equal(#retired, 6, "retired")
     assert(driver:forget(retired))
