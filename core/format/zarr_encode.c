@@ -1,4 +1,5 @@
-// zarr_encode.c - one shard: its inner chunks in C order, each compressed, then the index. (contracts.md §7)
+// zarr_encode.c - one shard: its inner chunks in C order, each compressed, then the index; taken whole or part by part.
+// (contracts.md §7)
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,10 +7,8 @@
 #include "format/box.h"
 #include "format/zarr_impl.h"
 
-typedef struct encoder {
+struct ra_zarr_shard {
   const ra_zarr_spec *spec;
-  const uint8_t *cells;
-  const int64_t *strides;         // of cells, in cells
   uint64_t inside[RA_ZARR_DIMS];  // extent of the shard's part that lies inside the array
   uint64_t inner[RA_ZARR_DIMS];   // chunks along a dimension
   size_t chunks, chunk_bytes, size;
@@ -18,9 +17,16 @@ typedef struct encoder {
   uint8_t *raw;  // one chunk
   uint8_t *out;  // what is written so far
   size_t len, cap;
-} encoder;
+  ra__zarr_slot *slots;
+};
 
-static int plan(encoder *e, const uint64_t *shard, ra_err *err) {
+typedef struct part {  // of the shard's cells
+  const uint64_t *start, *count;
+  const uint8_t *cells;
+  const int64_t *strides;  // in cells
+} part;
+
+static int plan(ra_zarr_shard *e, const uint64_t *shard, ra_err *err) {
   const ra_zarr_spec *spec = e->spec;
   e->size = ra_dtype_size(spec->dtype);
   e->chunks = 1;
@@ -46,22 +52,22 @@ static int plan(encoder *e, const uint64_t *shard, ra_err *err) {
   return RA_OK;
 }
 
-// The chunk's box inside the cells; false when it lies wholly past the array's edge.
-static bool chunk_box(const encoder *e, size_t chunk, ra_box *box, int64_t *offset) {
+// The chunk's box inside the part, which holds whole chunks; false when it lies wholly past the array's edge.
+static bool chunk_box(const ra_zarr_shard *e, const part *p, const uint64_t *at, ra_box *box,
+                      int64_t *offset) {
   const ra_zarr_spec *spec = e->spec;
   *box = (ra_box){.ndim = spec->ndim, .size = (unsigned)e->size};
   *offset = 0;
   int64_t step = (int64_t)e->size;
   for (unsigned i = spec->ndim; i-- > 0;) {
-    uint64_t first = chunk % e->inner[i] * spec->chunk[i];
-    chunk /= e->inner[i];
+    uint64_t first = at[i] * spec->chunk[i];
     if (first >= e->inside[i]) return false;
     uint64_t left = e->inside[i] - first;
     box->count[i] = left < spec->chunk[i] ? left : spec->chunk[i];
-    box->src[i] = e->strides[i] * (int64_t)e->size;
+    box->src[i] = p->strides[i] * (int64_t)e->size;
     box->dst[i] = step;
     step *= (int64_t)spec->chunk[i];
-    *offset += (int64_t)first * box->src[i];
+    *offset += (int64_t)(first - p->start[i]) * box->src[i];
   }
   return true;
 }
@@ -73,27 +79,27 @@ static bool is_whole(const ra_zarr_spec *spec, const ra_box *box) {
   return true;
 }
 
-static void repeat_fill(const encoder *e, uint8_t *to, size_t bytes) {
+static void repeat_fill(const ra_zarr_shard *e, uint8_t *to, size_t bytes) {
   for (size_t at = 0; at < bytes; at += e->size) memcpy(to + at, e->fill, e->size);
 }
 
 // Bitwise: -0.0 and another NaN are not the fill value.
-static bool is_fill(const encoder *e) {
+static bool is_fill(const ra_zarr_shard *e) {
   return memcmp(e->raw, e->fill, e->size) == 0 &&
          memcmp(e->raw, e->raw + e->size, e->chunk_bytes - e->size) == 0;
 }
 
 // Gathers a chunk into e->raw, padded with fill; false when there is nothing to store.
-static bool gather(encoder *e, size_t chunk) {
+static bool gather(ra_zarr_shard *e, const part *p, const uint64_t *at) {
   ra_box box;
   int64_t offset;
-  if (!chunk_box(e, chunk, &box, &offset)) return false;
+  if (!chunk_box(e, p, at, &box, &offset)) return false;
   if (!is_whole(e->spec, &box)) repeat_fill(e, e->raw, e->chunk_bytes);
-  ra_box_copy(&box, e->cells + offset, e->raw);
+  ra_box_copy(&box, p->cells + offset, e->raw);
   return !is_fill(e);
 }
 
-static int reserve(encoder *e, size_t more, ra_err *err) {
+static int reserve(ra_zarr_shard *e, size_t more, ra_err *err) {
   size_t want;
   if (!ra_size_add(e->len, more, &want)) {
     return ra_fail(err, RA_E_TOOBIG, e->spec->name, "a shard too large to hold");
@@ -107,7 +113,7 @@ static int reserve(encoder *e, size_t more, ra_err *err) {
   return RA_OK;
 }
 
-static int append_chunk(encoder *e, ra__zarr_slot *slot, ra_err *err) {
+static int append_chunk(ra_zarr_shard *e, ra__zarr_slot *slot, ra_err *err) {
   size_t bound = ra_codec_bound(&e->codec, 1, e->chunk_bytes), got = 0;
   int rc = reserve(e, bound, err);
   if (rc < 0) return rc;
@@ -118,54 +124,113 @@ static int append_chunk(encoder *e, ra__zarr_slot *slot, ra_err *err) {
   return RA_OK;
 }
 
-static int append_index(encoder *e, const ra__zarr_slot *slots, ra_err *err) {
-  size_t bytes = e->chunks * sizeof *slots;
+static int append_index(ra_zarr_shard *e, ra_err *err) {
+  size_t bytes = e->chunks * sizeof *e->slots;
   int rc = reserve(e, bytes + 4, err);
   if (rc < 0) return rc;
-  memcpy(e->out + e->len, slots, bytes);
-  uint32_t sum = ra_crc32c(0, slots, bytes);
+  memcpy(e->out + e->len, e->slots, bytes);
+  uint32_t sum = ra_crc32c(0, e->slots, bytes);
   memcpy(e->out + e->len + bytes, &sum, 4);
   e->len += bytes + 4;
   return RA_OK;
 }
 
-static int encode(encoder *e, ra__zarr_slot *slots, ra_err *err) {
-  for (size_t i = 0; i < e->chunks; i++) {
-    slots[i] = (ra__zarr_slot){RA__ZARR_MISSING, RA__ZARR_MISSING};
-    if (!gather(e, i)) continue;
-    int rc = append_chunk(e, &slots[i], err);
-    if (rc < 0) return rc;
+// The chunks [first, last] along each dimension that a part has.
+static int part_chunks(const ra_zarr_shard *e, const part *p, uint64_t *first, uint64_t *last,
+                       ra_err *err) {
+  for (unsigned i = 0; i < e->spec->ndim; i++) {
+    uint64_t chunk = e->spec->chunk[i], start = p->start[i], count = p->count[i];
+    bool inside = count && start <= e->inside[i] && count <= e->inside[i] - start;
+    if (!inside || start % chunk || (count % chunk && start + count != e->inside[i])) {
+      return ra_fail(err, RA_E_INTERNAL, e->spec->name, "a part of a shard that is no whole chunks");
+    }
+    first[i] = start / chunk;
+    last[i] = (start + count - 1) / chunk;
   }
-  return e->len && e->spec->sharded ? append_index(e, slots, err) : RA_OK;
+  return RA_OK;
 }
 
-static int hand_over(encoder *e, ra_buf **out, ra_err *err) {
+static uint64_t chunk_number(const ra_zarr_shard *e, const uint64_t *at) {
+  uint64_t number = 0;
+  for (unsigned i = 0; i < e->spec->ndim; i++) number = number * e->inner[i] + at[i];
+  return number;
+}
+
+static bool next_chunk(const ra_zarr_shard *e, const uint64_t *first, const uint64_t *last,
+                       uint64_t *at) {
+  for (unsigned i = e->spec->ndim; i-- > 0;) {
+    if (at[i]++ < last[i]) return true;
+    at[i] = first[i];
+  }
+  return false;
+}
+
+int ra_zarr_shard_add(ra_zarr_shard *e, const uint64_t *start, const uint64_t *count,
+                      const void *cells, const int64_t *strides, ra_err *err) {
+  part p = {start, count, cells, strides};
+  uint64_t first[RA_ZARR_DIMS], last[RA_ZARR_DIMS], at[RA_ZARR_DIMS];
+  int rc = part_chunks(e, &p, first, last, err);
+  if (rc < 0) return rc;
+  memcpy(at, first, sizeof at);
+  do {
+    if (gather(e, &p, at)) rc = append_chunk(e, &e->slots[chunk_number(e, at)], err);
+  } while (rc >= 0 && next_chunk(e, first, last, at));
+  return rc;
+}
+
+int ra_zarr_shard_new(const ra_zarr_spec *spec, const uint64_t *shard, ra_zarr_shard **out,
+                      ra_err *err) {
+  ra_zarr_shard *e = calloc(1, sizeof *e);
+  if (!e) return ra_fail(err, RA_E_NOMEM, spec->name, "out of memory");
+  e->spec = spec;
+  int rc = plan(e, shard, err);
+  if (rc >= 0) {
+    ra__zarr_fill_cell(spec, e->fill);
+    e->codec = ra__zarr_write_codec(spec->dtype, spec->level);
+    e->slots = malloc(e->chunks * sizeof *e->slots);
+    e->raw = malloc(e->chunk_bytes);
+    if (!e->slots || !e->raw)
+      rc = ra_fail(err, RA_E_NOMEM, spec->name, "no memory for a chunk of %zu bytes", e->chunk_bytes);
+  }
+  if (rc < 0) {
+    ra_zarr_shard_free(e);
+    return rc;
+  }
+  for (size_t i = 0; i < e->chunks; i++)
+    e->slots[i] = (ra__zarr_slot){RA__ZARR_MISSING, RA__ZARR_MISSING};
+  *out = e;
+  return RA_OK;
+}
+
+void ra_zarr_shard_free(ra_zarr_shard *e) {
+  if (!e) return;
+  free(e->slots);
+  free(e->raw);
+  free(e->out);
+  free(e);
+}
+
+int ra_zarr_shard_finish(ra_zarr_shard *e, ra_buf **out, ra_err *err) {
+  *out = NULL;
   if (e->len == 0) return RA_OK;
+  int rc = e->spec->sharded ? append_index(e, err) : RA_OK;
+  if (rc < 0) return rc;
   uint8_t *fitting = realloc(e->out, e->len);
   if (fitting) e->out = fitting;
-  int rc = ra_buf_adopt(e->out, e->len, out, err);
+  rc = ra_buf_adopt(e->out, e->len, out, err);
   if (rc == RA_OK) e->out = NULL;
   return rc;
 }
 
 int ra_zarr_shard_encode(const ra_zarr_spec *spec, const uint64_t *shard, const void *cells,
                          const int64_t *strides, ra_buf **out, ra_err *err) {
+  static const uint64_t origin[RA_ZARR_DIMS] = {0};
   *out = NULL;
-  encoder e = {.spec = spec, .cells = cells, .strides = strides};
-  int rc = plan(&e, shard, err);
+  ra_zarr_shard *e;
+  int rc = ra_zarr_shard_new(spec, shard, &e, err);
   if (rc < 0) return rc;
-  ra__zarr_fill_cell(spec, e.fill);
-  e.codec = ra__zarr_write_codec(spec->dtype, spec->level);
-  ra__zarr_slot *slots = malloc(e.chunks * sizeof *slots);
-  e.raw = malloc(e.chunk_bytes);
-  if (slots && e.raw) {
-    rc = encode(&e, slots, err);
-  } else {
-    rc = ra_fail(err, RA_E_NOMEM, spec->name, "no memory for a chunk of %zu bytes", e.chunk_bytes);
-  }
-  if (rc == RA_OK) rc = hand_over(&e, out, err);
-  free(slots);
-  free(e.raw);
-  free(e.out);
+  rc = ra_zarr_shard_add(e, origin, e->inside, cells, strides, err);
+  if (rc >= 0) rc = ra_zarr_shard_finish(e, out, err);
+  ra_zarr_shard_free(e);
   return rc;
 }
