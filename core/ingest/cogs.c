@@ -1,54 +1,35 @@
-// cogs.c - the map layout: one COG a step, its bands the extra dimensions in C order, cut from the variable's cells:
-// north-up, rotated, several missing values folded into one.
+// cogs.c - the map layout: one COG a step, its bands the extra dimensions in C order: north-up, rotated, several missing
+// values folded into one.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ingest/ingest_private.h"
+#include "ingest/pass.h"
 
-typedef struct cog_job {
-  ra__block block;
-  size_t step;
-} cog_job;
-
-// Copies one source row into a map row.
-static void copy_row(const ra_cf_grid *grid, size_t size, const uint8_t *src, int64_t stride,
-                     uint8_t *dst) {
-  size_t width = (size_t)grid->native_width, roll = (size_t)grid->roll;
-  if (stride == 1 && !grid->x_reversed) {
-    memcpy(dst, src + roll * size, (width - roll) * size);
-    memcpy(dst + (width - roll) * size, src, roll * size);
-    return;
-  }
-  for (size_t c = 0; c < width; c++) {
-    size_t turned = (c + roll) % width;
-    int64_t column = (int64_t)(grid->x_reversed ? width - 1 - turned : turned);
-    memcpy(dst + c * size, src + column * stride * (int64_t)size, size);
-  }
-}
-
-static void copy_plane(const ra__block *block, int64_t origin, uint8_t *dst) {
-  const ra_cf_variable *variable = block->array->cf;
+// Where the cells of the maps' steps go: `maps` has one plane after the other. Two views, since the columns of a rotated
+// grid go to two places.
+static void map_views(const ra__target *target, uint8_t *maps, ra__view views[2]) {
+  const ra__array *array = ra__target_array(target);
+  const ra_cf_variable *variable = array->cf;
   const ra_cf_grid *grid = variable->grid;
-  size_t size = ra_dtype_size(variable->source->dtype), row = (size_t)grid->native_width * size;
-  int64_t rows = grid->native_height, y_stride = block->strides[variable->y_dim];
-  for (int64_t r = 0; r < rows; r++) {
-    int64_t from = origin + (grid->y_reversed ? rows - 1 - r : r) * y_stride;
-    copy_row(grid, size, block->cells + from * (int64_t)size, block->strides[variable->x_dim],
-             dst + (size_t)r * row);
-  }
-}
-
-// Cell index at which the plane of a band begins.
-static int64_t band_origin(const ra__block *block, uint64_t band) {
-  const ra_cf_variable *variable = block->array->cf;
-  int64_t origin = 0;
+  int64_t size = (int64_t)ra_dtype_size(array->zarr.dtype);
+  int64_t width = grid->native_width, height = grid->native_height, band = width * height * size;
+  ra__view view = {.region = target->region, .cells = maps};
   for (unsigned e = variable->extra_count; e-- > 0;) {
-    const ra_cf_extra *extra = &variable->extra[e];
-    origin += (int64_t)(band % extra->size) * block->strides[extra->dim];
-    band /= extra->size;
+    view.stride[variable->extra[e].dim] = band;
+    band *= (int64_t)variable->extra[e].size;
   }
-  return origin;
+  if (variable->time_dim >= 0) view.stride[variable->time_dim] = (int64_t)array->plane;
+  view.stride[variable->y_dim] = (grid->y_reversed ? -width : width) * size;
+  view.stride[variable->x_dim] = grid->x_reversed ? -size : size;
+  if (grid->y_reversed) view.cells += (height - 1) * width * size;
+  int64_t roll = grid->roll, cut = grid->x_reversed ? width - roll : roll;
+  views[0] = views[1] = view;
+  views[0].region.count[variable->x_dim] = (uint64_t)cut;
+  views[1].region.start[variable->x_dim] = (uint64_t)cut;
+  views[1].region.count[variable->x_dim] = (uint64_t)(width - cut);
+  views[0].cells += (grid->x_reversed ? width - 1 - roll : width - roll) * size;
+  views[1].cells += (grid->x_reversed ? width - 1 : 0) * size;
 }
 
 #define FOLD(type, is_nan)                                                \
@@ -88,11 +69,11 @@ static bool needs_fold(const ra_cf_variable *variable) {
          (packing->missing_count == 1 && packing->missing[0] != variable->nodata);
 }
 
-static int encode(const cog_job *job, const uint8_t *pixels, ra_buf **out, ra_err *err) {
-  const ra_cf_variable *variable = job->block.array->cf;
-  const ra_ingest *ingest = job->block.output->ingest;
+static int encode(const ra__target *target, const uint8_t *pixels, ra_buf **out, ra_err *err) {
+  const ra_cf_variable *variable = ra__target_array(target)->cf;
+  const ra__output *output = ra__target_output(target);
   const ra_dataset_variable *described =
-      ra_dataset_find_variable(job->block.output->dataset, variable->source->name);
+      ra_dataset_find_variable(output->dataset, variable->source->name);
   ra_cog_spec spec = {
       .grid = variable->grid->grid,
       .crs = variable->grid->crs,
@@ -105,21 +86,20 @@ static int encode(const cog_job *job, const uint8_t *pixels, ra_buf **out, ra_er
       .has_nodata = variable->has_nodata,
       .nodata = variable->nodata,
       .categorical = variable->categorical,
-      .compress = ingest->options.compress,
+      .compress = output->ingest->options.compress,
   };
   return ra_cog_write(&spec, pixels, out, err);
 }
 
-static int write_cog(const cog_job *job, const uint8_t *pixels, ra_err *err) {
-  ra__output *output = job->block.output;
-  const char *name = job->block.array->cf->source->name;
+static int write_cog(const ra__target *target, size_t step, const uint8_t *pixels, ra_err *err) {
+  ra__output *output = ra__target_output(target);
+  const char *name = ra__target_array(target)->cf->source->name;
   ra_buf *file = NULL;
-  int rc = encode(job, pixels, &file, err);
+  int rc = encode(target, pixels, &file, err);
   if (rc < 0) return ra_err_prefix(err, "COG of '%s'", name);
   ra_str key;
   ra_str_init(&key);
-  ra_dataset_cog_key(output->dataset, ra_dataset_find_variable(output->dataset, name), job->step,
-                     &key);
+  ra_dataset_cog_key(output->dataset, ra_dataset_find_variable(output->dataset, name), step, &key);
   rc = key.failed ? ra_fail(err, RA_E_NOMEM, name, "out of memory")
                   : ra__output_put(output, key.ptr, ra_buf_data(file), ra_buf_size(file), err);
   ra_str_deinit(&key);
@@ -128,47 +108,34 @@ static int write_cog(const cog_job *job, const uint8_t *pixels, ra_err *err) {
   return rc;
 }
 
-// Steps are numbered run by run where the runs of a forecast have a dimension of their own.
-static int64_t step_origin(const ra__block *block, size_t step) {
-  const ra_cf_variable *variable = block->array->cf;
-  if (variable->time_dim < 0) return 0;
-  size_t times = variable->source->shape[variable->time_dim];
-  int64_t origin = (int64_t)(step % times) * block->strides[variable->time_dim];
-  if (variable->run_dim >= 0) origin += (int64_t)(step / times) * block->strides[variable->run_dim];
-  return origin;
+static int make_step(const ra__target *target, size_t step, uint8_t *pixels, ra__tally *tally,
+                     ra_err *err) {
+  const ra__array *array = ra__target_array(target);
+  const ra_cf_variable *variable = array->cf;
+  size_t cells = array->plane / ra_dtype_size(variable->source->dtype);
+  int rc = ra__tally_add(tally, step, pixels, cells, err);
+  // A step without a time is no item, so nothing would name its COG.
+  if (rc < 0 || (variable->time_dim >= 0 && variable->time->ms[step] == RA_TIME_NONE)) return rc;
+  if (needs_fold(variable))
+    fold(variable->source->dtype, &variable->packing, variable->nodata, pixels, cells);
+  return write_cog(target, step, pixels, err);
 }
 
-static int run_cog(void *ctx, ra_err *err) {
-  const cog_job *job = ctx;
-  const ra__block *block = &job->block;
-  const ra_cf_variable *variable = block->array->cf;
-  ra_buf *pixels;
-  int rc = ra_buf_new(block->array->plane, &pixels, err);
+int ra__maps_make(const ra__target *target, ra__tally *tally, ra_err *err) {
+  const ra__array *array = ra__target_array(target);
+  int time = array->cf->time_dim, run = array->cf->run_dim;
+  // Steps are numbered run by run where the runs of a forecast have a dimension of their own.
+  size_t first = time >= 0 ? target->region.start[time] : 0;
+  if (run >= 0) first += target->region.start[run] * array->zarr.shape[time];
+  size_t count = time >= 0 ? target->region.count[time] : 1;
+  ra_buf *maps;
+  int rc = ra_buf_new(count * array->plane, &maps, err);
   if (rc < 0) return rc;
-  size_t plane = block->array->plane / variable->bands;
-  int64_t origin = step_origin(block, job->step);
-  for (uint64_t b = 0; b < variable->bands; b++) {
-    copy_plane(block, origin + band_origin(block, b), ra_buf_bytes(pixels) + b * plane);
-  }
-  if (needs_fold(variable)) {
-    fold(variable->source->dtype, &variable->packing, variable->nodata, ra_buf_bytes(pixels),
-         block->array->plane / ra_dtype_size(variable->source->dtype));
-  }
-  rc = write_cog(job, ra_buf_data(pixels), err);
-  ra_buf_unref(pixels);
+  ra__view views[2];
+  map_views(target, ra_buf_bytes(maps), views);
+  rc = ra__target_fill(target, 0, views, 2, err);
+  for (size_t i = 0; i < count && rc >= 0; i++)
+    rc = make_step(target, first + i, ra_buf_bytes(maps) + i * array->plane, tally, err);
+  ra_buf_unref(maps);
   return rc;
-}
-
-int ra__cogs_submit(const ra__block *block, size_t first, size_t last, ra_err *err) {
-  const ra_cf_variable *variable = block->array->cf;
-  for (size_t step = first; step < last; step++) {
-    // A step without a time is no item, so nothing would name its COG.
-    if (variable->time_dim >= 0 && variable->time->ms[step] == RA_TIME_NONE) continue;
-    cog_job *job = malloc(sizeof *job);
-    if (!job) return ra_fail(err, RA_E_NOMEM, variable->source->name, "out of memory");
-    *job = (cog_job){*block, step};
-    int rc = ra_pool_submit(block->output->pool, run_cog, free, job, err);
-    if (rc < 0) return rc;
-  }
-  return RA_OK;
 }

@@ -38,7 +38,7 @@ static int copy_options(ra_ingest *ingest, const ra_ingest_options *options, ra_
     return ra_fail(err, RA_E_INVALID, o->dataset ? o->dataset : "",
                    "is no dataset id: letters, digits, '.', '_' and '-', and not 'segments'");
   }
-  const char **texts[] = {&o->collection, &o->dataset, &o->variables, &o->datetime};
+  const char **texts[] = {&o->collection, &o->dataset, &o->variables, &o->datetime, &o->scratch};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     int rc = copy_text(ingest, texts[i], err);
     if (rc < 0) return rc;
@@ -97,12 +97,13 @@ int ra_ingest_describe(const ra_ingest *ingest, ra_str *body, ra_err *err) {
 
 ra_ingest_progress ra_ingest_get_progress(const ra_ingest *ingest) {
   return (ra_ingest_progress){
-      .bytes_done = ingest->bytes_done,
+      .bytes_done = ingest->bytes_read / 2 + ingest->bytes_encoded / 2,
       .bytes_total = ingest->bytes_total,
       .bytes_written = ingest->bytes_written,
       .objects = ingest->objects,
       .steps_done = ingest->steps_done,
       .steps_total = ingest->steps_total,
       .chunks_read = ra_source_chunks_read(ingest->source),
+      .scratch_peak = ingest->scratch_peak,
   };
 }

@@ -12,8 +12,9 @@ typedef struct ra_ingest_options {
   const char *variables;             // "a,b": only these data variables; NULL: all
   const char *datetime;              // time of variables without one; NULL: none
   ra_cog_compress compress;
-  size_t memory;  // bytes that the whole process may use; 0: 512 MiB
-  unsigned jobs;  // encoder threads; 0: one a core
+  size_t memory;        // bytes that the whole process may use; 0: 512 MiB
+  const char *scratch;  // folder for what does not fit in them; NULL: $TMPDIR, else /var/tmp
+  unsigned jobs;        // encoder threads; 0: one a core
 } ra_ingest_options;
 
 typedef struct ra_ingest ra_ingest;
@@ -37,10 +38,12 @@ void ra_ingest_keep(ra_ingest *ingest);
 int ra_ingest_describe(const ra_ingest *ingest, ra_str *body, ra_err *err);
 
 typedef struct ra_ingest_progress {
-  uint64_t bytes_done, bytes_total;  // raw bytes of variables
+  uint64_t bytes_done,
+      bytes_total;  // raw bytes of variables; half is done when they are read, all when encoded
   uint64_t bytes_written, objects;
   uint64_t steps_done, steps_total;  // COGs
   uint64_t chunks_read;              // of the source, each decoded once
+  uint64_t scratch_peak;             // bytes of the scratch file
 } ra_ingest_progress;
 ra_ingest_progress ra_ingest_get_progress(const ra_ingest *ingest);
 

@@ -8,10 +8,27 @@
 #include "format/zarr.h"
 #include "ingest/ingest.h"
 #include "ingest/pool.h"
+#include "ingest/region.h"
 #include "raster/stats.h"
 #include "source/cf.h"
 
 enum { RA__WRITER_FORMAT = 1 };  // raised when the same source would give other bytes
+
+enum { RA__SHARDS, RA__MAPS, RA__LAYOUTS };
+
+// How an array is converted; chosen by budget.c.
+typedef struct ra__plan {
+  unsigned layouts;                 // 1: shards alone; 2: maps too
+  ra__tiling blocks;                // what is decoded at once: whole source chunks
+  ra__tiling targets[RA__LAYOUTS];  // objects of a layout
+  ra__tiling parts[RA__LAYOUTS];    // of one object: what is assembled at once
+  size_t block_bytes, buffers;      // blocks that may be held in memory
+  unsigned workers, encoders;       // threads, and how many of them encode at the same time
+  unsigned stream;                  // the layout whose objects the order of reading follows
+  bool spills[RA__LAYOUTS];
+  size_t memory;     // bytes at the peak, the process included
+  uint64_t scratch;  // bytes at most
+} ra__plan;
 
 // One array of the Zarr store.
 typedef struct ra__array {
@@ -20,6 +37,7 @@ typedef struct ra__array {
   size_t raw;    // bytes
   size_t plane;  // bytes of one COG's pixels; 0: no COG
   size_t steps;  // COGs
+  ra__plan plan;
   bool has_stats;
   ra_stats stats;
   ra_histogram histogram;
@@ -33,15 +51,19 @@ struct ra_ingest {
   size_t count;
   ra__array *arrays;
   unsigned jobs;
-  size_t need;  // bytes at the peak
+  size_t need;       // bytes at the peak
+  uint64_t scratch;  // bytes at most
   char fingerprint[65], version[17], sha256[65], created[32];
-  _Atomic uint64_t bytes_done, bytes_written, objects, steps_done;
+  _Atomic uint64_t bytes_read, bytes_encoded, bytes_written, objects, steps_done, scratch_peak;
   uint64_t bytes_total, steps_total;
   atomic_bool keep;
 };
 
-// Chooses the arrays, their chunks, and the memory; RA_E_TOOBIG when it does not fit.
+// Chooses the arrays, their chunks, and how each is converted; RA_E_TOOBIG when it does not fit.
 int ra__ingest_plan(ra_ingest *ingest, ra_err *err);
+
+// Fills array->plan for that much memory; RA_E_TOOBIG, with what is needed, when even the smallest plan does not fit.
+int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err);
 
 // A version being written: where to, and the list for the manifest.
 typedef struct ra__output {
@@ -50,28 +72,35 @@ typedef struct ra__output {
   ra_dataset *dataset;  // of the body without statistics: gives the keys that readers will use
   char prefix[700];     // "<collection>/<dataset>/<version>"
   pthread_mutex_t lock;
-  ra_str objects;  // entries of the manifest
+  struct ra__entry *entries;  // of the manifest, as they come
+  size_t entry_count, entry_room;
   ra_pool *pool;
   ra_cancel *cancel;
 } ra__output;
 
+// An object that is written.
+typedef struct ra__entry {
+  char *key;  // below the version
+  uint64_t size;
+  uint32_t crc32c;
+} ra__entry;
+
+// The manifest's list, in the order of keys. No one puts meanwhile.
+void ra__output_list(ra__output *output, ra_str *out);
+void ra__output_deinit(ra__output *output);
 // Puts an object below the version and notes it for the manifest. Any thread.
 int ra__output_put(ra__output *output, const char *key, const void *data, size_t size, ra_err *err);
 int ra__output_put_array(ra__output *output, const char *array, const char *part, const void *data,
                          size_t size, ra_err *err);
 
-// A variable's cells in memory, C order.
-typedef struct ra__block {
-  ra__output *output;
-  ra__array *array;
-  const uint8_t *cells;
-  int64_t strides[RA_ZARR_DIMS];  // in cells
-} ra__block;
-
-// Queue the COGs of steps [first, last), the shards, the statistics. Statistics wait for their own jobs.
-int ra__cogs_submit(const ra__block *block, size_t first, size_t last, ra_err *err);
-int ra__shards_submit(const ra__block *block, ra_err *err);
-int ra__statistics(const ra__block *block, ra_err *err);
+// What the maps of one array tell of its values; merged in the order of steps, so that the same data give the same
+// numbers whatever the memory and the number of threads.
+typedef struct ra__tally ra__tally;
+int ra__tally_new(const ra__array *array, ra__tally **out, ra_err *err);
+void ra__tally_free(ra__tally *tally);  // NULL is fine
+// Adds one step: all of its stored cells. Any thread, each step once.
+int ra__tally_add(ra__tally *tally, size_t step, const void *cells, size_t count, ra_err *err);
+void ra__tally_finish(const ra__tally *tally, ra__array *array);
 
 // Metadata of all arrays and groups, consolidated.
 int ra__metadata_write(ra__output *output, ra_err *err);

@@ -1,13 +1,10 @@
-// plan.c - which arrays the store gets, in which chunks, and whether the work fits in memory: the raw cells of the largest
-// variable, and what each encoder thread holds.
+// plan.c - which arrays the store gets, in which chunks.
 #include <string.h>
 #include <unistd.h>
 
-#include "base/size.h"
 #include "ingest/ingest_private.h"
 
-static const size_t BASE = (size_t)72 << 20;  // the program, its libraries, and the readers' buffers
-static const size_t ENCODER = (size_t)4 << 20;
+enum { JOBS_MAX = 32 };
 
 static bool listed(const char *list, const char *name) {
   size_t len = strlen(name);
@@ -92,49 +89,21 @@ static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, 
   array->plane = array->raw / array->steps;
 }
 
-static size_t array_need(const ra__array *array, unsigned jobs) {
-  size_t shard = ra_dtype_size(array->zarr.dtype), encoders, need;
-  for (unsigned d = 0; d < array->zarr.ndim; d++) {
-    uint64_t side =
-        array->zarr.shard[d] < array->zarr.shape[d] ? array->zarr.shard[d] : array->zarr.shape[d];
-    if (!ra_size_mul(shard, side, &shard)) return SIZE_MAX;
-  }
-  // A COG job holds its pixels, overviews and the file; a shard job the compressed shard.
-  size_t cog;
-  if (!ra_size_mul(array->plane, 3, &cog)) return SIZE_MAX;
-  size_t one = (cog > shard ? cog : shard) + ENCODER;
-  if (!ra_size_mul(one, jobs, &encoders) || !ra_size_add(array->raw, encoders, &need))
-    return SIZE_MAX;
-  return need;
-}
-
-static size_t peak(const ra_ingest *ingest, unsigned jobs, const ra__array **which) {
-  size_t most = 0;
-  for (size_t i = 0; i < ingest->count; i++) {
-    size_t need = array_need(&ingest->arrays[i], jobs);
-    if (need >= most) {
-      most = need;
-      *which = &ingest->arrays[i];
-    }
-  }
-  return ra_size_add(most, BASE, &most) ? most : SIZE_MAX;
-}
-
 static int plan_memory(ra_ingest *ingest, ra_err *err) {
-  const ra__array *which = NULL;
-  unsigned jobs = ingest->options.jobs;
-  if (!jobs) {
+  ingest->jobs = ingest->options.jobs;
+  if (!ingest->jobs) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    jobs = cores > 0 ? (unsigned)cores : 1;
+    ingest->jobs = cores > 0 ? (unsigned)cores : 1;
   }
-  while (jobs > 1 && peak(ingest, jobs, &which) > ingest->options.memory) jobs--;
-  ingest->jobs = jobs;
-  ingest->need = peak(ingest, jobs, &which);
-  if (!which || ingest->need <= ingest->options.memory) return RA_OK;
-  return ra_fail(err, RA_E_TOOBIG, ra_source_name(ingest->source),
-                 "does not fit: variable '%s' needs %zu MiB of memory, --memory allows %zu MiB; "
-                 "give more, or choose smaller ones with --variables",
-                 which->cf->source->name, (ingest->need >> 20) + 1, ingest->options.memory >> 20);
+  if (ingest->jobs > JOBS_MAX) ingest->jobs = JOBS_MAX;
+  for (size_t i = 0; i < ingest->count; i++) {
+    ra__array *array = &ingest->arrays[i];
+    int rc = ra__budget(ingest, array, err);
+    if (rc < 0) return rc;
+    if (array->plan.memory > ingest->need) ingest->need = array->plan.memory;
+    if (array->plan.scratch > ingest->scratch) ingest->scratch = array->plan.scratch;
+  }
+  return RA_OK;
 }
 
 static void add_totals(ra_ingest *ingest) {

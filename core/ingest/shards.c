@@ -1,57 +1,72 @@
-// shards.c - the time-shaped layout: shards cut from the variable's cells without a copy.
+// shards.c - the time-shaped layout: a shard is assembled and encoded part by part, so that only its encoded bytes are
+// held whole.
 #include <stdlib.h>
 #include <string.h>
 
-#include "ingest/ingest_private.h"
+#include "ingest/pass.h"
 
-typedef struct shard_job {
-  ra__block block;
-  uint64_t shard[RA_ZARR_DIMS];
-} shard_job;
-
-static int run_shard(void *ctx, ra_err *err) {
-  const shard_job *job = ctx;
-  const ra_zarr_spec *zarr = &job->block.array->zarr;
-  int64_t origin = 0;
+static int add_part(const ra__target *target, uint64_t part, const ra__region *region, void *cells,
+                    ra_zarr_shard *shard, ra_err *err) {
+  const ra_zarr_spec *zarr = &ra__target_array(target)->zarr;
+  unsigned size = (unsigned)ra_dtype_size(zarr->dtype);
+  ra__view view;
+  ra__view_init(&view, zarr->ndim, size, region, cells);
+  int rc = ra__target_fill(target, part, &view, 1, err);
+  if (rc < 0) return rc;
+  uint64_t start[RA_ZARR_DIMS];
+  int64_t strides[RA_ZARR_DIMS];
   for (unsigned d = 0; d < zarr->ndim; d++) {
-    origin += (int64_t)(job->shard[d] * zarr->shard[d]) * job->block.strides[d];
+    start[d] = region->start[d] - target->region.start[d];
+    strides[d] = view.stride[d] / size;
   }
-  const uint8_t *cells = job->block.cells + origin * (int64_t)ra_dtype_size(zarr->dtype);
-  ra_buf *bytes = NULL;
-  int rc = ra_zarr_shard_encode(zarr, job->shard, cells, job->block.strides, &bytes, err);
-  if (rc < 0 || !bytes) return rc;
-  ra_str part;
-  ra_str_init(&part);
-  ra_str_add_char(&part, '/');
-  ra_zarr_shard_key(zarr, job->shard, &part);
-  rc = part.failed ? ra_fail(err, RA_E_NOMEM, zarr->name, "out of memory")
-                   : ra__output_put_array(job->block.output, zarr->name, part.ptr,
-                                          ra_buf_data(bytes), ra_buf_size(bytes), err);
-  ra_str_deinit(&part);
-  ra_buf_unref(bytes);
+  return ra_zarr_shard_add(shard, start, region->count, cells, strides, err);
+}
+
+static int encode(const ra__target *target, ra_zarr_shard *shard, ra_err *err) {
+  const ra__array *array = ra__target_array(target);
+  const ra__tiling *parts = &array->plan.parts[RA__SHARDS];
+  ra__region region;
+  ra__tiling_region(parts, 0, &region);
+  size_t bytes = ra__region_cells(&region, parts->ndim) * ra_dtype_size(array->zarr.dtype);
+  void *cells = malloc(bytes);
+  if (!cells) return ra_fail(err, RA_E_NOMEM, array->zarr.name, "out of memory");
+  int rc = RA_OK;
+  for (uint64_t part = 0; part < parts->count && rc >= 0; part++) {
+    if (ra__target_part(target, part, &region))
+      rc = add_part(target, part, &region, cells, shard, err);
+  }
+  free(cells);
   return rc;
 }
 
-// The next shard in C order; false after the last.
-static bool advance(const ra_zarr_spec *zarr, const uint64_t *grid, uint64_t *shard) {
-  for (unsigned d = zarr->ndim; d-- > 0;) {
-    if (++shard[d] < grid[d]) return true;
-    shard[d] = 0;
-  }
-  return false;
+static int put(const ra__target *target, const uint64_t *number, ra_buf *bytes, ra_err *err) {
+  const ra_zarr_spec *zarr = &ra__target_array(target)->zarr;
+  ra_str part;
+  ra_str_init(&part);
+  ra_str_add_char(&part, '/');
+  ra_zarr_shard_key(zarr, number, &part);
+  int rc = part.failed ? ra_fail(err, RA_E_NOMEM, zarr->name, "out of memory")
+                       : ra__output_put_array(ra__target_output(target), zarr->name, part.ptr,
+                                              ra_buf_data(bytes), ra_buf_size(bytes), err);
+  ra_str_deinit(&part);
+  return rc;
 }
 
-int ra__shards_submit(const ra__block *block, ra_err *err) {
-  const ra_zarr_spec *zarr = &block->array->zarr;
-  uint64_t grid[RA_ZARR_DIMS], count, shard[RA_ZARR_DIMS] = {0};
-  int rc = ra_zarr_shard_grid(zarr, grid, &count, err);
+int ra__shard_make(const ra__target *target, ra_err *err) {
+  const ra_zarr_spec *zarr = &ra__target_array(target)->zarr;
+  uint64_t number[RA_ZARR_DIMS];
+  for (unsigned d = 0; d < zarr->ndim; d++) number[d] = target->region.start[d] / zarr->shard[d];
+  ra_zarr_shard *shard;
+  ra_buf *bytes = NULL;
+  int rc = ra_zarr_shard_new(zarr, number, &shard, err);
   if (rc < 0) return rc;
-  do {
-    shard_job *job = malloc(sizeof *job);
-    if (!job) return ra_fail(err, RA_E_NOMEM, zarr->name, "out of memory");
-    job->block = *block;
-    memcpy(job->shard, shard, sizeof shard);
-    rc = ra_pool_submit(block->output->pool, run_shard, free, job, err);
-  } while (rc >= 0 && advance(zarr, grid, shard));
+  rc = encode(target, shard, err);
+  if (rc >= 0) rc = ra_zarr_shard_finish(shard, &bytes, err);
+  ra_zarr_shard_free(shard);
+  if (rc >= 0 && bytes) rc = put(target, number, bytes, err);
+  ra_buf_unref(bytes);
+  size_t cells = ra__region_cells(&target->region, zarr->ndim);
+  if (rc >= 0)
+    ra__target_output(target)->ingest->bytes_encoded += cells * ra_dtype_size(zarr->dtype);
   return rc;
 }

@@ -1,98 +1,108 @@
-// statistics.c - of decoded values, in parts of a fixed size merged in order, so that the same data give the same numbers
-// whatever the number of threads. Two passes over memory: the extremes first, then the histogram between them.
-#include <math.h>
+// statistics.c - of decoded values: moments a step, merged in the order of steps, and one sketch of all values, which
+// knows no order.
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "ingest/ingest_private.h"
+#include "raster/sketch.h"
 
-enum { PART = 1 << 20, PIECE = 1 << 14 };
+enum { PIECE = 1 << 14, FEW = 1 << 16 };
 
-typedef struct part {
-  const ra__block *block;
-  size_t first, count;
-  ra_stats stats;
-  ra_histogram *histogram;  // NULL in the first pass
-} part;
+struct ra__tally {
+  const ra_cf_variable *variable;
+  size_t count;
+  ra_stats *steps;
+  pthread_mutex_t lock;
+  ra_sketch *sketch;
+};
 
-static void add_f32(part *p, const float *values, size_t n) {
-  if (p->histogram) {
-    ra_histogram_add_f32(p->histogram, values, n);
-  } else {
-    ra_stats_add_f32(&p->stats, values, n);
+int ra__tally_new(const ra__array *array, ra__tally **out, ra_err *err) {
+  ra__tally *tally = calloc(1, sizeof *tally);
+  if (!tally) return ra_fail(err, RA_E_NOMEM, array->zarr.name, "out of memory");
+  pthread_mutex_init(&tally->lock, NULL);
+  tally->variable = array->cf;
+  tally->count = array->steps;
+  tally->steps = calloc(array->steps, sizeof *tally->steps);
+  int rc = tally->steps ? ra_sketch_new(&tally->sketch, err)
+                        : ra_fail(err, RA_E_NOMEM, array->zarr.name, "out of memory");
+  if (rc < 0) {
+    ra__tally_free(tally);
+    return rc;
   }
-}
-
-static void add_f64(part *p, const double *values, size_t n) {
-  if (p->histogram) {
-    ra_histogram_add_f64(p->histogram, values, n);
-  } else {
-    ra_stats_add_f64(&p->stats, values, n);
-  }
-}
-
-static int run_part(void *ctx, ra_err *err) {
-  part *p = ctx;
-  const ra_cf_variable *variable = p->block->array->cf;
-  ra_dtype dtype = variable->source->dtype;
-  bool narrow = ra_packing_value_dtype(dtype) == RA_DTYPE_F32;
-  void *values = malloc(PIECE * sizeof(double));
-  if (!values) return ra_fail(err, RA_E_NOMEM, variable->source->name, "out of memory");
-  for (size_t done = 0; done < p->count; done += PIECE) {
-    size_t n = p->count - done < PIECE ? p->count - done : PIECE;
-    const uint8_t *cells = p->block->cells + (p->first + done) * ra_dtype_size(dtype);
-    if (narrow) {
-      ra_unpack_f32(dtype, cells, n, &variable->packing, true, values);
-      add_f32(p, values, n);
-    } else {
-      ra_unpack_f64(dtype, cells, n, &variable->packing, true, values);
-      add_f64(p, values, n);
-    }
-  }
-  free(values);
+  *out = tally;
   return RA_OK;
 }
 
-static int run_all(const ra__block *block, part *parts, size_t count, ra_err *err) {
-  int rc = RA_OK, waited;
-  for (size_t i = 0; i < count && rc >= 0; i++) {
-    rc = ra_pool_submit(block->output->pool, run_part, NULL, &parts[i], err);
-  }
-  ra_err later = {0};
-  waited = ra_pool_wait(block->output->pool, rc < 0 ? &later : err);
-  return rc < 0 ? rc : waited;
+void ra__tally_free(ra__tally *tally) {
+  if (!tally) return;
+  ra_sketch_free(tally->sketch);
+  pthread_mutex_destroy(&tally->lock);
+  free(tally->steps);
+  free(tally);
 }
 
-static int histogram_pass(const ra__block *block, part *parts, size_t count, ra_err *err) {
-  ra__array *array = block->array;
-  ra_histogram *histograms = calloc(count + 1, sizeof *histograms);
-  if (!histograms) return ra_fail(err, RA_E_NOMEM, array->zarr.name, "out of memory");
-  ra_histogram_init(&array->histogram, array->stats.min, array->stats.max);
-  for (size_t i = 0; i < count; i++) {
-    parts[i].histogram = &histograms[i];
-    ra_histogram_init(&histograms[i], array->stats.min, array->stats.max);
+// Unpacks the cells piece by piece into the statistics or, where that is NULL, the sketch.
+static void scan(const ra_cf_variable *variable, const uint8_t *cells, size_t count, void *values,
+                 ra_stats *stats, ra_sketch *sketch) {
+  ra_dtype dtype = variable->source->dtype;
+  bool narrow = ra_packing_value_dtype(dtype) == RA_DTYPE_F32;
+  for (size_t done = 0; done < count; done += PIECE) {
+    size_t n = count - done < PIECE ? count - done : PIECE;
+    const uint8_t *from = cells + done * ra_dtype_size(dtype);
+    if (narrow) {
+      ra_unpack_f32(dtype, from, n, &variable->packing, true, values);
+    } else {
+      ra_unpack_f64(dtype, from, n, &variable->packing, true, values);
+    }
+    if (stats && narrow) ra_stats_add_f32(stats, values, n);
+    if (stats && !narrow) ra_stats_add_f64(stats, values, n);
+    if (!stats && narrow) ra_sketch_add_f32(sketch, values, n);
+    if (!stats && !narrow) ra_sketch_add_f64(sketch, values, n);
   }
-  int rc = run_all(block, parts, count, err);
-  for (size_t i = 0; i < count; i++) ra_histogram_merge(&array->histogram, &histograms[i]);
-  free(histograms);
+}
+
+// A sketch of the step's own, so that the common one is locked for the time of a merge only.
+static int sketch_apart(ra__tally *tally, const ra_stats *stats, const void *cells, size_t count,
+                        void *values, ra_err *err) {
+  ra_sketch *sketch;
+  int rc = ra_sketch_new(&sketch, err);
+  if (rc < 0) return rc;
+  rc = ra_sketch_extend(sketch, stats->min, stats->max, err);
+  if (rc >= 0) {
+    scan(tally->variable, cells, count, values, NULL, sketch);
+    pthread_mutex_lock(&tally->lock);
+    rc = ra_sketch_merge(tally->sketch, sketch, err);
+    pthread_mutex_unlock(&tally->lock);
+  }
+  ra_sketch_free(sketch);
   return rc;
 }
 
-int ra__statistics(const ra__block *block, ra_err *err) {
-  ra__array *array = block->array;
-  size_t cells = (size_t)ra_source_var_cells(array->cf->source), count = (cells + PART - 1) / PART;
-  part *parts = calloc(count ? count : 1, sizeof *parts);
-  if (!parts) return ra_fail(err, RA_E_NOMEM, array->zarr.name, "out of memory");
-  for (size_t i = 0; i < count; i++) {
-    size_t first = i * PART;
-    parts[i] =
-        (part){.block = block, .first = first, .count = cells - first < PART ? cells - first : PART};
-    ra_stats_init(&parts[i].stats);
-  }
+// Few cells are counted faster than a sketch is merged.
+static int sketch_step(ra__tally *tally, const ra_stats *stats, const void *cells, size_t count,
+                       void *values, ra_err *err) {
+  if (count >= FEW) return sketch_apart(tally, stats, cells, count, values, err);
+  pthread_mutex_lock(&tally->lock);
+  int rc = ra_sketch_extend(tally->sketch, stats->min, stats->max, err);
+  if (rc >= 0) scan(tally->variable, cells, count, values, NULL, tally->sketch);
+  pthread_mutex_unlock(&tally->lock);
+  return rc;
+}
+
+int ra__tally_add(ra__tally *tally, size_t step, const void *cells, size_t count, ra_err *err) {
+  ra_stats *stats = &tally->steps[step];
+  void *values = malloc(PIECE * sizeof(double));
+  if (!values) return ra_fail(err, RA_E_NOMEM, tally->variable->source->name, "out of memory");
+  ra_stats_init(stats);
+  scan(tally->variable, cells, count, values, stats, NULL);
+  int rc = stats->count ? sketch_step(tally, stats, cells, count, values, err) : RA_OK;
+  free(values);
+  return rc;
+}
+
+void ra__tally_finish(const ra__tally *tally, ra__array *array) {
   ra_stats_init(&array->stats);
-  int rc = run_all(block, parts, count, err);
-  for (size_t i = 0; i < count; i++) ra_stats_merge(&array->stats, &parts[i].stats);
-  if (rc >= 0 && array->stats.count) rc = histogram_pass(block, parts, count, err);
-  array->has_stats = rc >= 0;
-  free(parts);
-  return rc;
+  for (size_t i = 0; i < tally->count; i++) ra_stats_merge(&array->stats, &tally->steps[i]);
+  if (array->stats.count) ra_sketch_histogram(tally->sketch, &array->histogram);
+  array->has_stats = true;
 }

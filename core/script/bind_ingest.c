@@ -13,7 +13,7 @@ enum { PATH_SIZE = PATH_MAX, LIST_SIZE = 4096, WAIT_MOST = 60000 };
 // What every operation here carries: plain copies of the arguments, and the results.
 typedef struct work {
   char path[PATH_SIZE];
-  char collection[256], dataset[256], variables[LIST_SIZE], datetime[64];
+  char collection[256], dataset[256], variables[LIST_SIZE], datetime[64], scratch[PATH_SIZE];
   ra_ingest_options options;  // its texts point into the arrays above
   ra_ingest_run *run;
   unsigned wait_ms;
@@ -54,7 +54,7 @@ static work *new_work(lua_State *L, const ra_op_kind *kind, ra_op **op) {
 // ---- arguments: read into plain values first, since each of these may raise
 
 typedef struct arguments {
-  const char *path, *collection, *dataset, *variables, *datetime, *compress;
+  const char *path, *collection, *dataset, *variables, *datetime, *compress, *scratch;
   double memory;
   lua_Integer jobs;
 } arguments;
@@ -73,6 +73,7 @@ static arguments check_arguments(lua_State *L) {
   a.variables = option(L, "variables", LIST_SIZE);
   a.datetime = option(L, "datetime", sizeof((work *)0)->datetime);
   a.compress = option(L, "cog_compress", 16);
+  a.scratch = option(L, "scratch", PATH_SIZE);
   bool known = !*a.compress || !strcmp(a.compress, "zstd") || !strcmp(a.compress, "deflate");
   if (!known)
     luaL_error(L, "bad option 'cog_compress' ('%s'; zstd or deflate expected)", a.compress);
@@ -90,6 +91,7 @@ static void copy_arguments(const arguments *a, work *w) {
   snprintf(w->dataset, sizeof w->dataset, "%s", *a->dataset ? a->dataset : "data");
   snprintf(w->variables, sizeof w->variables, "%s", a->variables);
   snprintf(w->datetime, sizeof w->datetime, "%s", a->datetime);
+  snprintf(w->scratch, sizeof w->scratch, "%s", a->scratch);
   w->options = (ra_ingest_options){
       .collection = w->collection,
       .dataset = w->dataset,
@@ -97,6 +99,7 @@ static void copy_arguments(const arguments *a, work *w) {
       .datetime = *w->datetime ? w->datetime : NULL,
       .compress = strcmp(a->compress, "deflate") ? RA_COG_ZSTD : RA_COG_DEFLATE,
       .memory = (size_t)a->memory,
+      .scratch = *w->scratch ? w->scratch : NULL,
       .jobs = (unsigned)a->jobs,
   };
 }
@@ -207,6 +210,7 @@ static int push_progress(lua_State *L, ra_op *op) {
   set_number(L, "steps_done", p.steps_done);
   set_number(L, "steps_total", p.steps_total);
   set_number(L, "chunks_read", p.chunks_read);
+  set_number(L, "scratch_peak", p.scratch_peak);
   return 1;
 }
 

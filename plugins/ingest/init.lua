@@ -93,7 +93,8 @@ local function validate(job)
   local o = job.options
   local handle, plan = rastrum.ingest.open(job.path, {
     collection = job.collection, dataset = job.dataset, variables = o.variables,
-    datetime = o.datetime, cog_compress = o.cog_compress, memory = o.memory, jobs = o.jobs,
+    datetime = o.datetime, cog_compress = o.cog_compress, memory = o.memory, scratch = o.scratch,
+    jobs = o.jobs,
   })
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan
@@ -213,7 +214,8 @@ local function publish(job)
   rastrum.emit {
     event = "published", collection = job.collection, dataset = job.dataset, version = job.version,
     variables = rastrum.json.array(names), steps = steps, bytes_in = bytes_in,
-    bytes_out = bytes_out, seconds = seconds,
+    bytes_out = bytes_out, seconds = seconds, chunks_read = job.progress.chunks_read,
+    scratch_bytes = job.progress.scratch_peak, objects = job.progress.objects,
     text = ("%s: published %s/%s version %s: %s; %d steps, %.1f MB in, %.1f out, %.2f s"):format(
       job.file, job.collection, job.dataset, job.version, table.concat(names, ", "), steps,
       bytes_in / 1e6, bytes_out / 1e6, seconds),
@@ -366,7 +368,7 @@ local function inspect(ctx)
   local options, source = ctx.args.options or {}, ctx.args.sources[1]
   local json, err = rastrum.ingest.inspect(source, {
     variables = options.variables, datetime = options.datetime, memory = options.memory,
-    jobs = options.jobs,
+    scratch = options.scratch, jobs = options.jobs,
   })
   if not json then return nil, err end
   local plan = rastrum.json.decode(json)
