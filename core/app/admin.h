@@ -1,13 +1,14 @@
-// admin.h - `--admin WHERE`: a second port for operators, which answers /metrics, /healthz, /readyz and /plugins; the
-// public one then has no /metrics. Loop thread only.
+// admin.h - `--admin WHERE`: a second port for operators, which answers /metrics, /healthz, /readyz, /plugins and
+// POST /reload; the public one then has no /metrics. Loop thread only.
 #pragma once
+#include "app/host.h"
+#include "app/reload.h"
 #include "net/http.h"
-#include "script/script.h"
 
 typedef struct ra_admin ra_admin;
 
-// `http` is the public server's configuration; host and its lists must outlive this. fd: a listening socket.
-int ra_admin_new(uv_loop_t *loop, ra_script *script, const ra_http_config *http, int fd,
+// `http` is the public server's configuration; its lists, host and reload must outlive this. fd: a listening socket.
+int ra_admin_new(ra_host *host, ra_reload *reload, const ra_http_config *http, int fd,
                  ra_admin **out, ra_err *err);
 // Closes the port at once, running the loop until that is done. NULL is fine.
 void ra_admin_free(ra_admin *admin, uv_loop_t *loop);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/worker.h"
 #include "base/log.h"
 #include "script/script.h"
 
@@ -97,7 +98,8 @@ static int unknown_option(const ra_command *command, const char *name) {
 }
 
 // One option at argv[i]; returns how many words it took, or a negative exit code.
-static int take_option(const ra_command *command, char **argv, int i, ra_config *config) {
+static int take_option(const ra_command *command, char **argv, int i, const char *origin,
+                       ra_config *config) {
   char name[64];
   const char *word = strcmp(argv[i], "-o") == 0 ? "--output" : argv[i];
   const char *equals = strchr(word, '=');
@@ -119,15 +121,18 @@ static int take_option(const ra_command *command, char **argv, int i, ra_config 
     if (!value) return -usage_error(command, "--%s needs a value%s", name, "");
   }
   ra_err err = {0};
-  if (ra_config_set(config, option->name, value, "flag", &err) < 0) {
+  if (ra_config_set(config, option->name, value, origin, &err) < 0) {
     return -usage_error(command, "--%s%s", err.message, "");
   }
   return taken;
 }
 
-static int load_file(ra_config *config, ra_err *err) {
+// The table of the configuration file: of a worker's bundle, else of the file itself.
+static int load_file(ra_config *config, const ra_bundle *bundle, ra_err *err) {
   const char *path = ra_config_text(config, "config");
-  if (access(path, F_OK) != 0 && !ra_config_is_set(config, "config")) return RA_OK;
+  const ra_bundle_entry *entry = bundle ? ra_bundle_find(bundle, "rastrum.lua") : NULL;
+  if (entry) return ra_config_file(config, path, entry->text, entry->size, err);
+  if (bundle || (access(path, F_OK) != 0 && !ra_config_is_set(config, "config"))) return RA_OK;
   ra_str json;
   ra_str_init(&json);
   int rc = ra_script_load_table(path, &json, err);
@@ -136,8 +141,10 @@ static int load_file(ra_config *config, ra_err *err) {
   return rc;
 }
 
-// Flags are parsed twice: first to find --config, then again over the file and the environment.
-static int take_words(const ra_command *command, char **argv, ra_cli *cli) {
+// Flags are parsed twice: first to find --config, then again over the file and the environment. Another origin makes the
+// lists begin anew.
+static int take_words(const ra_command *command, const char *origin, ra_cli *cli) {
+  char **argv = cli->argv;
   bool words_only = false;
   cli->word_count = 0;
   for (int i = 2; argv[i];) {
@@ -145,7 +152,7 @@ static int take_words(const ra_command *command, char **argv, ra_cli *cli) {
       words_only = true;
       i++;
     } else if (!words_only && (strncmp(argv[i], "--", 2) == 0 || strcmp(argv[i], "-o") == 0)) {
-      int taken = take_option(command, argv, i, cli->config);
+      int taken = take_option(command, argv, i, origin, cli->config);
       if (taken < 0) return -taken;
       i += taken;
     } else {
@@ -159,17 +166,41 @@ static int take_words(const ra_command *command, char **argv, ra_cli *cli) {
   return 0;
 }
 
-static int configure(const ra_command *command, char **argv, ra_cli *cli) {
+// An exit code other than 0 when the flags are wrong, which has been said; rc when the file or the environment is.
+static int read_settings(const ra_command *command, ra_cli *cli, int *rc, ra_err *err) {
+  *rc = ra_config_new(command->bit, &cli->config, err);
+  if (*rc < 0) return 0;
+  int code = take_words(command, "first flag", cli);
+  if (code || command->bit == RA_CMD_VERSION) return code;
+  *rc = load_file(cli->config, cli->bundle, err);
+  if (*rc == RA_OK) *rc = ra_config_environment(cli->config, environ, err);
+  return *rc < 0 ? 0 : take_words(command, "flag", cli);
+}
+
+static int configure(const ra_command *command, ra_cli *cli) {
   ra_err err = {0};
-  if (ra_config_new(command->bit, &cli->config, &err) < 0) return ra_cli_fail(&err);
-  int code = take_words(command, argv, cli);
-  if (code) return code;
-  if (command->bit != RA_CMD_VERSION &&
-      (load_file(cli->config, &err) < 0 || ra_config_environment(cli->config, environ, &err) < 0)) {
-    ra_cli_fail(&err);
-    return RA_EXIT_USAGE;
+  int rc = ra_worker_bundle(&cli->bundle, &err);
+  int code = rc < 0 ? 0 : read_settings(command, cli, &rc, &err);
+  if (rc == RA_OK) return code;
+  ra_cli_fail(&err);
+  return RA_EXIT_USAGE;
+}
+
+int ra_cli_reconfigure(const ra_cli *cli, ra_bundle *bundle, ra_config **out, ra_err *err) {
+  size_t n = 0;
+  while (cli->argv[n]) n++;
+  ra_cli again = {.argv = cli->argv, .words = calloc(n + 1, sizeof(char *)), .bundle = bundle};
+  if (!again.words) return ra_fail(err, RA_E_NOMEM, "", "no memory for the configuration");
+  int rc;
+  if (read_settings(find_command(cli->argv[1]), &again, &rc, err) != 0)
+    rc = ra_fail(err, RA_E_INVALID, "", "the command line is wrong");
+  free(again.words);
+  if (rc < 0) {
+    ra_config_free(again.config);
+  } else {
+    *out = again.config;
   }
-  return take_words(command, argv, cli);
+  return rc;
 }
 
 static int set_up_log(const ra_config *config) {
@@ -217,10 +248,11 @@ int ra_cli_main(int argc, char **argv) {
   }
   ra_cli cli = {.argv = argv, .words = calloc((size_t)argc + 1, sizeof(char *))};
   if (!cli.words) return RA_EXIT_FAILED;
-  int code = configure(command, argv, &cli);
+  int code = configure(command, &cli);
   if (code == 0) code = set_up_log(cli.config);
   if (code == 0) code = command->run(&cli);
   ra_config_free(cli.config);
+  ra_bundle_unref(cli.bundle);
   free(cli.words);
   return code;
 }

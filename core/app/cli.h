@@ -1,6 +1,7 @@
 // cli.h - the command line: subcommands, their options and help. Exit codes: 0 done, 1 failed, 2 used wrongly.
 #pragma once
 #include "app/config.h"
+#include "script/bundle.h"
 
 enum { RA_EXIT_DONE = 0, RA_EXIT_FAILED = 1, RA_EXIT_USAGE = 2 };
 
@@ -9,6 +10,7 @@ typedef struct ra_cli {
   char **argv;   // the whole command line, for starting workers
   char **words;  // positional arguments after the subcommand
   int word_count;
+  ra_bundle *bundle;  // what a worker was handed; NULL in any other process
 } ra_cli;
 
 typedef struct ra_command {
@@ -38,6 +40,10 @@ int ra_cmd_openapi(const ra_cli *cli);
 int ra_cmd_colormap(const ra_cli *cli);
 int ra_cmd_plugin(const ra_cli *cli);
 int ra_cmd_version(const ra_cli *cli);
+
+// The settings anew: of the same command line and environment and of the configuration file as it is now, or (a worker's)
+// as the bundle has it. Any thread; *out is the caller's.
+int ra_cli_reconfigure(const ra_cli *cli, ra_bundle *bundle, ra_config **out, ra_err *err);
 
 // "rastrum: WHERE: MESSAGE" on standard error; returns RA_EXIT_FAILED.
 int ra_cli_fail(const ra_err *err);

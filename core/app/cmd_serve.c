@@ -10,6 +10,7 @@
 #include "app/cli.h"
 #include "app/host.h"
 #include "app/listener.h"
+#include "app/reload.h"
 #include "app/supervisor.h"
 #include "app/worker.h"
 #include "base/log.h"
@@ -24,9 +25,11 @@ enum {
 
 typedef struct server {
   ra_host host;
+  const ra_cli *cli;
   const ra_config *config;
   ra_worker worker;
   ra_control *control;  // to the supervisor
+  ra_reload *reload;
   ra_http_server *http;
   ra_admin *admin;  // NULL: no port of its own
   uv_signal_t signals[SIGNALS];
@@ -64,6 +67,7 @@ static void stop_waiting(uv_timer_t *timer) { ((server *)timer->data)->http_done
 
 static void end_tasks(uv_timer_t *timer) {
   server *s = timer->data;
+  ra_reload_drain(s->reload, 0);
   ra_script_drain(s->host.script, 0, script_drained, s);
   uv_timer_start(timer, stop_waiting, left_of(s, EXIT_MS), 0);
 }
@@ -81,6 +85,7 @@ static void on_signal(uv_signal_t *handle_, int number) {
   s->ending = true;
   ra_log(RA_LOG_INFO, "ending on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
   s->signal_ms = uv_now(&s->host.loop);
+  ra_reload_drain(s->reload, TASKS_MS);
   ra_script_set_draining(s->host.script);
   ra_http_server_announce_close(s->http);
   uint64_t delay = ra_config_ms(s->config, "drain_delay");
@@ -130,7 +135,7 @@ static int start_http(server *s, ra_err *err) {
                                .ctx = s};
   int rc = ra_http_server_new(&s->host.loop, &http, &s->http, err);
   if (rc == RA_OK && s->worker.admin_fd >= 0)
-    rc = ra_admin_new(&s->host.loop, s->host.script, &http, s->worker.admin_fd, &s->admin, err);
+    rc = ra_admin_new(&s->host, s->reload, &http, s->worker.admin_fd, &s->admin, err);
   return rc < 0 ? rc : ra_http_server_listen_fd(s->http, s->worker.listen_fd, err);
 }
 
@@ -138,11 +143,12 @@ static void finish(server *s) {
   for (int i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
   uv_close((uv_handle_t *)&s->delay, NULL);
   ra_lag_stop(s->lag);
+  ra_admin_free(s->admin, &s->host.loop);
+  ra_reload_free(s->reload);
   ra_control_free(s->control);
   s->script_done = false;
   ra_script_drain(s->host.script, left_of(s, TASKS_MS), script_drained, s);
   while (!s->script_done && uv_run(&s->host.loop, UV_RUN_ONCE)) continue;
-  ra_admin_free(s->admin, &s->host.loop);
   s->http_done = false;
   ra_http_server_close(s->http, http_drained, s);
   while (!s->http_done && uv_run(&s->host.loop, UV_RUN_ONCE)) continue;
@@ -154,13 +160,16 @@ static void finish(server *s) {
 static void on_beat(void *ctx) { ra_script_show_gauges(((server *)ctx)->host.script); }
 
 static int serve(server *s, ra_err *err) {
-  int rc = ra_host_init(&s->host, s->config, "serve", true, err);
+  const ra_host_start start = {.role = "serve", .bundle = s->cli->bundle, .create_store = true};
+  int rc = ra_host_init_from(&s->host, s->config, &start, err);
   if (rc < 0) return rc;
   char address[128];
   ra_listener_text(s->worker.listen_fd, address, sizeof address);
   rc = ra_control_new(&s->host.loop, s->worker.control_fd, &s->control, err);
+  if (rc == RA_OK) rc = ra_reload_new(&s->host, s->cli, &s->worker, s->control, &s->reload, err);
   if (rc == RA_OK) rc = start_http(s, err);
   if (rc < 0) {
+    ra_reload_free(s->reload);
     ra_control_free(s->control);
     ra_host_deinit(&s->host);
     return rc;
@@ -192,10 +201,11 @@ static void keep_freed_memory(void) {
 
 int ra_cmd_serve(const ra_cli *cli) {
   ra_worker worker;
-  if (!ra_worker_found(&worker)) return ra_supervisor_run(cli->config, cli->argv);
+  if (!ra_worker_found(&worker)) return ra_supervisor_run(cli);
   keep_freed_memory();
   server *s = calloc(1, sizeof *s);
   if (!s) return RA_EXIT_FAILED;
+  s->cli = cli;
   s->config = cli->config;
   s->worker = worker;
   ra_err err = {0};

@@ -21,6 +21,7 @@ struct ra_config {
   unsigned command;
   setting *settings;  // one an option
   char *plugin_settings;
+  char *file_json;
 };
 
 static void clear(setting *s) {
@@ -55,6 +56,7 @@ void ra_config_free(ra_config *config) {
   for (size_t i = 0; i < RA_OPTION_COUNT; i++) clear(&config->settings[i]);
   free(config->settings);
   free(config->plugin_settings);
+  free(config->file_json);
   free(config);
 }
 
@@ -248,7 +250,32 @@ int ra_config_file(ra_config *config, const char *path, const char *json, size_t
     if (rc < 0) break;
   }
   json_decref(root);
+  free(config->file_json);
+  config->file_json = strndup(json, size);
   return rc;
+}
+
+const char *ra_config_file_json(const ra_config *config) { return config->file_json; }
+
+static bool same(const setting *a, const setting *b) {
+  if (a->count != b->count) return false;
+  for (unsigned i = 0; i < a->count; i++) {
+    if (strcmp(a->text[i], b->text[i]) != 0) return false;
+  }
+  return true;
+}
+
+bool ra_config_keep(ra_config *config, const ra_config *from, const char *name) {
+  const ra_option *option = ra_option_find(name);
+  if (!option) return false;
+  setting *own = &config->settings[option - RA_OPTIONS];
+  const setting *other = &from->settings[option - RA_OPTIONS];
+  if (same(own, other)) return false;
+  clear(own);
+  memcpy(own->origin, other->origin, sizeof own->origin);
+  for (unsigned i = 0; i < other->count; i++)
+    add(own, other->text[i], strlen(other->text[i]), NULL);
+  return true;
 }
 
 static const setting *find(const ra_config *config, const char *name) {

@@ -19,6 +19,11 @@ int ra_config_environment(ra_config *config, char **environment, ra_err *err);
 // The JSON of rastrum.lua's table (from ra_script_load_table). `plugin_settings` (an object) passes through to Lua.
 int ra_config_file(ra_config *config, const char *path, const char *json, size_t size, ra_err *err);
 
+// The JSON that ra_config_file was given; NULL: there was no file.
+const char *ra_config_file_json(const ra_config *config);
+// Gives an option the value that it has in `from`; true when it had another one.
+bool ra_config_keep(ra_config *config, const ra_config *from, const char *name);
+
 const char *ra_config_text(const ra_config *config, const char *name);  // NULL when unset
 bool ra_config_bool(const ra_config *config, const char *name);
 int64_t ra_config_int(const ra_config *config, const char *name);

@@ -1,56 +1,14 @@
 // host.c - see host.h
 #include "app/host.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "app/dirs.h"
 #include "net/store.h"
-
-enum { PATH_SIZE = PATH_MAX + 64, DIRS_MAX = 66 };
-
-// ---- where the Lua library, plugins and ramps are: beside the binary, or under its prefix
-
-static bool beside(const char *exe, const char *form, const char *name, char out[PATH_SIZE]) {
-  snprintf(out, PATH_SIZE, form, exe, name);
-  return access(out, R_OK | X_OK) == 0;
-}
-
-static int find_dir(const char *name, char out[PATH_SIZE], ra_err *err) {
-  char exe[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-  if (n <= 0)
-    return ra_fail(err, RA_E_IO, "/proc/self/exe", "the program's own path cannot be read");
-  exe[n] = 0;
-  char *slash = strrchr(exe, '/');
-  if (slash) *slash = 0;
-  if (beside(exe, "%s/%s", name, out) || beside(exe, "%s/../share/rastrum/%s", name, out))
-    return RA_OK;
-  return ra_fail(err, RA_E_NOTFOUND, name,
-                 "the folder is neither beside the program nor in ../share/rastrum; reinstall");
-}
-
-typedef struct dirs {
-  char own[PATH_SIZE];
-  const char *list[DIRS_MAX];
-} dirs;
-
-static int fill_dirs(dirs *d, const char *name, const char *const *more, ra_err *err) {
-  int rc = find_dir(name, d->own, err);
-  if (rc < 0) return rc;
-  unsigned n = 0;
-  d->list[n++] = d->own;
-  for (; *more && n < DIRS_MAX - 1; more++) {
-    if (access(*more, R_OK | X_OK) != 0)
-      return ra_fail(err, RA_E_NOTFOUND, *more, "--%s: no such folder", name);
-    d->list[n++] = *more;
-  }
-  d->list[n] = NULL;
-  return RA_OK;
-}
 
 // ---- settings for Lua
 
@@ -123,45 +81,49 @@ static ra_script_limits limits(const ra_config *config) {
                             .external_hard = external};
 }
 
-static int make_script(ra_host *host, const ra_config *config, const char *role, ra_err *err) {
-  dirs *plugins = malloc(sizeof *plugins), *colormaps = malloc(sizeof *colormaps);
-  char library[PATH_SIZE];
+int ra_host_script(ra_host *host, const ra_config *config, const ra_host_start *start,
+                   ra_script **out, ra_err *err) {
   ra_str json;
   ra_str_init(&json);
-  int rc = plugins && colormaps ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory to start");
-  if (plugins && colormaps) rc = find_dir("lua", library, err);
-  if (rc == RA_OK && plugins)
-    rc = fill_dirs(plugins, "plugins", ra_config_list(config, "plugins"), err);
-  if (rc == RA_OK && colormaps)
-    rc = fill_dirs(colormaps, "colormaps", ra_config_list(config, "colormaps"), err);
-  if (rc == RA_OK && plugins && colormaps) {
-    settings(config, &json);
-    const ra_script_config script = {.ops = &host->ops,
-                                     .library_dir = library,
-                                     .plugin_dirs = plugins->list,
-                                     .colormap_dirs = colormaps->list,
-                                     .disabled = ra_config_list(config, "disable"),
-                                     .role = role,
-                                     .settings_json = json.ptr,
-                                     .limits = limits(config)};
-    rc = ra_script_new(&script, &host->script, err);
-  }
-  if (rc == RA_OK) rc = ra_script_load(host->script, err);
+  settings(config, &json);
+  const ra_script_config script = {.ops = &host->ops,
+                                   .bundle = start->bundle,
+                                   .disabled = ra_config_list(config, "disable"),
+                                   .role = start->role,
+                                   .settings_json = json.ptr,
+                                   .limits = limits(config),
+                                   .refused = start->refused};
+  int rc = json.failed ? ra_fail(err, RA_E_NOMEM, "", "no memory for the settings")
+                       : ra_script_new(&script, out, err);
   ra_str_deinit(&json);
-  free(plugins);
-  free(colormaps);
+  return rc;
+}
+
+static int make_script(ra_host *host, const ra_config *config, const ra_host_start *start,
+                       ra_err *err) {
+  ra_host_start own = *start;
+  int rc = own.bundle ? RA_OK : ra_dirs_bundle(config, &own.bundle, err);
+  if (rc == RA_OK) rc = ra_host_script(host, config, &own, &host->script, err);
+  if (rc == RA_OK) rc = ra_script_load(host->script, err);
+  if (!start->bundle) ra_bundle_unref(own.bundle);
   return rc;
 }
 
 int ra_host_init(ra_host *host, const ra_config *config, const char *role, bool create_store,
                  ra_err *err) {
+  const ra_host_start start = {.role = role, .create_store = create_store};
+  return ra_host_init_from(host, config, &start, err);
+}
+
+int ra_host_init_from(ra_host *host, const ra_config *config, const ra_host_start *start,
+                      ra_err *err) {
   *host = (ra_host){0};
   if (uv_loop_init(&host->loop) != 0) return ra_fail(err, RA_E_NOMEM, "", "no event loop");
   host->loop_open = true;
   host->ops.loop = &host->loop;
   int rc = make_lanes(host, config, err);
-  if (rc == RA_OK) rc = make_store(host, config, create_store, err);
-  if (rc == RA_OK) rc = make_script(host, config, role, err);
+  if (rc == RA_OK) rc = make_store(host, config, start->create_store, err);
+  if (rc == RA_OK) rc = make_script(host, config, start, err);
   if (rc < 0) ra_host_deinit(host);
   return rc;
 }

@@ -15,6 +15,17 @@ typedef struct ra_host {
 // role: "serve", "ingest" or "cli". create_store: the store's folder is made when missing. The plugins are loaded.
 int ra_host_init(ra_host *host, const ra_config *config, const char *role, bool create_store,
                  ra_err *err);
+typedef struct ra_host_start {
+  const char *role;
+  ra_bundle *bundle;    // borrowed; NULL: what the configuration's folders hold
+  const char *refused;  // see ra_script_config
+  bool create_store;
+} ra_host_start;
+int ra_host_init_from(ra_host *host, const ra_config *config, const ra_host_start *start,
+                      ra_err *err);
+// Another VM on the same objects, not yet built (ra_script_build). Any thread.
+int ra_host_script(ra_host *host, const ra_config *config, const ra_host_start *start,
+                   ra_script **out, ra_err *err);
 // Ends jobs, runs the loop until it is empty, frees everything.
 void ra_host_deinit(ra_host *host);
 

@@ -31,6 +31,8 @@ const ra_option RA_OPTIONS[] = {
      "compute threads of a process (0: one a core)"},
     {"admin", RA_OPTION_TEXT, NULL, RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "WHERE",
      "HOST:PORT or a Unix socket's path that answers /metrics instead of the public port"},
+    {"dev", RA_OPTION_BOOL, "false", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, NULL,
+     "reload when a file of the plugins, the ramps or the configuration changes"},
     {"watchdog", RA_OPTION_DURATION, "2s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",
      "a worker that is stuck for so long is killed and replaced (0s: never)"},
     {"drain_delay", RA_OPTION_DURATION, "0s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",
@@ -122,6 +124,19 @@ const ra_option *ra_option_find(const char *name) {
     if (same(RA_OPTIONS[i].name, name)) return &RA_OPTIONS[i];
   }
   return NULL;
+}
+
+bool ra_option_is_fixed(const char *name) {
+  static const char *const fixed[] = {
+      "store",          "catalog",         "log_level",    "log_format",      "listen",
+      "next_free_port", "workers",         "threads",      "admin",           "drain_delay",
+      "watchdog",       "trusted_proxies", "cors_origins", "block_cache",     "header_cache",
+      "request_bytes",  "queue",           "dev",          "max_connections", "idle_timeout",
+      "header_timeout", "body_timeout",    "write_timeout"};
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+    if (same(fixed[i], name)) return true;
+  }
+  return false;
 }
 
 // Levenshtein distance of two short names, one row at a time.

@@ -48,3 +48,5 @@ extern const size_t RA_OPTION_COUNT;
 const ra_option *ra_option_find(const char *name);  // dashes or underscores; NULL
 // The known name nearest to `name` among those that `accept` allows, or NULL when none is near.
 const char *ra_option_nearest(const char *name, unsigned commands);
+// Whether a running server keeps the value it started with; all others are read anew by a reload.
+bool ra_option_is_fixed(const char *name);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/listener.h"
+#include "app/reloader.h"
 #include "app/watchdog.h"
 #include "app/worker.h"
 #include "base/clock.h"
@@ -54,8 +55,8 @@ typedef struct on_end {
 
 struct ra_supervisor {
   uv_loop_t loop;
-  const ra_config *config;
-  char **argv;
+  const ra_cli *cli;
+  ra_reloader *reloader;
   worker workers[RA_WORKERS_MAX];
   unsigned count;
   ra_listener port, admin;
@@ -85,7 +86,7 @@ static void show_blocked(ra_supervisor *s) {
 // ---- what the supervisor's other parts use
 
 uv_loop_t *ra_supervisor_loop(ra_supervisor *s) { return &s->loop; }
-const ra_config *ra_supervisor_config(const ra_supervisor *s) { return s->config; }
+const ra_config *ra_supervisor_config(const ra_supervisor *s) { return s->cli->config; }
 bool ra_supervisor_ending(const ra_supervisor *s) { return s->ending; }
 unsigned ra_supervisor_worker_count(const ra_supervisor *s) { return s->count; }
 
@@ -234,13 +235,16 @@ static int spawn(worker *w, int control_fd) {
   snprintf(text, sizeof text, "%u.%u.%d.%ld", w->index, w->starts, s->admin.fd >= 0, (long)getpid());
   setenv("RASTRUM_WORKER", text, 1);
   uv_stdio_container_t fds[RA_WORKER_FD_COUNT] = {0};
-  const int from[RA_WORKER_FD_COUNT] = {0, 1, 2, s->port.fd, s->admin.fd, control_fd, s->board_fd};
+  int bundles[2];
+  ra_reloader_fds(s->reloader, bundles);
+  const int from[RA_WORKER_FD_COUNT] = {
+      0, 1, 2, s->port.fd, s->admin.fd, control_fd, s->board_fd, bundles[0], bundles[1]};
   for (int i = 0; i < RA_WORKER_FD_COUNT; i++) {
     fds[i].flags = from[i] < 0 ? UV_IGNORE : UV_INHERIT_FD;
     fds[i].data.fd = from[i];
   }
   const uv_process_options_t options = {.file = "/proc/self/exe",
-                                        .args = s->argv,
+                                        .args = s->cli->argv,
                                         .exit_cb = on_exit_,
                                         .stdio = fds,
                                         .stdio_count = RA_WORKER_FD_COUNT};
@@ -378,27 +382,32 @@ static void close_handles(ra_supervisor *s) {
 }
 
 static int watch(ra_supervisor *s) {
+  ra_err err = {0};
   if (uv_loop_init(&s->loop) != 0) {
     fprintf(stderr, "rastrum: no event loop\n");
     return 1;
   }
   init_handles(s);
   show_blocked(s);
-  for (unsigned i = 0; i < s->count; i++) start(&s->workers[i]);
+  if (ra_reloader_new(s, s->cli, &s->reloader, &err) < 0) {
+    s->exit_code = ra_cli_fail(&err);
+    s->ending = true;
+  }
+  for (unsigned i = 0; i < s->count && !s->ending; i++) start(&s->workers[i]);
   while (!s->ending || any_running(s)) uv_run(&s->loop, UV_RUN_ONCE);
   close_handles(s);
   return s->exit_code;
 }
 
 static int open_all(ra_supervisor *s, ra_err *err) {
-  const char *admin = ra_config_text(s->config, "admin");
-  uint64_t stuck_ms = ra_config_ms(s->config, "watchdog");
+  const char *admin = ra_config_text(s->cli->config, "admin");
+  uint64_t stuck_ms = ra_config_ms(s->cli->config, "watchdog");
   int rc = ra_board_new(s->count, &s->board, &s->board_fd, err);
   if (rc == RA_OK) rc = ra_board_count_in(s->board, s->count, err);
   if (rc == RA_OK) rc = ra_watchdog_new(s->board, stuck_ms, &s->watchdog, err);
   if (rc == RA_OK)
-    rc = ra_listener_open(&s->port, ra_config_text(s->config, "listen"),
-                          ra_config_bool(s->config, "next_free_port"), err);
+    rc = ra_listener_open(&s->port, ra_config_text(s->cli->config, "listen"),
+                          ra_config_bool(s->cli->config, "next_free_port"), err);
   if (rc == RA_OK && admin) rc = ra_listener_open(&s->admin, admin, false, err);
   return rc;
 }
@@ -425,14 +434,14 @@ static bool config_ok(const ra_config *config) {
   return false;
 }
 
-int ra_supervisor_run(const ra_config *config, char **argv) {
+int ra_supervisor_run(const ra_cli *cli) {
+  const ra_config *config = cli->config;
   if (!config_ok(config)) return 2;
   ra_supervisor *s = calloc(1, sizeof *s);
   if (!s) return 1;
   ra_err err = {0};
   s->count = (unsigned)ra_config_int(config, "workers");
-  s->config = config;
-  s->argv = argv;
+  s->cli = cli;
   s->port.fd = s->admin.fd = s->board_fd = -1;
   int code = 1;
   if (open_all(s, &err) < 0) {

@@ -6,13 +6,13 @@
 // ra_supervisor_run and closed in what it gave to ra_supervisor_on_end; and talks to the workers by the calls below.
 // Whatever it starts with uv_spawn is reaped by libuv. All of it on the supervisor's one thread.
 #pragma once
-#include "app/config.h"
+#include "app/cli.h"
 #include "app/control.h"
 
 typedef struct ra_supervisor ra_supervisor;
 
-// Runs until told to end; returns the process's exit code. argv is what a worker is started with again.
-int ra_supervisor_run(const ra_config *config, char **argv);
+// Runs until told to end; returns the process's exit code. Workers are started with the same command line.
+int ra_supervisor_run(const ra_cli *cli);
 
 uv_loop_t *ra_supervisor_loop(ra_supervisor *supervisor);
 const ra_config *ra_supervisor_config(const ra_supervisor *supervisor);

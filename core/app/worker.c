@@ -18,6 +18,13 @@ static void die_with(long parent) {
   if (getppid() != (pid_t)parent) _exit(1);  // that had happened before the line above
 }
 
+int ra_worker_bundle(ra_bundle **out, ra_err *err) {
+  uint32_t generation;
+  *out = NULL;
+  if (!getenv("RASTRUM_WORKER")) return RA_OK;
+  return ra_bundle_restore(RA_WORKER_BUNDLE_FD, &generation, out, err);
+}
+
 bool ra_worker_found(ra_worker *worker) {
   int admin;
   long parent;
@@ -32,6 +39,8 @@ bool ra_worker_found(ra_worker *worker) {
   worker->listen_fd = RA_WORKER_LISTEN_FD;
   worker->admin_fd = admin ? RA_WORKER_ADMIN_FD : -1;
   worker->control_fd = RA_WORKER_CONTROL_FD;
+  worker->bundle_fds[0] = RA_WORKER_BUNDLE_FD;
+  worker->bundle_fds[1] = RA_WORKER_SPARE_FD;
   return true;
 }
 

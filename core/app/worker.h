@@ -5,6 +5,7 @@
 
 #include "app/board.h"
 #include "app/control.h"
+#include "script/bundle.h"
 
 typedef struct ra_worker {
   unsigned index;   // 0 … N-1
@@ -12,6 +13,7 @@ typedef struct ra_worker {
   int listen_fd;    // the public port's socket
   int admin_fd;     // the admin port's, or -1
   int control_fd;   // for ra_control_new
+  int bundle_fds[2];
   ra_board *board;
   uv_prepare_t turn;
   uv_timer_t beat;
@@ -25,9 +27,13 @@ enum {
   RA_WORKER_ADMIN_FD,
   RA_WORKER_CONTROL_FD,
   RA_WORKER_BOARD_FD,
+  RA_WORKER_BUNDLE_FD,  // what it loads
+  RA_WORKER_SPARE_FD,   // where the next one will be
   RA_WORKER_FD_COUNT
 };
 
+// What a worker is to load; NULL in any other process. Before ra_worker_found.
+int ra_worker_bundle(ra_bundle **out, ra_err *err);
 // Whether this process is a worker. If so it dies with its supervisor from now on, and its children do not take
 // themselves for workers.
 bool ra_worker_found(ra_worker *worker);

@@ -94,7 +94,8 @@ function App.verify(_, known)
   table.sort(names)
   for _, name in ipairs(names) do
     if known[name] ~= refused[name] then
-      error(("plugin '%s': %s"):format(name, refused[name]), 0)
+      error({ code = "invalid", where = name,
+        message = ("plugin '%s': %s"):format(name, refused[name]) }, 0)
     end
   end
   openapi.document(App.entries, "http://localhost")
