@@ -16,10 +16,11 @@
 #define LEAST_BODY_RATE 1  // bytes a millisecond that a body must make after its timeout
 #define REFUSED_EXTRA 256  // connections over the limit that still get their 503
 
-static void show_count(const ra_http_server *server) {
-  ra_metric_set(
+// Of all the servers of the process.
+static void count_open(int change) {
+  ra_metric_add(
       ra_metric_get(RA_METRIC_GAUGE, "rastrum_http_connections", "Open HTTP connections.", NULL, 0),
-      NULL, server->conn_count);
+      NULL, change);
 }
 
 void ra__http_conn_ref(ra__http_conn *conn) { conn->refs++; }
@@ -43,7 +44,7 @@ static void on_closed(uv_handle_t *handle) {
     server->conns = conn->next;
   if (conn->next) conn->next->prev = conn->prev;
   server->conn_count--;
-  show_count(server);
+  count_open(-1);
   ra__http_server_left(server);
   ra__http_conn_unref(conn);
 }
@@ -387,7 +388,7 @@ static void enter(ra_http_server *server, ra__http_conn *conn) {
   if (server->conn_count++ == 0)
     uv_timer_start(&server->ticker, on_tick, server->tick_ms, server->tick_ms);
   conn->over_limit = server->conn_count > server->config.max_connections;
-  show_count(server);
+  count_open(1);
 }
 
 void ra__http_accept(ra__http_listener *listener) {
