@@ -3,6 +3,7 @@ import http.client, json, os, random, re, resource, shutil, socket, subprocess, 
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BINARY = os.environ.get("RASTRUM_BIN", os.path.join(ROOT, "build/release/rastrum"))
+BENCH_DECODE = os.path.join(ROOT, "build/release/tests/bench/bench_decode")
 MAKE_DATA = os.path.join(ROOT, "build/release/examples/data/rastrum_demo_data")
 SHARED = os.environ.get("RASTRUM_SHARED", os.path.join(ROOT, "..", "shared"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "6"))
@@ -227,8 +228,47 @@ def bench_ingest(data, scratch):
     print("  ours %.1f s at most %.0f MiB RSS; theirs %.1f s (Zarr by dask; COG steps extrapolated from 60)" % (seconds, peak, total))
 
 
+def decode_files(scratch):
+    """Name and path of one variable `v` of 48 fields, stored as the field stores them."""
+    import netCDF4, numpy as np
+    random_cells = np.random.default_rng(1)
+    y, x = np.linspace(0, np.pi, 721)[:, None], np.linspace(0, 2 * np.pi, 1440)[None]
+    cells = np.stack([280 + 20 * np.sin(y + i * .01) * np.cos(x * 3 + i * .05) + random_cells.normal(0, .3, (721, 1440))
+                      for i in range(48)]).astype("f4")
+    kinds = [("float32, a chunk a step, shuffle + deflate", "NETCDF4", "f4", dict(chunksizes=(1, 721, 1440), zlib=True)),
+             ("int16, time-shaped chunks, shuffle + deflate", "NETCDF4", "i2", dict(chunksizes=(48, 60, 60), zlib=True)),
+             ("float32, chunks, deflate only", "NETCDF4", "f4", dict(chunksizes=(4, 181, 360), zlib=True, complevel=1, shuffle=False)),
+             ("float32, contiguous", "NETCDF4", "f4", dict(contiguous=True)),
+             ("float32, classic", "NETCDF3_64BIT_OFFSET", "f4", {})]
+    for i, (name, form, dtype, options) in enumerate(kinds):
+        path = os.path.join(scratch, "decode%d.nc" % i)
+        with netCDF4.Dataset(path, "w", format=form) as d:
+            for dim, n in zip("tyx", cells.shape): d.createDimension(dim, n)
+            v = d.createVariable("v", dtype, ("t", "y", "x"), **options)
+            v.set_auto_scale(False)
+            v[:] = cells if dtype == "f4" else ((cells - 280) * 500).astype(dtype)
+        yield name, path
+
+
+def bench_decode(scratch):
+    """All cells of a file: our decoder with one thread and with all, against nc_get_vara and against xarray."""
+    import xarray as xr
+    for name, path in decode_files(scratch):
+        out = subprocess.run([BENCH_DECODE, path, "v", str(os.cpu_count())], check=True, capture_output=True, text=True).stdout
+        rates, best = json.loads(out), 0.0
+        for _ in range(3):
+            with xr.open_dataset(path, engine="netcdf4", decode_cf=False) as ds:
+                t = time.monotonic()
+                cells = ds["v"].load()
+                best = max(best, cells.nbytes / 1e6 / (time.monotonic() - t))
+        row("decode, %s, 1 thread" % name, rates["ours"], rates["netcdf_c"], "MB/s")
+        row("        %d threads" % os.cpu_count(), rates["ours_threads"], rates["netcdf_c"], "MB/s")
+        row("        %d threads, peer xarray" % os.cpu_count(), rates["ours_threads"], best, "MB/s")
+        os.remove(path)
+
+
 def main(which):
-    which = which or ["tiles", "series", "ingest"]
+    which = which or ["tiles", "series", "ingest", "decode"]
     work = tempfile.mkdtemp(prefix="rastrum-bench-")
     try:
         data, store = os.path.join(work, "data"), os.path.join(work, "store")
@@ -241,6 +281,7 @@ def main(which):
         if "tiles" in which: bench_tiles(store)
         if "series" in which: bench_series(store)
         if "ingest" in which: bench_ingest(data, work)
+        if "decode" in which: bench_decode(work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
