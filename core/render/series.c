@@ -1,5 +1,5 @@
-// series.c - the plan of a series request: what each variable has in each segment, where the points fall, what it costs;
-// then reading and writing, a variable at a time.
+// series.c - the plan of a series request: what each variable has in each segment, the stores that hold it, where the
+// points fall, what it costs; then reading and writing, a variable at a time.
 #include "render/series.h"
 
 #include <stdio.h>
@@ -82,6 +82,10 @@ static bool same_times(const ra_series_part *a, const ra_series_part *b) {
   return true;
 }
 
+const ra_series_part *ra__series_part_at(const ra__series *self, unsigned v, unsigned s) {
+  return part_at(self->request, v, s);
+}
+
 static const ra_series_part *any_part(const ra_series_request *request, unsigned s) {
   for (unsigned v = 0; v < request->variable_count; v++) {
     const ra_series_part *part = part_at(request, v, s);
@@ -128,11 +132,10 @@ static int check_part(const ra_series_part *part, ra_err *err) {
   return RA_OK;
 }
 
-static int plan_piece(ra__series *self, ra__series_piece *piece, ra_err *err) {
-  int rc = check_part(piece->part, err);
-  if (rc == RA_OK) rc = ra__series_open(self, piece, err);
+static int plan_store(ra__series *self, ra__series_store *store, ra_err *err) {
+  int rc = ra__series_open(self, store, err);
   if (rc == RA_OK) {
-    rc = ra__series_locate(self, piece->part, ra_zarr_array_info(piece->array), &piece->places, err);
+    rc = ra__series_locate(self, store->part, ra_zarr_array_info(store->array), &store->places, err);
   }
   return rc;
 }
@@ -141,17 +144,15 @@ static int plan_line(ra__series *self, unsigned v, ra_err *err) {
   ra__series_line *line = &self->lines[v];
   *line = (ra__series_line){.single = true};
   for (unsigned s = 0; s < self->request->segment_count; s++) {
-    ra__series_piece *piece = ra__series_piece_at(self, v, s);
+    const ra_series_part *part = part_at(self->request, v, s);
     const ra_series_part *clock = ra__series_clock(self, v, s);
-    piece->part = part_at(self->request, v, s);
-    piece->offset = line->count;
     if (clock && !ra_size_add(line->count, clock->step_count, &line->count)) {
       return ra_fail(err, RA_E_TOOBIG, "datetime", "too many steps");
     }
-    if (!piece->part) continue;
-    if (!line->first) line->first = piece->part;
-    if (ra_packing_value_dtype(piece->part->variable->dtype) != RA_DTYPE_F32) line->single = false;
-    int rc = plan_piece(self, piece, err);
+    if (!part) continue;
+    if (!line->first) line->first = part;
+    if (ra_packing_value_dtype(part->variable->dtype) != RA_DTYPE_F32) line->single = false;
+    int rc = check_part(part, err);
     if (rc < 0) return rc;
   }
   if (line->first) return RA_OK;
@@ -180,10 +181,9 @@ static int check_cost(const ra__series *self, ra_err *err) {
   uint64_t chunks = 0, bytes = 0, numbers = 0, limit = self->request->max_bytes;
   for (unsigned v = 0; v < self->request->variable_count; v++) {
     numbers += saturated(self->lines[v].count, self->request->point_count);
-    for (unsigned s = 0; s < self->request->segment_count; s++) {
-      const ra__series_piece *piece = ra__series_piece_at(self, v, s);
-      if (piece->part) ra__series_add_cost(piece, &chunks, &bytes);
-    }
+  }
+  for (size_t i = 0; i < self->store_count; i++) {
+    ra__series_add_cost(&self->stores[i], &chunks, &bytes);
   }
   if (bytes <= limit && saturated(numbers, 16) <= limit) return RA_OK;
   return ra_fail(err, RA_E_TOOBIG, "",
@@ -192,15 +192,6 @@ static int check_cost(const ra__series *self, ra_err *err) {
                  "%llu bytes; ask for fewer points or variables, or a shorter datetime interval",
                  (unsigned long long)chunks, (unsigned long long)bytes, (unsigned long long)numbers,
                  (unsigned long long)limit);
-}
-
-static int allocate_plan(ra__series *self, ra_err *err) {
-  size_t lines = self->request->variable_count, pieces = lines * self->request->segment_count;
-  self->lines = calloc(lines ? lines : 1, sizeof *self->lines);
-  self->pieces = calloc(pieces ? pieces : 1, sizeof *self->pieces);
-  self->places = calloc(pieces ? pieces : 1, sizeof(ra__series_places *));
-  if (self->lines && self->pieces && self->places) return RA_OK;
-  return ra_fail(err, RA_E_NOMEM, "", "no memory for a series of %zu pieces", pieces);
 }
 
 static int allocate_values(ra__series *self, ra_err *err) {
@@ -216,27 +207,49 @@ static int allocate_values(ra__series *self, ra_err *err) {
   return ra_fail(err, RA_E_NOMEM, "", "no memory for %zu values", n);
 }
 
+static int compare_datasets(const void *a, const void *b) {
+  uintptr_t x = (uintptr_t)((const ra__series_store *)a)->part->dataset;
+  uintptr_t y = (uintptr_t)((const ra__series_store *)b)->part->dataset;
+  return (x > y) - (x < y);
+}
+
+// Several variables of one dataset lie in one store.
+static uint64_t count_stores(const ra__series *self) {
+  ra__series_store *copy = malloc((self->store_count + 1) * sizeof *copy);
+  uint64_t count = 0;
+  if (!copy) return 0;
+  memcpy(copy, self->stores, self->store_count * sizeof *copy);
+  qsort(copy, self->store_count, sizeof *copy, compare_datasets);
+  for (size_t i = 0; i < self->store_count; i++) {
+    count += !i || copy[i].part->dataset != copy[i - 1].part->dataset;
+  }
+  free(copy);
+  return count;
+}
+
 static int make_plan(ra__series *self, ra_err *err) {
-  int rc = allocate_plan(self, err);
+  int rc = RA_OK;
+  self->lines = calloc(self->request->variable_count, sizeof *self->lines);
+  if (!self->lines) return ra_fail(err, RA_E_NOMEM, "", "no memory for a series");
   self->shared = times_are_shared(self->request);
   for (unsigned v = 0; v < self->request->variable_count && rc == RA_OK; v++) {
     rc = plan_line(self, v, err);
   }
+  if (rc == RA_OK) rc = ra__series_list_stores(self, err);
+  for (size_t i = 0; i < self->store_count && rc == RA_OK; i++) {
+    rc = plan_store(self, &self->stores[i], err);
+  }
   if (rc == RA_OK) rc = check_points(self, err);
   if (rc == RA_OK) rc = check_cost(self, err);
   if (rc == RA_OK) rc = allocate_values(self, err);
+  if (rc == RA_OK) self->timing->stores += count_stores(self);
   return rc;
 }
 
 static void free_plan(ra__series *self) {
-  size_t pieces = (size_t)self->request->variable_count * self->request->segment_count;
-  for (size_t i = 0; i < pieces && self->pieces; i++) {
-    ra_zarr_array_unref(self->pieces[i].array);
-    free(self->pieces[i].path);
-  }
   for (size_t i = 0; i < self->place_count; i++) ra__series_places_free(self->places[i]);
   free(self->places);
-  free(self->pieces);
+  ra__series_free_stores(self);
   free(self->lines);
   free(self->values);
   free(self->weights);

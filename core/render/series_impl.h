@@ -25,14 +25,21 @@ typedef struct ra__series_places {
   ra__series_cell *cells;  // one a point
 } ra__series_places;
 
-// One variable in one segment.
-typedef struct ra__series_piece {
-  const ra_series_part *part;  // NULL: the segment lacks the variable
+// One step to read: its index in the store, and where its value stands in the line.
+typedef struct ra__series_entry {
+  size_t step, at;
+} ra__series_entry;
+
+// One variable in one store: everything that the parts which lie in it read, however the plan has cut them.
+typedef struct ra__series_store {
+  const ra_series_part *part;  // the first of them
+  unsigned line;
   ra_zarr_array *array;
   char *path;
   const ra__series_places *places;
-  size_t offset;  // of its first step in the line
-} ra__series_piece;
+  ra__series_entry *entries;  // by step
+  size_t entry_count;
+} ra__series_store;
 
 // One variable through all segments.
 typedef struct ra__series_line {
@@ -47,17 +54,17 @@ typedef struct ra__series {
   ra_cancel *cancel;
   ra_timing *timing;
   ra__series_line *lines;
-  ra__series_piece *pieces;  // [variable][segment]
-  bool shared;               // all lines have the same times
+  ra__series_store *stores;  // in the order of lines
+  size_t store_count;
+  uint32_t *slots;            // hash table of the stores, index + 1
+  size_t slot_count;          // a power of two
+  ra__series_entry *entries;  // of all stores
+  bool shared;                // all lines have the same times
   ra__series_places **places;
   size_t place_count;
   double *values;   // [point][step] of the line at hand
   double *weights;  // bilinear: what the values' weights add up to
 } ra__series;
-
-static inline ra__series_piece *ra__series_piece_at(const ra__series *self, unsigned v, unsigned s) {
-  return &self->pieces[(size_t)v * self->request->segment_count + s];
-}
 
 static inline size_t ra__series_step(const ra_series_part *part, size_t i) {
   return part->steps ? part->steps[i] : i;
@@ -73,10 +80,16 @@ void ra__series_places_free(ra__series_places *places);
 // Where a point's cell lies: in the first segment whose grid holds it; NULL: in none.
 const ra__series_cell *ra__series_cell_of(const ra__series *self, unsigned v, unsigned point);
 
-// The array of a piece: from the header cache, or from its zarr.json.
-int ra__series_open(ra__series *self, ra__series_piece *piece, ra_err *err);
-// Adds what a piece reads.
-void ra__series_add_cost(const ra__series_piece *piece, uint64_t *chunks, uint64_t *bytes);
+// The part of line v in segment s; NULL: it lacks the variable.
+const ra_series_part *ra__series_part_at(const ra__series *self, unsigned v, unsigned s);
+
+// Lists the stores of all lines and the steps that are read of each. Parts have been checked.
+int ra__series_list_stores(ra__series *self, ra_err *err);
+void ra__series_free_stores(ra__series *self);
+// The array of a store: from the header cache, or from its zarr.json.
+int ra__series_open(ra__series *self, ra__series_store *store, ra_err *err);
+// Adds what is read of a store.
+void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64_t *bytes);
 // Reads line v of all points into values (and weights).
 int ra__series_read(ra__series *self, unsigned v, ra_err *err);
 

@@ -148,16 +148,17 @@ int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zar
       return RA_OK;
     }
   }
-  // One entry a piece at most: the table has room.
+  // One entry a store at most: the table has room.
   int rc = make_places(self->request, &like, &self->places[self->place_count], err);
   if (rc == RA_OK) *out = self->places[self->place_count++];
   return rc;
 }
 
 const ra__series_cell *ra__series_cell_of(const ra__series *self, unsigned v, unsigned point) {
-  for (unsigned s = 0; s < self->request->segment_count; s++) {
-    const ra__series_places *places = ra__series_piece_at(self, v, s)->places;
-    if (places && places->cells[point].known) return &places->cells[point];
+  for (size_t i = 0; i < self->store_count; i++) {
+    const ra__series_store *store = &self->stores[i];
+    if (store->line == v && store->places && store->places->cells[point].known)
+      return &store->places->cells[point];
   }
   return NULL;
 }

@@ -53,9 +53,9 @@ static int make_array(void *ctx, void **value, size_t *bytes, ra_err *err) {
 }
 
 // Whether the array is what the catalog says of it; what follows leans on that.
-static int check_array(const ra__series_piece *piece, ra_err *err) {
-  const ra_zarr_info *info = ra_zarr_array_info(piece->array);
-  const ra_dataset_variable *variable = piece->part->variable;
+static int check_array(const ra__series_store *store, ra_err *err) {
+  const ra_zarr_info *info = ra_zarr_array_info(store->array);
+  const ra_dataset_variable *variable = store->part->variable;
   bool same = info->ndim == variable->ndim && info->dtype == variable->dtype;
   for (unsigned i = 0; i < variable->ndim && same; i++) same = info->shape[i] == variable->shape[i];
   if (same && variable->grid && variable->y_dim >= 0 && variable->x_dim >= 0) {
@@ -63,28 +63,28 @@ static int check_array(const ra__series_piece *piece, ra_err *err) {
            info->shape[variable->x_dim] == (uint64_t)variable->grid->native_width;
   }
   if (same) return RA_OK;
-  return ra_fail(err, RA_E_CORRUPT, piece->path,
+  return ra_fail(err, RA_E_CORRUPT, store->path,
                  "the array is not the one that the catalog describes");
 }
 
-int ra__series_open(ra__series *self, ra__series_piece *piece, ra_err *err) {
+int ra__series_open(ra__series *self, ra__series_store *store, ra_err *err) {
   ra_str path;
   void *object = NULL;
   ra_str_init(&path);
-  ra_dataset_zarr_key(piece->part->dataset, piece->part->variable->name, &path);
+  ra_dataset_zarr_key(store->part->dataset, store->part->variable->name, &path);
   if (path.failed) {
     ra_str_deinit(&path);
-    return ra_fail(err, RA_E_NOMEM, piece->part->variable->name, "no memory for a key");
+    return ra_fail(err, RA_E_NOMEM, store->part->variable->name, "no memory for a key");
   }
-  piece->path = path.ptr;  // freed with the piece
+  store->path = path.ptr;  // freed with the store
   const uint64_t kind = 'z';
-  opening job = {self->context, piece->path};
-  int rc = ra_cache_get(self->context->headers, ra_cache_key_of(piece->path, &kind, 1), make_array,
+  opening job = {self->context, store->path};
+  int rc = ra_cache_get(self->context->headers, ra_cache_key_of(store->path, &kind, 1), make_array,
                         &job, &object, err);
   if (rc < 0) return rc;
-  piece->array = ra_zarr_array_ref(((ra__object *)object)->value);
+  store->array = ra_zarr_array_ref(((ra__object *)object)->value);
   ra__object_unref(object);
-  return check_array(piece, err);
+  return check_array(store, err);
 }
 
 // ---- which bytes
@@ -101,25 +101,23 @@ static size_t group_end(const ra__series_places *places, size_t from) {
   return i;
 }
 
-static uint64_t time_chunks(const ra__series_piece *piece, uint64_t chunk) {
-  const ra_series_part *part = piece->part;
-  if (!part->steps) return part->step_count ? (part->step_count - 1) / chunk + 1 : 0;
+static uint64_t time_chunks(const ra__series_store *store, uint64_t chunk) {
   uint64_t count = 0, last = UINT64_MAX;
-  for (size_t i = 0; i < part->step_count; i++) {
-    uint64_t at = part->steps[i] / chunk;
+  for (size_t i = 0; i < store->entry_count; i++) {
+    uint64_t at = store->entries[i].step / chunk;
     count += at != last ? 1 : 0;
     last = at;
   }
   return count;
 }
 
-void ra__series_add_cost(const ra__series_piece *piece, uint64_t *chunks, uint64_t *bytes) {
-  const ra_zarr_info *info = ra_zarr_array_info(piece->array);
-  int time_dim = piece->part->variable->time_dim;
+void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64_t *bytes) {
+  const ra_zarr_info *info = ra_zarr_array_info(store->array);
+  int time_dim = store->part->variable->time_dim;
   uint64_t size = ra_dtype_size(info->dtype), groups = 0;
   for (unsigned i = 0; i < info->ndim; i++) size *= info->chunk[i];
-  for (size_t i = 0; i < piece->places->sample_count; i = group_end(piece->places, i)) groups++;
-  uint64_t count = groups * (time_dim >= 0 ? time_chunks(piece, info->chunk[time_dim]) : 1);
+  for (size_t i = 0; i < store->places->sample_count; i = group_end(store->places, i)) groups++;
+  uint64_t count = groups * (time_dim >= 0 ? time_chunks(store, info->chunk[time_dim]) : 1);
   *chunks += count;
   *bytes += count * size;
 }
@@ -149,15 +147,15 @@ static void bound_group(const ra__series_places *places, size_t from, size_t to,
   *cols = col1 - out->col0 + 1;
 }
 
-static void shape_box(const ra__series_piece *piece, uint64_t rows, uint64_t cols, uint64_t step0,
+static void shape_box(const ra__series_store *store, uint64_t rows, uint64_t cols, uint64_t step0,
                       uint64_t steps, box *out) {
-  const ra_dataset_variable *variable = piece->part->variable;
+  const ra_dataset_variable *variable = store->part->variable;
   for (unsigned i = 0; i < variable->ndim; i++) {
     out->start[i] = 0;
     out->count[i] = 1;
   }
   for (unsigned i = 0; i < variable->extra_count; i++) {
-    out->start[variable->extra[i].dim] = piece->part->extra[i];
+    out->start[variable->extra[i].dim] = store->part->extra[i];
   }
   if (variable->time_dim >= 0) {
     out->start[variable->time_dim] = step0;
@@ -178,19 +176,17 @@ static void shape_box(const ra__series_piece *piece, uint64_t rows, uint64_t col
   }
 }
 
-// The steps [from, result) of a part that are read in one go: ascending, with no whole chunk skipped between them, and
-// ending with a chunk when there are too many for one buffer.
-static size_t run_end(const ra__series_piece *piece, size_t from, size_t most) {
-  const ra_series_part *part = piece->part;
-  int time_dim = part->variable->time_dim;
-  if (time_dim < 0) return from + 1;
-  uint64_t chunk = ra_zarr_array_info(piece->array)->chunk[time_dim];
-  if (!part->steps && part->step_count - from <= most) return part->step_count;
-  uint64_t first = ra__series_step(part, from), last = first;
+// The entries [from, result) that are read in one go: with no whole chunk skipped between them, and ending with a chunk
+// when there are too many for one buffer.
+static size_t run_end(const ra__series_store *store, size_t from, size_t most) {
+  const ra__series_entry *entries = store->entries;
+  int time_dim = store->part->variable->time_dim;
   size_t i = from + 1;
-  for (; i < part->step_count; i++) {
-    uint64_t step = ra__series_step(part, i);
-    if (step < last || step / chunk > last / chunk + 1) break;
+  if (time_dim < 0) return store->entry_count;  // one cell for all
+  uint64_t chunk = ra_zarr_array_info(store->array)->chunk[time_dim];
+  for (uint64_t first = entries[from].step, last = first; i < store->entry_count; i++) {
+    uint64_t step = entries[i].step;
+    if (step / chunk > last / chunk + 1) break;
     if (step / chunk != last / chunk && step - first >= most) break;
     last = step;
   }
@@ -210,29 +206,29 @@ static double value_at(const column *self, size_t step) {
                       : ((const double *)self->values)[at];
 }
 
-static void scatter(ra__series *self, const ra__series_line *line, const ra__series_piece *piece,
-                    const ra__series_sample *sample, const box *area, size_t from, size_t to,
-                    column source) {
+static void scatter(ra__series *self, const ra__series_store *store, const ra__series_sample *sample,
+                    const box *area, size_t from, size_t to, column source) {
   source.at = (size_t)(sample->row - area->row0) * area->row +
               (size_t)(sample->col - area->col0) * area->col;
   source.stride = area->time;
-  size_t line_at = (size_t)sample->point * line->count + piece->offset;
+  size_t line_at = (size_t)sample->point * self->lines[store->line].count;
   double *out = self->values + line_at, *weights = self->weights ? self->weights + line_at : NULL;
   for (size_t i = from; i < to; i++) {
-    double value = value_at(&source, (size_t)(ra__series_step(piece->part, i) - area->step0));
+    const ra__series_entry *entry = &store->entries[i];
+    double value = value_at(&source, (size_t)(entry->step - area->step0));
     if (!weights) {
-      out[i] = value;
+      out[entry->at] = value;
     } else if (!isnan(value)) {
-      out[i] += sample->weight * value;
-      weights[i] += sample->weight;
+      out[entry->at] += sample->weight * value;
+      weights[entry->at] += sample->weight;
     }
   }
 }
 
-static int read_box(ra__series *self, const ra__series_piece *piece, const box *area, void *raw,
+static int read_box(ra__series *self, const ra__series_store *store, const box *area, void *raw,
                     void *values, bool single, ra_err *err) {
-  const ra_dataset_variable *variable = piece->part->variable;
-  int rc = ra_zarr_read(piece->array, &self->context->reader, piece->path, area->start, area->count,
+  const ra_dataset_variable *variable = store->part->variable;
+  int rc = ra_zarr_read(store->array, &self->context->reader, store->path, area->start, area->count,
                         raw, self->cancel, self->timing, err);
   if (rc < 0) return rc;
   if (single) {
@@ -243,37 +239,37 @@ static int read_box(ra__series *self, const ra__series_piece *piece, const box *
   return RA_OK;
 }
 
-static int read_run(ra__series *self, const ra__series_line *line, const ra__series_piece *piece,
-                    size_t group, size_t group_stop, size_t from, size_t to, box *area, ra_err *err) {
-  bool single = ra_packing_value_dtype(piece->part->variable->dtype) == RA_DTYPE_F32;
-  size_t size = ra_dtype_size(piece->part->variable->dtype), bytes;
+static int read_run(ra__series *self, const ra__series_store *store, size_t group, size_t group_stop,
+                    size_t from, size_t to, const box *area, ra_err *err) {
+  bool single = ra_packing_value_dtype(store->part->variable->dtype) == RA_DTYPE_F32;
+  size_t size = ra_dtype_size(store->part->variable->dtype), bytes;
   if (!ra_size_mul(area->cells, size + 8, &bytes)) bytes = SIZE_MAX;
   // Values first: they have the stricter alignment.
   uint8_t *buffer = malloc(bytes);
-  if (!buffer) return ra_fail(err, RA_E_NOMEM, piece->path, "no memory for %zu cells", area->cells);
-  int rc = read_box(self, piece, area, buffer + 8 * area->cells, buffer, single, err);
+  if (!buffer) return ra_fail(err, RA_E_NOMEM, store->path, "no memory for %zu cells", area->cells);
+  int rc = read_box(self, store, area, buffer + 8 * area->cells, buffer, single, err);
   for (size_t i = group; i < group_stop && rc == RA_OK; i++) {
     column source = {.values = buffer, .single = single};
-    scatter(self, line, piece, &piece->places->samples[i], area, from, to, source);
+    scatter(self, store, &store->places->samples[i], area, from, to, source);
   }
   free(buffer);
   return rc;
 }
 
-static int read_group(ra__series *self, const ra__series_line *line, const ra__series_piece *piece,
-                      size_t group, size_t group_stop, ra_err *err) {
+static int read_group(ra__series *self, const ra__series_store *store, size_t group,
+                      size_t group_stop, ra_err *err) {
   uint64_t rows, cols;
   box area = {0};
-  bound_group(piece->places, group, group_stop, &area, &rows, &cols);
+  bound_group(store->places, group, group_stop, &area, &rows, &cols);
   size_t most = BOX_BYTES / (16 * (size_t)(rows * cols)) + 1;
   int rc = RA_OK;
-  for (size_t i = 0; i < piece->part->step_count && rc == RA_OK;) {
+  for (size_t i = 0; i < store->entry_count && rc == RA_OK;) {
     if (ra_cancel_is_set(self->cancel))
-      return ra_fail(err, RA_E_CANCELLED, piece->path, "cancelled");
-    size_t end = run_end(piece, i, most);
-    uint64_t first = ra__series_step(piece->part, i), last = ra__series_step(piece->part, end - 1);
-    shape_box(piece, rows, cols, first, last - first + 1, &area);
-    rc = read_run(self, line, piece, group, group_stop, i, end, &area, err);
+      return ra_fail(err, RA_E_CANCELLED, store->path, "cancelled");
+    size_t end = run_end(store, i, most);
+    uint64_t first = store->entries[i].step, last = store->entries[end - 1].step;
+    shape_box(store, rows, cols, first, last - first + 1, &area);
+    rc = read_run(self, store, group, group_stop, i, end, &area, err);
     i = end;
   }
   return rc;
@@ -291,12 +287,12 @@ int ra__series_read(ra__series *self, unsigned v, ra_err *err) {
   double empty = self->weights ? 0 : NAN;
   for (size_t i = 0; i < n; i++) self->values[i] = empty;
   if (self->weights) memset(self->weights, 0, n * sizeof *self->weights);
-  for (unsigned s = 0; s < self->request->segment_count; s++) {
-    const ra__series_piece *piece = ra__series_piece_at(self, v, s);
-    if (!piece->part) continue;
-    for (size_t i = 0; i < piece->places->sample_count;) {
-      size_t end = group_end(piece->places, i);
-      int rc = read_group(self, line, piece, i, end, err);
+  for (size_t k = 0; k < self->store_count; k++) {
+    const ra__series_store *store = &self->stores[k];
+    if (store->line != v) continue;
+    for (size_t i = 0; i < store->places->sample_count;) {
+      size_t end = group_end(store->places, i);
+      int rc = read_group(self, store, i, end, err);
       if (rc < 0) return rc;
       i = end;
     }
