@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sha256.h"
 #include "format/stac_item.h"
 #include "ops/op_dataset.h"
 
@@ -309,6 +310,31 @@ static int l_signature(lua_State *L) {
   return 1;
 }
 
+// ds:kind() -> 32 hexadecimal digits, equal for datasets that can be joined along time; nil without time
+static int l_kind(lua_State *L) {
+  ra_str text;
+  char digits[65];
+  ra_str_init(&text);
+  bool timed = ra_dataset_kind(ra_bind_check_dataset(L, 1), &text) && !text.failed;
+  if (timed) ra_sha256_of(text.ptr ? text.ptr : "", text.len, digits);
+  ra_str_deinit(&text);
+  if (!timed) return 0;
+  lua_pushlstring(L, digits, 32);
+  return 1;
+}
+
+// ds:steps_per_axis() -> list of counts, one a time axis
+static int l_steps_per_axis(lua_State *L) {
+  const ra_dataset *dataset = ra_bind_check_dataset(L, 1);
+  size_t count = ra_dataset_axis_count(dataset);
+  lua_createtable(L, (int)count, 0);
+  for (size_t k = 0; k < count; k++) {
+    lua_pushnumber(L, (lua_Number)ra_dataset_get_axis(dataset, k)->count);
+    lua_rawseti(L, -2, (int)k + 1);
+  }
+  return 1;
+}
+
 // ---- extra dimensions
 
 static bool to_double(const char *text, double *out) {
@@ -373,6 +399,8 @@ static const luaL_Reg METHODS[] = {{"id", l_id},
                                    {"variable", l_variable},
                                    {"variables", l_variables},
                                    {"signature", l_signature},
+                                   {"kind", l_kind},
+                                   {"steps_per_axis", l_steps_per_axis},
                                    {"extra_index", l_extra_index},
                                    {NULL, NULL}};
 

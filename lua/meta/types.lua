@@ -68,6 +68,8 @@
 ---@field variables fun(self): table[]
 ---@field variable fun(self, name: string): table|nil
 ---@field signature fun(self): string
+---@field kind fun(self): string|nil
+---@field steps_per_axis fun(self): integer[]
 ---@field about fun(self): table
 ---@field cube fun(self): string
 ---@field extra_index fun(self, variable: string, dimension: string, value: string): integer|nil, rastrum.Error|nil
