@@ -19,6 +19,8 @@ const ra_command RA_COMMANDS[] = {
      ra_cmd_ingest},
     {"inspect", RA_CMD_INSPECT, "SOURCE", "what is in a file, and what ingest will do with it", 1,
      1, ra_cmd_inspect},
+    {"compact", RA_CMD_COMPACT, "COLLECTION", "join the stores of a collection's datasets", 1, 1,
+     ra_cmd_compact},
     {"catalog", RA_CMD_CATALOG, "list|show|remove|gc …", "look at the catalog and tidy it", 1, -1,
      ra_cmd_catalog},
     {"tile", RA_CMD_TILE, "COLLECTION Z X Y [NAME=VALUE]…", "a map tile, without a server", 4, -1,

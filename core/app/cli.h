@@ -32,6 +32,7 @@ int ra_cli_main(int argc, char **argv);
 int ra_cmd_serve(const ra_cli *cli);
 int ra_cmd_ingest(const ra_cli *cli);
 int ra_cmd_inspect(const ra_cli *cli);
+int ra_cmd_compact(const ra_cli *cli);
 int ra_cmd_catalog(const ra_cli *cli);
 int ra_cmd_tile(const ra_cli *cli);
 int ra_cmd_timeseries(const ra_cli *cli);

@@ -1,4 +1,4 @@
-// cmd_ingest.c - `rastrum ingest` and `rastrum inspect`: the workflow plugin does the work; here its arguments are
+// cmd_ingest.c - `rastrum ingest`, `compact` and `inspect`: the workflow plugin does the work; here its arguments are
 // gathered, and its events become JSON lines or words for people.
 #include <jansson.h>
 #include <stdio.h>
@@ -94,17 +94,15 @@ static void on_event(void *ctx, const char *json) {
   json_decref(event);
 }
 
-int ra_cmd_ingest(const ra_cli *cli) {
+static int run(const ra_cli *cli, const char *workflow, bool dry) {
   ra_host host;
   ra_err err = {0};
-  bool dry = ra_config_bool(cli->config, "dry_run");
   if (ra_host_init(&host, cli->config, "ingest", !dry, &err) < 0) return ra_cli_fail(&err);
   ra_str args;
   ra_str_init(&args);
   arguments(cli, &args);
   output o = {.json = ra_config_bool(cli->config, "json")};
-  int rc = ra_host_run(&host, ra_config_text(cli->config, "workflow"), args.ptr, on_event, &o, NULL,
-                       &err);
+  int rc = ra_host_run(&host, workflow, args.ptr, on_event, &o, NULL, &err);
   end_bar(&o);
   int code = rc < 0 || o.failed ? RA_EXIT_FAILED : RA_EXIT_DONE;
   if (rc < 0 && !o.failed) ra_cli_fail(&err);
@@ -112,6 +110,12 @@ int ra_cmd_ingest(const ra_cli *cli) {
   ra_host_deinit(&host);
   return code;
 }
+
+int ra_cmd_ingest(const ra_cli *cli) {
+  return run(cli, ra_config_text(cli->config, "workflow"), ra_config_bool(cli->config, "dry_run"));
+}
+
+int ra_cmd_compact(const ra_cli *cli) { return run(cli, "compact", false); }
 
 // The workflow's result: {"json":{…},"text":"…","verdict":"ingest"|"refuse","reason":"…"}.
 static int print_inspection(const ra_cli *cli, const char *result) {

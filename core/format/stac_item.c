@@ -270,10 +270,15 @@ static void add_asset(ra_stac_writer *writer, const ra_dataset *dataset,
 static void add_zarr(ra_stac_writer *writer, const ra_dataset *dataset) {
   ra_str *out = &writer->zarr;
   ra_str_add(out, "\"zarr\":{\"href\":\"");
-  add_data_href(out, writer, dataset);
+  if (writer->segment) {
+    ra_str_addf(out, "%s/data/%s/segments/%s/", writer->base_url, ra_dataset_collection(dataset),
+                writer->segment);
+  } else {
+    add_data_href(out, writer, dataset);
+  }
   ra_str_add(out,
              "data.zarr\",\"type\":\"" ZARR_TYPE
-             "\",\"roles\":[\"data\"],\"title\":\"All steps as a Zarr store\","
+             "\",\"roles\":[\"data\"],\"title\":\"Zarr store that holds the step\","
              "\"zarr:consolidated\":true,\"zarr:node_type\":\"group\",\"zarr:zarr_format\":3}");
 }
 

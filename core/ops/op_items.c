@@ -14,6 +14,7 @@ enum { CHECK_EVERY = 4096 };
 typedef struct entry {
   ra_items_key key;
   const ra_dataset *dataset;
+  const char *segment;  // NULL: the dataset's own store
   size_t index;
 } entry;
 
@@ -22,7 +23,8 @@ typedef struct page {
   ra_cancel *cancel;
   ra_items_key after;
   bool has_after;
-  entry *heap;  // the last of the order is on top
+  const char *segment;  // of the dataset whose items are looked at
+  entry *heap;          // the last of the order is on top
   size_t count, room;
   size_t looked;
 } page;
@@ -100,7 +102,7 @@ static int make_key(page *p, const ra_dataset *dataset, size_t i, ra_items_key *
 }
 
 static int offer(page *p, const ra_dataset *dataset, size_t i, ra_err *err) {
-  entry made = {.dataset = dataset, .index = i};
+  entry made = {.dataset = dataset, .segment = p->segment, .index = i};
   if (++p->looked % CHECK_EVERY == 0 && ra_cancel_is_set(p->cancel))
     return ra_fail(err, RA_E_CANCELLED, "", "nobody waits for the items");
   int rc = make_key(p, dataset, i, &made.key, err);
@@ -198,8 +200,11 @@ static int choose(page *p, ra_err *err) {
   place last = {.touches = false};
   int rc = RA_OK;
   ra_str_init(&last.text);
-  for (size_t i = 0; rc == RA_OK && i < p->items->dataset_count; i++)
+  for (size_t i = 0; rc == RA_OK && i < p->items->dataset_count; i++) {
+    const char *segment = p->items->segments ? p->items->segments[i] : "";
+    p->segment = *segment ? segment : NULL;
     rc = offer_dataset(p, p->items->datasets[i], &last, err);
+  }
   ra_str_deinit(&last.text);
   if (rc == RA_OK) sort(p);
   return rc;
@@ -209,6 +214,7 @@ static int choose(page *p, ra_err *err) {
 
 static int add_item(ra_op_items *items, ra_stac_writer *writer, const entry *e, ra_str *out,
                     ra_err *err) {
+  writer->segment = e->segment;
   if (!*items->fields) return ra_stac_writer_add(writer, e->dataset, e->index, out, err);
   ra_str whole;
   ra_str_init(&whole);

@@ -24,6 +24,7 @@ typedef struct ra_op_items {
   ra_arena arena;         // what the state points to
   ra_dataset **datasets;  // a reference each
   size_t dataset_count;
+  const char *const *segments;  // the version of the segment that holds each dataset's steps, or ""; NULL: none does
   const char *base_url;
   int64_t first, last;     // ISO milliseconds, inclusive; items without time always pass
   int64_t run;             // ISO reference time: only items of this run; RA_TIME_NONE: all

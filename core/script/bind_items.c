@@ -45,6 +45,12 @@ static void check_lists(lua_State *L) {
     luaL_checkstring(L, -1);
     lua_pop(L, 1);
   }
+  lua_getfield(L, 1, "segments");
+  for (size_t i = 1; lua_istable(L, -1) && i <= datasets; i++) {
+    lua_rawgeti(L, -1, (int)i);
+    luaL_checkstring(L, -1);
+    lua_pop(L, 1);
+  }
   lua_getfield(L, 1, "sortby");
   for (size_t i = 1; i <= sorts; i++) {
     lua_rawgeti(L, -1, (int)i);
@@ -96,6 +102,25 @@ static ra_dataset **read_datasets(lua_State *L, size_t *count) {
   }
   lua_pop(L, 1);
   return datasets;
+}
+
+static bool read_segments(lua_State *L, ra_op_items *items) {
+  lua_getfield(L, 1, "segments");
+  bool given = lua_istable(L, -1), ok = true;
+  if (given) {
+    const char **list =
+        ra_arena_calloc(&items->arena, items->dataset_count + 1, sizeof *list);
+    for (size_t i = 0; list && ok && i < items->dataset_count; i++) {
+      lua_rawgeti(L, -1, (int)i + 1);
+      list[i] = ra_arena_strdup(&items->arena, lua_tostring(L, -1));
+      ok = list[i];
+      lua_pop(L, 1);
+    }
+    ok = ok && list;
+    items->segments = list;
+  }
+  lua_pop(L, 1);
+  return ok;
 }
 
 static bool read_ids(lua_State *L, ra_op_items *items) {
@@ -152,7 +177,7 @@ static int read_place(lua_State *L, ra_op_items *items, ra_err *err) {
 static int read_options(lua_State *L, ra_op_items *items, ra_err *err) {
   ra_arena_init(&items->arena, ID_BYTES);
   items->datasets = read_datasets(L, &items->dataset_count);
-  bool ok = items->datasets && read_ids(L, items);
+  bool ok = items->datasets && read_segments(L, items) && read_ids(L, items);
   read_sorts(L, items);
   items->base_url = copy_text(L, &items->arena, "base_url", &ok);
   items->token = copy_text(L, &items->arena, "token", &ok);
@@ -183,7 +208,7 @@ static int push_items(lua_State *L, ra_op *op) {
   return 2;
 }
 
-// rastrum.items{datasets=, base_url=, first=, last=, run=, ids=, bbox=, intersects=, sortby={"-datetime"}, token=, limit=,
+// rastrum.items{datasets=, segments=, base_url=, first=, last=, run=, ids=, bbox=, intersects=, sortby={"-datetime"}, token=, limit=,
 // max_bytes=, fields=}: see plugins/stac
 static int l_items(lua_State *L) {
   check_options(L);

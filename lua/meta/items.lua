@@ -1,6 +1,7 @@
 ---@meta
 
----A page of STAC items, as the text of a JSON list. datasets, base_url, first, last, ids, bbox,
+---A page of STAC items, as the text of a JSON list. datasets, segments (the version of the segment
+---that holds each, or ""), base_url, first, last, ids, bbox,
 ---intersects, sortby, token, limit, max_bytes, fields: see plugins/stac.
 ---@param options table
 ---@return rastrum.Buffer|nil

@@ -132,6 +132,7 @@ end
 function M.close()
   for _, shot in pairs(state.shots) do
     for _, entry in ipairs(shot.list) do entry.dataset:close() end
+    for _, segment in ipairs(shot.segments) do segment.dataset:close() end
   end
   if state.handle and state.handle.close then state.handle:close() end
   state = new_state()

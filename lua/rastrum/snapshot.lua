@@ -1,5 +1,7 @@
 -- A collection in memory: its datasets as handles in time order, its variables merged. Never changed
 -- once made, but for what others keep with it; a newer one replaces it. rastrum.sources looks into it.
+local segments = require "rastrum.segments"
+
 local M = {}
 
 local BATCH = 32
@@ -170,7 +172,11 @@ function M.read(driver, row, old)
   shot.generation, shot.created = row.generation, row.created
   shot.stretch, shot.stretch_generation = rastrum.json.decode(row.stretch) or {},
     row.stretch_generation
-  return finish(shot, list)
+  shot.segments, err = segments.read(driver, row.id, old)
+  if not shot.segments then return nil, err end
+  finish(shot, list)
+  segments.settle(shot)
+  return shot
 end
 
 -- ---- earlier states
@@ -312,7 +318,7 @@ function M.join(name, search, parts)
         and (not first or entry.stop >= first))
       if timely and (not search.bbox or overlaps(entry.dataset:bbox(), search.bbox))
         and (not ids or has_item(entry.dataset, ids)) then
-        list[#list + 1] = { row = entry.row, dataset = entry.dataset }
+        list[#list + 1] = { row = entry.row, dataset = entry.dataset, home = entry.home }
       end
     end
   end

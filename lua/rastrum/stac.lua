@@ -1,6 +1,7 @@
 -- STAC documents that are not items: landing page, collections, queryables; and what search
 -- parameters mean. Items are made in the core (rastrum.items).
 local catalog = require "rastrum.catalog"
+local segments = require "rastrum.segments"
 
 local M = {}
 
@@ -25,7 +26,7 @@ M.QUERYABLES_REL = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 local EXTENSION = "https://stac-extensions.github.io/"
 local COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 local ZARR = "application/vnd.zarr; version=3"
-local MOST_STORES = 100
+local MOST_STORES = 2000
 -- years 1 to 9999: what clients can read
 local LEAST_MS, MOST_MS = -62135596800000, 253402300799999
 
@@ -114,7 +115,7 @@ end
 
 local function item_assets(shot)
   local out = { zarr = { type = ZARR, roles = array { "data" },
-    title = "All steps as a Zarr store" } }
+    title = "Zarr store that holds the step" } }
   for _, name in ipairs(shot.variable_names) do
     local variable = shot.variables[name]
     if variable.mappable then
@@ -173,13 +174,19 @@ local function map_links(links, base, shot)
   end
 end
 
+-- The stores that hold every published step once, the latest first: few, once the collection is
+-- compacted. Those with one list of variables can be opened as one dataset.
 local function store_links(links, base, shot)
-  for i = #shot.datasets, math.max(1, #shot.datasets - MOST_STORES + 1), -1 do
-    local dataset = shot.datasets[i]
+  local stores = segments.stores(shot)
+  for i = #stores, math.max(1, #stores - MOST_STORES + 1), -1 do
+    local store, names = stores[i], array {}
+    for v, variable in ipairs(store.dataset:variables()) do names[v] = variable.name end
     links[#links + 1] = link("store",
-      ("%s/data/%s/%s/%s/data.zarr"):format(base, dataset:collection(), dataset:id(),
-        dataset:version()), ZARR,
-      { title = dataset:id() })
+      ("%s/data/%s/%s/%s/data.zarr"):format(base, store.dataset:collection(), store.dataset:id(),
+        store.dataset:version()), ZARR,
+      { title = store.first == store.last and store.first or store.first .. " to " .. store.last,
+        variables = names, start_datetime = rfc3339(store.start),
+        end_datetime = rfc3339(store.stop) })
   end
 end
 
@@ -435,22 +442,24 @@ end
 ---@return userdata|nil features  a JSON list
 ---@return table|rastrum.Error info  {count=, matched=, next=}
 function M.items(base, shots, wanted)
-  local datasets, seen = {}, {}
+  local datasets, homes, seen = {}, {}, {}
   local box = wanted.bbox
   if box and box.nowhere then box, shots = nil, {} end
   local window = { first = wanted.interval.first, last = wanted.interval.last }
   if #shots == 1 then narrow(window, shots[1]) end
   for _, shot in ipairs(#shots > 1 and shots or {}) do
-    for _, dataset in ipairs(shot.datasets) do
+    local own = segments.homes(shot)
+    for k, dataset in ipairs(shot.datasets) do
       local key = dataset:collection() .. "/" .. dataset:id()
       if not seen[key] then
-        datasets[#datasets + 1], seen[key] = dataset, true
+        datasets[#datasets + 1], homes[#homes + 1], seen[key] = dataset, own[k], true
       end
     end
   end
   return rastrum.items {
-    datasets = #shots == 1 and shots[1].datasets or datasets, base_url = base, first = window.first,
-    last = window.last, run = wanted.run, ids = wanted.ids, bbox = box,
+    datasets = #shots == 1 and shots[1].datasets or datasets,
+    segments = #shots == 1 and segments.homes(shots[1]) or homes,
+    base_url = base, first = window.first, last = window.last, run = wanted.run, ids = wanted.ids, bbox = box,
     intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields,
     token = wanted.token,
     limit = wanted.limit,

@@ -23,6 +23,12 @@ local function read_current(driver, state)
       each.collection = row.id
       state.current[key_of(each)], state.known = true, true
     end
+    rows, err = driver:segments(row.id)
+    if not rows then return nil, err end
+    for _, each in ipairs(rows) do
+      each.collection, each.dataset = row.id, "segments"
+      state.current[key_of(each)] = true
+    end
   end
   return true
 end
@@ -79,7 +85,6 @@ function M.state_of(state, version)
 end
 
 local function is_garbage(state, version, oldest)
-  if version.dataset == "segments" then return false end
   local what, since = M.state_of(state, version)
   return (what == "retired" or what == "unfinished") and since <= oldest
 end

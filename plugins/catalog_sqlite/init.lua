@@ -5,7 +5,7 @@ local M = { name = "catalog_sqlite", api = 1, description = "the catalog in an S
 
 -- What makes the tables of each layout (PRAGMA user_version) out of those of the one before.
 local LAYOUTS = {}
-local LAYOUT = 2
+local LAYOUT = 3
 
 LAYOUTS[1] = {
   "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
@@ -40,6 +40,13 @@ LAYOUTS[2] = {
   "ALTER TABLE retired ADD COLUMN stop INTEGER",
   "ALTER TABLE retired ADD COLUMN body TEXT",
   "ALTER TABLE leases ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
+}
+
+LAYOUTS[3] = {
+  [[CREATE TABLE segments (collection TEXT NOT NULL, version TEXT NOT NULL, kind TEXT NOT NULL,
+    tier INTEGER NOT NULL, published INTEGER NOT NULL, rest INTEGER NOT NULL,
+    created TEXT NOT NULL, members TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (collection, version))]],
 }
 
 local Catalog = {}
@@ -99,6 +106,7 @@ function Catalog:reader()
   if layout > LAYOUT then return newer(self.path, layout) end
   if layout == 0 then return false end
   if layout < LAYOUT then self:writer() end  -- where it cannot be written, older tables will do
+  self.read_layout = layout_of(db)
   self.read = db:keep()
   return self.read
 end
@@ -305,6 +313,10 @@ function Catalog:remove(collection, dataset, now)
     { "DELETE FROM collections WHERE id = ? AND NOT EXISTS (SELECT 1 FROM datasets WHERE "
       .. "collection = ?)", collection,
       collection },
+    { "INSERT OR REPLACE INTO retired (collection, dataset, version, since) SELECT collection, "
+      .. "'segments', version, ? FROM segments WHERE collection NOT IN (SELECT id FROM "
+      .. "collections)", now },
+    { "DELETE FROM segments WHERE collection NOT IN (SELECT id FROM collections)" },
   }
   if not done then return nil, err end
   return done[3] > 0
@@ -386,6 +398,75 @@ function Catalog:forget(list)
       each.version }
   end
   if #statements == 0 then return true end
+  local done
+  done, err = db:transaction(statements)
+  return done and true, err
+end
+
+-- ---- segments: joined stores, one row each. Their retired versions stand among the others, with the
+-- dataset "segments".
+
+---Rows of a collection's segments: {version, kind, tier, published, created, rest}. None in the tables
+---of an older layout that cannot be written.
+function Catalog:segments(collection)
+  if self.read_layout and self.read_layout < 3 then return {} end
+  return self:query("SELECT version, kind, tier, published, created, rest FROM segments WHERE "
+    .. "collection = ? ORDER BY published", collection)
+end
+
+---{body =, members =} (JSON) of these segments, by version; those that are gone are left out.
+function Catalog:segment_bodies(collection, versions)
+  local rows, err = self:query("SELECT version, body, members FROM segments WHERE collection = ? "
+    .. "AND version IN (SELECT value FROM json_each(?))", collection,
+    rastrum.json.encode(rastrum.json.array(versions)))
+  if not rows then return nil, err end
+  local out = {}
+  for _, row in ipairs(rows) do out[row.version] = row end
+  return out
+end
+
+---What has come together since the last segment: {since = datasets published, rest = what its
+---compaction left}.
+function Catalog:pending(collection)
+  local rows, err = self:query([[SELECT count(*) AS since, coalesce((SELECT rest FROM segments
+    WHERE collection = ? ORDER BY published DESC LIMIT 1), 0) AS rest FROM datasets
+    WHERE collection = ? AND published > (SELECT coalesce(max(published), 0) FROM segments
+    WHERE collection = ?)]], collection, collection, collection)
+  return rows and rows[1], err
+end
+
+local function insert_segment(record)
+  return { [[INSERT INTO segments (collection, version, kind, tier, rest, created, members, body,
+    published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ]] .. COUNTED .. ")",
+    record.collection, record.version, record.kind, record.tier, record.rest, record.created,
+    record.members, record.body, expect = 1 }
+end
+
+---One conditional write: a new segment (or none, `version` nil) in place of others. record:
+---{collection, version, kind, tier, rest, created, members, body, replaces = versions, seen = the
+---last `published` of the segments that were planned on, owner = who must hold the lease, now = ms}.
+---`nil, err` with code "conflict" when the segments are not those any more, or the lease is another's.
+function Catalog:swap(record)
+  local db, err = self:writer()
+  if not db then return nil, err end
+  local replaces = rastrum.json.encode(rastrum.json.array(record.replaces))
+  local statements = {
+    COUNT,
+    { "UPDATE collections SET generation = " .. COUNTED .. " WHERE id = ? AND ? = (SELECT "
+      .. "coalesce(max(published), 0) FROM segments WHERE collection = ?)", record.collection,
+      record.seen, record.collection, expect = 1 },
+    { "UPDATE leases SET beat = ? WHERE collection = ? AND dataset = 'segments' AND owner = ?",
+      record.now, record.collection, record.owner, expect = 1 },
+    { "INSERT OR REPLACE INTO retired (collection, dataset, version, since) SELECT ?, 'segments', "
+      .. "value, ? FROM json_each(?)", record.collection, record.now, replaces },
+    { "DELETE FROM segments WHERE collection = ? AND version IN (SELECT value FROM json_each(?))",
+      record.collection, replaces, expect = #record.replaces },
+  }
+  if record.version then
+    statements[#statements + 1] = { "DELETE FROM retired WHERE collection = ? AND "
+      .. "dataset = 'segments' AND version = ?", record.collection, record.version }
+    statements[#statements + 1] = insert_segment(record)
+  end
   local done
   done, err = db:transaction(statements)
   return done and true, err

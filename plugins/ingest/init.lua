@@ -2,6 +2,7 @@
 -- primitives of rastrum.ingest: validate, convert, describe, publish. Several sources run one after
 -- another; one that fails is reported and does not stop the others.
 local catalog = require "rastrum.catalog"
+local compaction = require "rastrum.compaction"
 
 local M = { name = "ingest", api = 1, description = "NetCDF files into Zarr, COG and the catalog" }
 
@@ -273,6 +274,7 @@ local function run_job(job)
     if job.done then break end
   end
   settle(job, false)
+  if job.written then compaction.after_publish(job.collection, job.options) end
   return true
 end
 

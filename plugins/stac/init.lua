@@ -1,6 +1,7 @@
 -- STAC API 1.0: landing page, conformance, collections, items and search, at /stac.
 local catalog = require "rastrum.catalog"
 local http = require "rastrum.http"
+local segments = require "rastrum.segments"
 local stac = require "rastrum.stac"
 
 local M = { name = "stac", api = 1, description = "STAC API 1.0 at /stac" }
@@ -101,7 +102,7 @@ local function page(req, shots, p, more, next_link)
     if not wanted.run then return rastrum.fail(err) end
   end
   local state = {}
-  for i, shot in ipairs(shots) do state[i] = shot.id .. shot.versions_hash end
+  for i, shot in ipairs(shots) do state[i] = shot.id .. shot.versions_hash .. segments.tag(shot) end
   local etag = req.method ~= "POST" and http.etag(req, table.concat(state, ","))
   local headers = { ETag = etag or nil, ["Cache-Control"] = etag and http.SHORT or http.NO_STORE }
   local unchanged = etag and http.not_modified(req, etag, headers)
@@ -151,12 +152,13 @@ local function item(req)
   local found
   found, err = catalog.item(shot, p.item)
   if not found then return rastrum.fail(err) end
-  local etag = http.etag(req, found.dataset:version())
+  local home = segments.home(shot.entries[found.dataset:id()])
+  local etag = http.etag(req, found.dataset:version(), home)
   local headers = { ETag = etag, ["Cache-Control"] = http.SHORT }
   local unchanged = http.not_modified(req, etag, headers)
   if unchanged then return unchanged end
   local list
-  list, err = rastrum.items { datasets = { found.dataset }, ids = { p.item },
+  list, err = rastrum.items { datasets = { found.dataset }, segments = { home }, ids = { p.item },
     base_url = req.base_url, limit = 1 }
   if not list then return rastrum.fail(err) end
   return { status = 200, type = GEOJSON, headers = headers, body = list:text():sub(2, -2),

@@ -2,6 +2,7 @@
 local catalog = require "rastrum.catalog"
 local http = require "rastrum.http"
 local select = require "rastrum.select"
+local series_plan = require "rastrum.series"
 
 local M = { name = "timeseries", api = 1, description = "time series at points" }
 
@@ -96,39 +97,13 @@ local function variables_of(snapshot, text)
   return list
 end
 
--- One dataset's share of a variable's series, or false when it has none.
-local function part_of(dataset, name, p)
-  local variable = dataset:variable(name)
-  if not variable then return false end
-  local extra, err = select.extras(dataset, variable, p.level, p.sel)
-  if not extra then return nil, err end
-  local part = { dataset = dataset, variable = name, extra = extra }
-  if p.datetime and variable.axis then
-    part.steps, err = dataset:steps(name, p.datetime)
-    if not part.steps then return nil, err end
-    if #part.steps == 0 then return false end
-  end
-  return part
-end
-
--- parts[v][s]; datasets with no share in any variable are left out.
-local function parts_of(snapshot, variables, p)
-  local parts, versions = {}, {}
-  for v = 1, #variables do parts[v] = {} end
-  for _, dataset in ipairs(snapshot.datasets) do
-    local share, any = {}, false
-    for v, variable in ipairs(variables) do
-      local part, err = part_of(dataset, variable.name, p)
-      if part == nil then return nil, err end
-      share[v] = part
-      any = any or part
-    end
-    if any then
-      for v = 1, #variables do table.insert(parts[v], share[v]) end
-      versions[#versions + 1] = dataset:version()
-    end
-  end
-  return parts, table.concat(versions, ",")
+local function plan(snapshot, variables, p)
+  local names = {}
+  for v, variable in ipairs(variables) do names[v] = variable.name end
+  return series_plan.plan(snapshot, names, { datetime = p.datetime,
+    extras = function(dataset, variable)
+      return select.extras(dataset, variable, p.level, p.sel)
+    end })
 end
 
 local function read(req, points)
@@ -138,7 +113,7 @@ local function read(req, points)
   local variables
   variables, err = variables_of(snapshot, p.variable)
   if not variables then return nil, err end
-  local parts, versions = parts_of(snapshot, variables, p)
+  local parts, versions = plan(snapshot, variables, p)
   if not parts then return nil, versions end
   if #parts[1] == 0 then
     return nil, { code = "not_found", where = "datetime",
