@@ -1,32 +1,24 @@
 // fingerprint.c - what identifies a version: the source's bytes, the options that change what is written, the writer.
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/sha256.h"
 #include "ingest/ingest_private.h"
 
 enum { PIECE = 1 << 20 };
 
-static int hash_file(const char *path, const char *name, ra_cancel *cancel, ra_sha256 *hash,
-                     ra_err *err) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return ra_fail_errno(err, errno, name, "cannot be opened");
+static int hash_file(const ra_source *source, ra_cancel *cancel, ra_sha256 *hash, ra_err *err) {
   uint8_t *piece = malloc(PIECE);
-  ssize_t n = piece ? 1 : 0;
-  int rc = piece ? RA_OK : ra_fail(err, RA_E_NOMEM, name, "out of memory");
-  while (rc >= 0 && n > 0) {
-    n = read(fd, piece, PIECE);
-    if (n > 0) ra_sha256_add(hash, piece, (size_t)n);
-    if (n < 0 && errno != EINTR) rc = ra_fail_errno(err, errno, name, "cannot be read");
-    if (n < 0 && errno == EINTR) n = 1;
-    if (ra_cancel_is_set(cancel)) rc = ra_fail(err, RA_E_CANCELLED, name, "cancelled");
+  size_t got = 1;
+  int rc = piece ? RA_OK : ra_fail(err, RA_E_NOMEM, ra_source_name(source), "out of memory");
+  for (uint64_t at = 0; rc >= 0 && got > 0; at += got) {
+    rc = ra_source_raw(source, at, piece, PIECE, &got, err);
+    if (rc >= 0) ra_sha256_add(hash, piece, got);
+    if (ra_cancel_is_set(cancel))
+      rc = ra_fail(err, RA_E_CANCELLED, ra_source_name(source), "cancelled");
   }
   free(piece);
-  close(fd);
   return rc;
 }
 
@@ -34,7 +26,7 @@ int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   ra_sha256 *hash;
   int rc = ra_sha256_new(&hash, err);
   if (rc < 0) return rc;
-  rc = hash_file(ra_source_path(ingest->source), ra_source_name(ingest->source), cancel, hash, err);
+  rc = hash_file(ingest->source, cancel, hash, err);
   if (rc >= 0) ra_sha256_hex(hash, ingest->sha256);
   ra_sha256_free(hash);
   if (rc < 0) return rc;

@@ -93,6 +93,10 @@ size_t ra_source_var_bytes(const ra_source_var *var);    // SIZE_MAX when it doe
 // was opened.
 int ra_source_read(ra_source *source, const ra_source_var *var, const uint64_t *start,
                    const uint64_t *count, void *dst, ra_err *err);
+// The file's own bytes from `offset`, of the file that was opened whatever its path names now: *got of at most `size`,
+// 0 at its end. RA_E_CONFLICT when it has changed since it was opened.
+int ra_source_raw(const ra_source *source, uint64_t offset, void *dst, size_t size, size_t *got,
+                  ra_err *err);
 // How many threads a read may use; 1 until it is set.
 void ra_source_set_threads(ra_source *source, unsigned threads);
 // All cells of a small variable, read once and kept by the source (at most 64 MiB).

@@ -32,6 +32,17 @@ int ra__source_unchanged(const ra_source *source, ra_err *err) {
                  (unsigned long long)source->bytes, (long long)now.st_size);
 }
 
+int ra_source_raw(const ra_source *source, uint64_t offset, void *dst, size_t size, size_t *got,
+                  ra_err *err) {
+  uint64_t left = offset < source->bytes ? source->bytes - offset : 0;
+  *got = left < size ? left : size;
+  bool whole = ra__source_pread(source, dst, *got, offset);
+  if (!whole && errno) return ra_fail_errno(err, errno, source->name, "cannot be read");
+  int rc = ra__source_unchanged(source, err);
+  if (rc < 0 || whole) return rc;
+  return ra_fail(err, RA_E_CORRUPT, source->name, "ends before its size");
+}
+
 // ---- chunks
 
 static int by_chunk(const void *a, const void *b) {

@@ -392,6 +392,34 @@ static void many_threads_read_at_once(void **state) {
   }
 }
 
+// What this process has asked the system to read.
+static uint64_t bytes_asked(void) {
+  FILE *f = fopen("/proc/self/io", "r");
+  unsigned long long bytes = 0;
+  if (!f || fscanf(f, "rchar: %llu", &bytes) != 1) bytes = 0;
+  if (f) fclose(f);
+  return bytes;
+}
+
+static void bytes_are_read_once(void **state) {
+  (void)state;
+  if (bytes_asked() == 0) {
+    print_message("skipped: no /proc/self/io\n");
+    skip();
+  }
+  for (int layout = 0; layout < 3; layout++) {
+    write_big("once.nc", layout);
+    ra_source *source = opened("once.nc");
+    reader r = {source, variable(source, "v"), RA_OK};
+    uint64_t before = bytes_asked();
+    read_all(&r);
+    assert_int_equal(r.rc, RA_OK);
+    uint64_t asked = bytes_asked() - before, stored = ra_source_bytes(source);
+    if (asked > stored + 16384) fail_msg("%d bytes of %d", (int)asked, (int)stored);
+    ra_source_free(source);
+  }
+}
+
 static void a_change_underfoot_is_seen(void **state) {
   (void)state;
   for (int layout = 0; layout < 3; layout++) {
@@ -407,6 +435,8 @@ static void a_change_underfoot_is_seen(void **state) {
     fclose(f);
     assert_int_equal(ra_source_read(source, var, start, count, &cell, &err), RA_E_CONFLICT);
     assert_non_null(strstr(err.message, "changed while it was being read"));
+    size_t got;
+    assert_int_equal(ra_source_raw(source, 0, &cell, 4, &got, &err), RA_E_CONFLICT);
     ra_source_free(source);
   }
 }
@@ -416,7 +446,8 @@ int main(void) {
       cmocka_unit_test(netcdf4_comes_back),          cmocka_unit_test(classic_comes_back),
       cmocka_unit_test(what_is_not_stored_is_fill),  cmocka_unit_test(every_index_is_read),
       cmocka_unit_test(an_index_that_is_not_listed), cmocka_unit_test(filters_without_plugin),
-      cmocka_unit_test(many_threads_read_at_once),   cmocka_unit_test(a_change_underfoot_is_seen),
+      cmocka_unit_test(many_threads_read_at_once),   cmocka_unit_test(bytes_are_read_once),
+      cmocka_unit_test(a_change_underfoot_is_seen),
   };
   return cmocka_run_group_tests(tests, nc_setup, nc_teardown);
 }
