@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/child.h"
 #include "app/listener.h"
 #include "app/reloader.h"
 #include "app/watchdog.h"
@@ -219,6 +220,7 @@ static void on_exit_(uv_process_t *process, int64_t status, int signal_number) {
   w->control = NULL;
   ra_board_worker_ended(s->board, w->index);
   int code = signal_number ? 128 + signal_number : (int)status;
+  if (s->ending && signal_number == SIGTERM) code = 0;  // had only just begun
   if (s->ending || (!signal_number && hopeless(w, status))) {
     if (code && !s->exit_code) s->exit_code = code;
     begin_end(s);
@@ -232,8 +234,7 @@ static void on_exit_(uv_process_t *process, int64_t status, int signal_number) {
 static int spawn(worker *w, int control_fd) {
   ra_supervisor *s = w->supervisor;
   char text[64];
-  snprintf(text, sizeof text, "%u.%u.%d.%ld", w->index, w->starts, s->admin.fd >= 0, (long)getpid());
-  setenv("RASTRUM_WORKER", text, 1);
+  snprintf(text, sizeof text, "%u.%u.%d", w->index, w->starts, s->admin.fd >= 0);
   uv_stdio_container_t fds[RA_WORKER_FD_COUNT] = {0};
   int bundles[2];
   ra_reloader_fds(s->reloader, bundles);
@@ -243,14 +244,10 @@ static int spawn(worker *w, int control_fd) {
     fds[i].flags = from[i] < 0 ? UV_IGNORE : UV_INHERIT_FD;
     fds[i].data.fd = from[i];
   }
-  const uv_process_options_t options = {.file = "/proc/self/exe",
-                                        .args = s->cli->argv,
-                                        .exit_cb = on_exit_,
-                                        .stdio = fds,
-                                        .stdio_count = RA_WORKER_FD_COUNT};
-  int rc = uv_spawn(&s->loop, &w->process, &options);
-  unsetenv("RASTRUM_WORKER");
-  return rc;
+  const uv_process_options_t options = {
+      .args = s->cli->argv, .exit_cb = on_exit_, .stdio = fds, .stdio_count = RA_WORKER_FD_COUNT};
+  // Without its supervisor nobody would watch, replace or reload it, and it would hold the port.
+  return ra_child_spawn(&s->loop, &w->process, &options, text);
 }
 
 static int connect_and_spawn(worker *w, ra_err *err) {

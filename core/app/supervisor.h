@@ -4,7 +4,7 @@
 // It is one libuv loop without a thread of its own. What there is one of beside it (reload, the watched folder) lives on
 // the same loop: its own uv_signal, uv_fs_event, uv_timer and uv_process handles, started by its call in
 // ra_supervisor_run and closed in what it gave to ra_supervisor_on_end; and talks to the workers by the calls below.
-// Whatever it starts with uv_spawn is reaped by libuv. All of it on the supervisor's one thread.
+// Whatever it starts with ra_child_spawn is reaped by libuv and dies with it. All of it on the supervisor's one thread.
 #pragma once
 #include "app/cli.h"
 #include "app/control.h"

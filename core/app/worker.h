@@ -34,8 +34,7 @@ enum {
 
 // What a worker is to load; NULL in any other process. Before ra_worker_found.
 int ra_worker_bundle(ra_bundle **out, ra_err *err);
-// Whether this process is a worker. If so it dies with its supervisor from now on, and its children do not take
-// themselves for workers.
+// Whether this process is a worker. If so its children do not take themselves for workers from now on.
 bool ra_worker_found(ra_worker *worker);
 // Before the first metric: counts and beats where the supervisor sees it.
 int ra_worker_share(ra_worker *worker, ra_err *err);

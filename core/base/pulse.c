@@ -13,7 +13,7 @@ static void copy(char *to, size_t size, const char *from) {
   to[n] = 0;
 }
 
-static ra_pulse *own;
+static _Thread_local ra_pulse *own;  // other threads that run Lua beat nobody's pulse
 static const ra_blocks *blocks_seen;
 
 void ra_pulse_share(ra_pulse *pulse, const ra_blocks *blocks) {

@@ -34,8 +34,9 @@ bool ra_blocks_add(ra_blocks *blocks, const char *plugin);
 void ra_blocks_clear(ra_blocks *blocks);
 bool ra_blocks_have(const ra_blocks *blocks, const char *plugin);
 
-// ---- this process's own, on its loop thread. Without ra_pulse_share nobody watches and nothing is blocked.
+// ---- this process's own. Without ra_pulse_share nobody watches and nothing is blocked.
 
+// On the loop thread; on any other thread the calls up to ra_pulse_end do nothing.
 void ra_pulse_share(ra_pulse *pulse, const ra_blocks *blocks);
 void ra_pulse_set_state(ra_pulse_state state);
 void ra_pulse_turn(void);  // once a turn of the loop

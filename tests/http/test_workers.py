@@ -243,6 +243,15 @@ def test_sigterm_ends_all_workers_and_answers_what_runs(start, tmp_path):
     assert sorted(line["worker"] for line in lines(server, "ending on SIGTERM")) == [0, 1]
 
 
+def test_sigterm_before_a_worker_is_ready(start, tmp_path):
+    server = start(tmp_path / "store", "--workers", "2")
+    all_ready(server, 2)
+    os.kill(workers(server)[1], signal.SIGKILL)
+    until(lambda: len(lines(server, "worker started")) == 3)
+    server.process.terminate()
+    assert server.process.wait(20) == 0
+
+
 # ---- the watchdog
 
 def busy_worker(server):
@@ -297,6 +306,11 @@ def test_three_stalls_switch_a_plugin_off(start, tmp_path, plugins):
     assert metric(text, 'rastrum_watchdog_kills_total{plugin="spin"}') == 3
     assert metric(text, "rastrum_plugins_switched_off") == 1
     assert metric(text, 'rastrum_worker_restarts_total{reason="watchdog"}') == len(lines(server, "is stuck"))
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: lines(server, "reload: done"))
+    for _ in range(10):
+        assert fresh(server, "/spin/fine").status_code == 200
+    assert metric(fresh(server).text, "rastrum_plugins_switched_off") == 0
 
 
 def test_an_idle_worker_that_stops_is_nobodys_fault(start, tmp_path):

@@ -1,4 +1,5 @@
 // Pulses and blocks: what a worker's supervisor can read of it, and the plugins that are switched off.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,26 @@
 #include <cmocka.h>
 
 #include "base/pulse.h"
+
+static void *beat_elsewhere(void *ctx) {
+  (void)ctx;
+  ra_pulse_begin("another", "thread");
+  ra_pulse_turn();
+  return NULL;
+}
+
+static void other_threads_do_not_beat(void **state) {
+  (void)state;
+  ra_pulse pulse = {0};
+  pthread_t thread;
+  ra_pulse_share(&pulse, NULL);
+  assert_int_equal(pthread_create(&thread, NULL, beat_elsewhere, NULL), 0);
+  pthread_join(thread, NULL);
+  assert_int_equal(pulse.beat_ns, 0);
+  assert_int_equal(pulse.slice, 0);
+  assert_string_equal(pulse.plugin, "");
+  ra_pulse_share(NULL, NULL);
+}
 
 static void pulses_say_who_is_busy(void **state) {
   (void)state;
@@ -62,6 +83,7 @@ static void blocks_are_bounded_and_cleared(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pulses_say_who_is_busy),
+      cmocka_unit_test(other_threads_do_not_beat),
       cmocka_unit_test(blocks_are_bounded_and_cleared),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
