@@ -96,7 +96,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   (void)suggested;
   ra__http_conn *conn = handle->data;
   size_t size = sizeof conn->server->scratch;
-  if (conn->state != RA__CONN_READING)
+  if (conn->state == RA__CONN_PENDING || conn->state == RA__CONN_WRITING)
     size = RA__HTTP_PIPELINE - (conn->ahead_to - conn->ahead_from);
   *buf = uv_buf_init(conn->server->scratch, (unsigned)size);
 }
@@ -119,7 +119,6 @@ static void set_deadline(ra__http_conn *conn, uint64_t ms) {
 }
 
 static void keep_ahead(ra__http_conn *conn, const char *data, size_t size) {
-  if (!size) return;
   if (!conn->ahead) conn->ahead = malloc(RA__HTTP_PIPELINE);
   if (!conn->ahead) {
     conn->close_after = true;
@@ -248,7 +247,7 @@ static void proceed(ra__http_conn *conn, const char *data, size_t size) {
   }
   size_t used = size ? parse(conn, data, size) : 0;
   if (conn->state != RA__CONN_CLOSED && conn->state != RA__CONN_LINGER) {
-    keep_ahead(conn, data + used, size - used);
+    if (used < size) keep_ahead(conn, data + used, size - used);
     if (conn->ahead_to - conn->ahead_from < RA__HTTP_PIPELINE) want_reading(conn, true);
   }
   conn->working = false;
@@ -291,7 +290,6 @@ static void on_shutdown(uv_shutdown_t *request, int status) {
 // first, and what still comes is dropped for a while.
 static void linger(ra__http_conn *conn) {
   conn->state = RA__CONN_LINGER;
-  conn->ahead_from = conn->ahead_to = 0;
   set_deadline(conn, LINGER_MS);
   conn->shutdown.data = conn;
   if (uv_shutdown(&conn->shutdown, &conn->uv.stream, on_shutdown) < 0) {

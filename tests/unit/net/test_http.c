@@ -216,6 +216,31 @@ static void refusals_reach_the_client(void **state) {
   }
 }
 
+// What is broken comes behind a late answer, and far more after it: it is dropped, piece by piece.
+static void a_refusal_of_what_was_sent_ahead(void **state) {
+  fixture *f = *state;
+  char flood[8192];
+  memset(flood, 'x', sizeof flood);
+  for (int i = 0; i < 5; i++) {
+    int fd = dial(f);
+    say(fd, GET("/late") "GET /info HTTP/1.1\r\nHost: a b\r\n\r\n");
+    for (int k = 0; k < 100; k++) {
+      if (send(fd, flood, sizeof flood, MSG_NOSIGNAL) < 0) break;
+    }
+    reply r;
+    assert_true(hear(fd, &r, false));
+    assert_string_equal((char *)r.body, "late");
+    forget(&r);
+    assert_true(hear(fd, &r, false));
+    check_problem(&r, 400);
+    forget(&r);
+    for (int k = 0; k < 100; k++) {
+      if (send(fd, flood, sizeof flood, MSG_NOSIGNAL) < 0) break;
+    }
+    close(fd);
+  }
+}
+
 static void broken_answers_become_500(void **state) {
   reply r;
   ask(*state, GET("/evil"), &r);
@@ -379,6 +404,7 @@ int main(void) {
       T(bodies_arrive),
       T(expect_continue),
       T(refusals_reach_the_client),
+      T(a_refusal_of_what_was_sent_ahead),
       T(broken_answers_become_500),
       T(text_is_packed_for_those_who_take_it),
       T(files_are_sent_whole_and_in_ranges),
