@@ -128,7 +128,7 @@ int ra_bind_op(lua_State *L, ra_op *op, ra_bind_push push) {
                       : "may wait in phase request or job, and this is phase setup");
   }
   if (task->co != L) return refuse(L, op, "call from the handler's own coroutine");
-  if (!lua_isyieldable(L))
+  if (!lua_isyieldable(L) || ra__in_callback(L))
     return refuse(L, op, "cannot wait inside a callback of table.sort or string.gsub");
   task->op = op;
   task->push = push;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "script/host.h"
+#include "script/guard.h"
 
 int ra__read_file(const char *path, size_t most, ra_str *out, ra_err *err) {
   FILE *file = fopen(path, "rbe");
@@ -131,6 +131,8 @@ static void push_host(lua_State *L) {
   lua_newtable(L);
   luaL_register(L, NULL, HOST);
   luaL_register(L, NULL, RA__HOST_SLICE);
+  luaL_register(L, NULL, RA__HOST_STRING);
+  luaL_register(L, NULL, RA__HOST_TABLE);
   luaL_register(L, NULL, RA__HOST_FILES);
   luaL_register(L, NULL, RA__HOST_HTTP);
   luaL_register(L, NULL, RA__HOST_EMIT);
@@ -163,6 +165,7 @@ static int build(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, "ra.names");
   open_libraries(L);
   ra__bind_init(L);
+  ra__callbacks_init(L);
   ra_err err = {0};
   if (ra__load_source(L, "library/sandbox.lua", "@rastrum.sandbox.lua", &err) < 0)
     return luaL_error(L, "the library's sandbox.lua: %s", err.message);

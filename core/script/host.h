@@ -18,6 +18,25 @@ typedef enum ra_task_state {
 
 typedef struct ra_handle ra_handle;  // C memory behind one userdata: scope.c
 
+// A plugin as the host counts it, as long as the VM lives: limits.c.
+typedef struct ra__plugin {
+  struct ra__plugin *next;
+  const char *name;                     // interned; "" for the library's own tasks
+  ra_script_plugin_limits limits, own;  // what holds; what was configured for it alone (0: nothing)
+  unsigned tasks, requests;             // live
+  size_t heap, heap_peak, external;    // Lua heap charged to live tasks; bytes behind live userdata
+  uint64_t started, lua_ns;            // requests; Lua time
+  uint64_t told_started, told_lua_ns;  // of these, what the metrics have
+} ra__plugin;
+
+// The last allocation that a task was refused.
+typedef enum ra__refusal {
+  RA__NOT_REFUSED,
+  RA__BLOCK_TOO_BIG,
+  RA__TASK_FULL,
+  RA__VM_FULL
+} ra__refusal;
+
 // One coroutine, one scope, one budget, at most one operation in flight.
 struct ra_task {
   ra_script *script;
@@ -28,14 +47,20 @@ struct ra_task {
   ra_task_state state;
   ra_phase phase;
   bool cancelled;
-  bool resting;                   // a timer between two runs: it ends when its VM is replaced
-  const char *plugin;             // interned (ra__intern); "" for the library's own
-  const char *request;            // the id of the request that it answers, or NULL
-  int args;                       // values on the coroutine's stack for the next resume
-  uint64_t lua_ns, lua_limit_ns;  // used; 0: no limit
-  uint64_t deadline_ns;           // 0: none
-  ptrdiff_t heap;                 // growth of the Lua heap in its slices
-  ra_handle *scope;               // newest first
+  bool resting;                      // a timer between two runs: it ends when its VM is replaced
+  const char *plugin;                // interned (ra__intern); "" for the library's own
+  ra__plugin *owner;                 // the same
+  const char *request;               // the id of the request that it answers, or NULL
+  int args;                          // values on the coroutine's stack for the next resume
+  uint64_t lua_ns, lua_limit_ns;     // used; 0: no limit
+  uint64_t started_ns, deadline_ns;  // 0: none
+  ptrdiff_t heap;                    // growth of the Lua heap in its slices
+  size_t charged;                    // of it, what is in its plugin's sum
+  ra__refusal refusal;
+  size_t refused;      // bytes that it was refused
+  unsigned count;      // instructions between two looks of the hook
+  unsigned callbacks;  // of table.sort and string.gsub that are on: nothing may wait in them
+  ra_handle *scope;    // newest first
   ra_timing timing;
   ra_op *op;  // in flight, or finished and to be pushed
   ra_bind_push push;
@@ -58,15 +83,16 @@ struct ra_script {
   size_t heap, external, handles;
   unsigned task_count, dead_count;
   ra_task *tasks;
-  ra__queue ready;   // woken by something: they go first
-  ra__queue late;    // preempted: one slice of one of them a turn of the loop
-  ra_task *running;  // its slice is on; allocations are charged to it
-  ra_task *acting;   // whose results are being pushed: the scope of new userdata
-  uint64_t slice_end_ns;
-  unsigned overtime;  // counts since the slice ended where it could not yield
-  bool preempted;     // the hook has yielded; no operation is behind this yield
-  bool overdue;       // the slice has ended where it could not yield
-  bool pressure;      // an allocation was refused at the VM's cap
+  ra__queue ready;                 // woken by something: they go first
+  ra__queue late;                  // preempted: one slice of one of them a turn of the loop
+  ra_task *running;                // its slice is on; allocations are charged to it
+  ra_task *acting;                 // whose results are being pushed: the scope of new userdata
+  uint64_t slice_end_ns, hook_ns;  // hook_ns: when the hook looked last
+  unsigned count;                  // instructions between two looks
+  unsigned overtime;               // counts since the slice ended where it could not yield
+  bool preempted;                  // the hook has yielded; no operation is behind this yield
+  bool overdue;                    // the slice has ended where it could not yield
+  bool pressure;                   // an allocation was refused at the VM's cap
   bool pumping, started, draining;
   bool ending;               // ra_script_drain: no new jobs
   bool adopted;              // the loop runs its tasks
@@ -79,8 +105,10 @@ struct ra_script {
   ra_timer *grace;
   void (*drained)(void *ctx);
   void *drained_ctx;
-  int host_ref;  // what the library sees as its private `host` table
-  int app_ref;   // what rastrum/app.lua returned
+  ra__plugin *plugins, *nobody;  // nobody: the library's own
+  ra_str scratch;                // where guarded functions make their results
+  int host_ref;                  // what the library sees as its private `host` table
+  int app_ref;                   // what rastrum/app.lua returned
   int sandbox_ref;
   int modules_ref;  // the real rastrum table, without proxies
   uint64_t slices, preemptions, drops;
@@ -122,11 +150,38 @@ void ra__task_own(lua_State *L, ra_task *task, const char *plugin);
 // Runs what is ready; at the beginning of a turn of the loop also one preempted task.
 void ra__pump(ra_script *script, bool new_turn);
 
+// limits.c
+int ra__plugins_init(ra_script *script, ra_err *err);
+void ra__plugins_free(ra_script *script);
+ra__plugin *ra__plugin_of(ra_script *script, const char *name);
+void ra__plugin_enter(ra_task *task, const char *name);  // a new task
+void ra__plugin_leave(ra_task *task);                    // its end
+// The task is that plugin's from now on, under its limits; RA_E_BUSY when it answers too many requests already.
+int ra__plugin_own(ra_task *task, const char *name, ra_err *err);
+void ra__plugin_charge(ra_task *task, uint64_t lua_ns);  // after a slice
+// Those of the running task's plugin.
+const ra_script_plugin_limits *ra__limits(const ra_script *script);
+typedef struct ra__hint {
+  char text[160];
+} ra__hint;
+// "lua_time, or limits.tiles.lua_time, raises this limit". own: the plugin has a limit of its own.
+const char *ra__limit_hint(const ra__plugin *plugin, const char *option, const char *key, bool own,
+                           ra__hint *out);
+void ra__plugins_count(const ra_script *script);  // counters to the metrics
+void ra__plugins_show(const ra_script *script);   // and gauges, of all VMs that live
+
 // slice.c
 void ra__slice_init(ra_script *script);
 void ra__slice_begin(ra_script *script, ra_task *task);
 void ra__slice_end(ra_script *script, ra_task *task);
+bool ra__in_callback(lua_State *L);  // of table.sort or string.gsub, in this coroutine
+void ra__callbacks_init(lua_State *L);
 extern const luaL_Reg RA__HOST_SLICE[];  // host.*: what the coroutine wrappers need
+// From inside a slice: the hook looks after the next instruction.
+void ra__slice_look_soon(ra_script *script);
+bool ra__slice_over(const ra_script *script);
+// Raises once the running task has used up its Lua time, where it could not yield.
+void ra__slice_check_budget(ra_script *script, lua_State *L);
 bool ra__over_budget(const ra_task *task);
 int ra__budget_error(const ra_task *task, ra_err *err);
 

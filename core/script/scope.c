@@ -2,12 +2,13 @@
 // unless it was kept; the collector, which does not see malloc'd memory, comes second.
 #include <string.h>
 
-#include "script/host.h"
+#include "script/guard.h"
 
 struct ra_handle {
   ra_handle *next, **at;  // in the scope; at NULL: in none
   void (*close)(void *payload);
   const char *type;  // the metatable's name, which lives as long as the VM
+  ra__plugin *owner;
   size_t bytes;
   bool closed;
   _Alignas(16) unsigned char payload[];
@@ -35,6 +36,7 @@ static void close_handle(ra_script *script, ra_handle *h) {
   leave_scope(h);
   script->handles--;
   script->external -= h->bytes;
+  h->owner->external -= h->bytes;
   h->bytes = 0;
   if (h->close) h->close(h->payload);
 }
@@ -120,6 +122,7 @@ void ra_bind_type(lua_State *L, const char *type, const luaL_Reg *methods) {
 
 static void enter_scope(ra_script *script, ra_handle *h) {
   ra_task *task = script->acting ? script->acting : script->running;
+  h->owner = task ? task->owner : script->nobody;
   if (!task) return;
   h->next = task->scope;
   if (h->next) h->next->at = &h->next;
@@ -149,11 +152,21 @@ void ra_bind_bytes(lua_State *L, void *payload, size_t bytes) {
   ra_script *script = ra__script(L);
   ra_handle *h = of_payload(payload);
   script->external += bytes - h->bytes;
+  h->owner->external += bytes - h->bytes;
   h->bytes = bytes;
+  const ra__plugin *plugin = h->owner;
+  if (plugin->external > plugin->limits.external) {
+    ra__hint hint;
+    ra__guard_raise(
+        L, RA_E_NOMEM, "plugin '%s' holds %zu bytes in buffers, more than its %zu; %s",
+        plugin->name, plugin->external, plugin->limits.external,
+        ra__limit_hint(plugin, "external_memory", "external", plugin->own.external != 0, &hint));
+  }
   if (script->external > script->limits.external_hard) {
-    luaL_error(
-        L, "%d MiB are held by live buffers, more than allowed; external_memory raises this limit",
-        (int)(script->external >> 20));
+    ra__guard_raise(L, RA_E_NOMEM,
+                    "plugin '%s': %zu bytes are held in buffers, the most that may are %zu; "
+                    "external_memory raises this limit",
+                    plugin->name, script->external, script->limits.external_hard);
   }
 }
 

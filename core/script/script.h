@@ -24,7 +24,21 @@ typedef struct ra_script_limits {  // 0: the default in brackets
   size_t external_soft,
       external_hard;  // bytes behind userdata: full collection; requests refused [512 MiB, 1 GiB]
   unsigned tasks;     // live tasks                                             [20,000]
+  size_t output;      // bytes that one call of the string library may make           [16 MiB]
+  uint64_t steps;     // steps of one pattern match                                   [500,000]
+  unsigned plugin_requests;  // that one plugin answers at a time                        [no limit]
 } ra_script_limits;
+
+// Limits of one plugin; 0: as for all.
+typedef struct ra_script_plugin_limits {
+  const char *plugin;
+  uint64_t lua_ms, wall_ms;  // of one request
+  size_t memory;             // Lua heap of one task
+  size_t external;           // bytes behind the userdata of all its tasks
+  unsigned requests;         // at a time
+  size_t output;             // of one call
+  uint64_t steps;            // of one pattern match
+} ra_script_plugin_limits;
 
 typedef struct ra_script_config {
   ra_ops *ops;        // must outlive the host
@@ -37,6 +51,7 @@ typedef struct ra_script_config {
   const char *role;      // "serve", "ingest", "cli": rastrum.role
   const char *settings_json;  // an object: rastrum.config (no secrets); NULL: {}
   ra_script_limits limits;
+  const ra_script_plugin_limits *plugin_limits;  // ends with plugin NULL; NULL: none
   // A reload: what the VM that serves has refused (ra_script_refused_json). Building then fails when another plugin is
   // refused, or one for another reason, or the routes make no OpenAPI document. NULL: the first start, which serves with
   // the plugins that load.

@@ -7,10 +7,12 @@
 #include "script/host.h"
 
 #define SLICE_NS 1000000u
-#define COUNT 1000
+#define COUNT 1000       // instructions between two looks; fewer while they are slow ones
+#define SLOW_NS 300000u  // that many instructions took too long
+#define FAST_NS 30000u
 
-static uint64_t budget_ns(const ra_script *script, const ra_task *task) {
-  return task->lua_limit_ns ? task->lua_limit_ns : script->limits.request_lua_ms * 1000000u;
+static uint64_t budget_ns(const ra_task *task) {
+  return task->lua_limit_ns ? task->lua_limit_ns : task->owner->limits.lua_ms * 1000000u;
 }
 
 bool ra__over_budget(const ra_task *task) {
@@ -18,19 +20,24 @@ bool ra__over_budget(const ra_task *task) {
 }
 
 int ra__budget_error(const ra_task *task, ra_err *err) {
-  bool request = task->phase & (RA_PHASE_REQUEST | RA_PHASE_JOB);
-  return ra_fail(err, RA_E_TIMEOUT, task->plugin,
-                 "plugin '%s' used more than %llu ms of Lua time, the limit of %s", task->plugin,
-                 (unsigned long long)(budget_ns(task->script, task) / 1000000u),
-                 request ? "one request; lua_time raises it" : "reading a plugin");
+  unsigned long long ms = budget_ns(task) / 1000000u;
+  if (!(task->phase & (RA_PHASE_REQUEST | RA_PHASE_JOB))) {
+    return ra_fail(err, RA_E_TIMEOUT, task->plugin,
+                   "plugin '%s' used more than %llu ms of Lua time, the limit of reading a plugin",
+                   task->plugin, ms);
+  }
+  ra__hint hint;
+  return ra_fail(
+      err, RA_E_TIMEOUT, task->plugin,
+      "plugin '%s' used more than %llu ms of Lua time in one request; %s", task->plugin, ms,
+      ra__limit_hint(task->owner, "lua_time", "lua_time", task->owner->own.lua_ms != 0, &hint));
 }
 
 // Jobs have no total, but none may hold the loop for longer than a request may where it cannot yield.
-static void check_overtime(ra_script *script, ra_task *task, lua_State *L) {
-  uint64_t now = ra_clock_ns();
+static void check_overtime(ra_script *script, ra_task *task, lua_State *L, uint64_t now) {
   uint64_t slice = now + SLICE_NS - script->slice_end_ns;
   uint64_t used = task->lua_limit_ns ? task->lua_ns + slice : slice;
-  if (used <= budget_ns(script, task)) return;
+  if (used <= budget_ns(task)) return;
   ra_err err = {0};
   ra__budget_error(task, &err);
   luaL_error(L, "%s", err.message);
@@ -42,8 +49,30 @@ static void preempt(ra_script *script, lua_State *L) {
   lua_yield(L, 0);  // a yield out of a hook does not return
 }
 
-static bool due(const ra_script *script, const ra_task *task) {
-  return task->heap > (ptrdiff_t)script->limits.task_heap || ra_clock_ns() >= script->slice_end_ns;
+static bool due(const ra_script *script, const ra_task *task, uint64_t now) {
+  return task->heap > (ptrdiff_t)task->owner->limits.memory || now >= script->slice_end_ns;
+}
+
+static void on_count(lua_State *L, lua_Debug *ar);
+
+static void set_count(ra_script *script, unsigned count) {
+  if (script->count == count) return;
+  script->count = count;
+  lua_sethook(script->L, on_count, LUA_MASKCOUNT, (int)count);
+}
+
+// An instruction may be a call into C that takes milliseconds: looks come closer while they do.
+static void adapt(ra_script *script, ra_task *task, uint64_t now) {
+  uint64_t took = now - script->hook_ns;
+  unsigned count = script->count;
+  script->hook_ns = now;
+  if (took > SLOW_NS) {
+    count = count > 10 ? count / 10 : 1;
+  } else if (took < FAST_NS && count < COUNT) {
+    count *= 10;
+  }
+  task->count = count;
+  set_count(script, count);
 }
 
 static void on_count(lua_State *L, lua_Debug *ar) {
@@ -51,25 +80,36 @@ static void on_count(lua_State *L, lua_Debug *ar) {
   ra_script *script = ra__script(L);
   ra_task *task = script->running;
   if (!task || script->preempted) return;
-  if (!script->overdue && !due(script, task)) return;
+  uint64_t now = ra_clock_ns();
+  if (!script->overdue) adapt(script, task, now);
+  if (!script->overdue && !due(script, task, now)) return;
   if (lua_isyieldable(L)) preempt(script, L);
   if (!script->overdue) {
     script->overdue = true;
     script->overtime = 0;
-    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);  // so that it yields as soon as it can
+    set_count(script, 1);  // so that it yields as soon as it can
   }
-  if (script->overtime++ % COUNT == 0) check_overtime(script, task, L);
+  if (script->overtime++ % 16 == 0) check_overtime(script, task, L, now);
 }
 
-void ra__slice_init(ra_script *script) { lua_sethook(script->L, on_count, LUA_MASKCOUNT, COUNT); }
+void ra__slice_init(ra_script *script) { set_count(script, COUNT); }
+
+void ra__slice_look_soon(ra_script *script) { set_count(script, 1); }
+
+bool ra__slice_over(const ra_script *script) {
+  return script->running && ra_clock_ns() >= script->slice_end_ns;
+}
+
+void ra__slice_check_budget(ra_script *script, lua_State *L) {
+  if (script->running) check_overtime(script, script->running, L, ra_clock_ns());
+}
 
 void ra__slice_begin(ra_script *script, ra_task *task) {
   script->preempted = false;
-  if (script->overdue) {
-    script->overdue = false;
-    lua_sethook(script->L, on_count, LUA_MASKCOUNT, COUNT);
-  }
-  script->slice_end_ns = ra_clock_ns() + SLICE_NS;
+  script->overdue = false;
+  set_count(script, task->count ? task->count : COUNT);
+  script->hook_ns = ra_clock_ns();
+  script->slice_end_ns = script->hook_ns + SLICE_NS;
   script->running = task;
   script->slices++;
 }
@@ -80,6 +120,7 @@ void ra__slice_end(ra_script *script, ra_task *task) {
   script->turn_ns += used;
   task->lua_ns += used;
   if (task->heap < 0) task->heap = 0;
+  ra__plugin_charge(task, used);
 }
 
 // host.preempted() -> true when the coroutine that just yielded was preempted and the caller has to pass that on. Where
@@ -90,12 +131,51 @@ static int l_preempted(lua_State *L) {
   if (script->preempted && !pass_on) {
     ra_task *task = script->running;
     script->preempted = false;
-    if (task) check_overtime(script, task, L);
+    if (task) check_overtime(script, task, L, ra_clock_ns());
     lua_pushnil(L);  // resume the inner one again
     return 1;
   }
   lua_pushboolean(L, pass_on);
   return 1;
+}
+
+// ---- callbacks of table.sort and string.gsub, which are written in Lua: a preemption passes through them, waiting may not.
+
+bool ra__in_callback(lua_State *L) {
+  ra_task *task = ra__script(L)->running;
+  if (!task || !task->callbacks) return false;
+  lua_getfield(L, LUA_REGISTRYINDEX, "ra.callbacks");
+  lua_pushthread(L);
+  lua_rawget(L, -2);
+  bool in = lua_tointeger(L, -1) > 0;
+  lua_pop(L, 2);
+  return in;
+}
+
+// host.callbacks(1 or -1): this coroutine enters or leaves such a callback
+static int l_callbacks(lua_State *L) {
+  ra_task *task = ra__script(L)->running;
+  lua_Integer by = luaL_checkinteger(L, 1);
+  if (!task) return 0;
+  task->callbacks += (unsigned)by;
+  lua_getfield(L, LUA_REGISTRYINDEX, "ra.callbacks");
+  lua_pushthread(L);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3);
+  lua_pushinteger(L, lua_tointeger(L, -1) + by);
+  lua_replace(L, -2);
+  lua_rawset(L, -3);
+  return 0;
+}
+
+// The table of depths, by coroutine, which it does not keep.
+void ra__callbacks_init(lua_State *L) {
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushstring(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, LUA_REGISTRYINDEX, "ra.callbacks");
 }
 
 static bool own(lua_State *L) {
@@ -108,6 +188,8 @@ static int l_yield(lua_State *L) {
   if (own(L))
     return luaL_error(
         L, "coroutine.yield outside a coroutine of your own; to wait, call an operation");
+  if (ra__in_callback(L))
+    return luaL_error(L, "coroutine.yield inside a callback of table.sort or string.gsub");
   return lua_yield(L, lua_gettop(L));
 }
 
@@ -117,5 +199,8 @@ static int l_running(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg RA__HOST_SLICE[] = {
-    {"preempted", l_preempted}, {"yield", l_yield}, {"running", l_running}, {NULL, NULL}};
+const luaL_Reg RA__HOST_SLICE[] = {{"preempted", l_preempted},
+                                   {"yield", l_yield},
+                                   {"running", l_running},
+                                   {"callbacks", l_callbacks},
+                                   {NULL, NULL}};

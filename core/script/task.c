@@ -25,7 +25,7 @@ int ra__task_new(ra_script *script, ra_phase phase, const char *plugin, ra_task 
   if (!task) return ra_fail(err, RA_E_NOMEM, plugin, "no memory for a task");
   task->script = script;
   task->phase = phase;
-  task->plugin = plugin ? plugin : "";
+  ra__plugin_enter(task, plugin ? plugin : "");
   task->state = RA_TASK_WAITING;
   ra_task *running = script->running;
   script->running = NULL;  // no caps here: an error on the main state would have nobody to catch it
@@ -96,6 +96,7 @@ static void end(ra_task *task, int rc, const ra_err *err) {
   }
   if (task->finish) task->finish(task, rc, err);
   ra__scope_close(task);
+  ra__plugin_leave(task);
   luaL_unref(script->L, LUA_REGISTRYINDEX, task->ref);
   if (in_flight) {
     ra_op_cancel(task->op);  // last: it may be done at once, which frees the task
@@ -144,14 +145,50 @@ void ra_script_cancel(ra_task *task) {
 }
 
 void ra__task_own(lua_State *L, ra_task *task, const char *plugin) {
-  char reason[sizeof((ra_err *)0)->message];
-  task->plugin = plugin;
-  ra_pulse_name(plugin);
-  if (!ra_pulse_blocked(plugin, reason, sizeof reason)) return;
   ra_err err = {0};
-  ra_fail(&err, RA_E_BUSY, plugin, "%s", reason);
+  char reason[sizeof err.message];
+  int rc = ra__plugin_own(task, plugin, &err);
+  ra_pulse_name(plugin);
+  if (ra_pulse_blocked(plugin, reason, sizeof reason))
+    rc = ra_fail(&err, RA_E_BUSY, plugin, "%s", reason);
+  if (rc == RA_OK) return;
   ra_bind_fail(L, &err);
   lua_error(L);
+}
+
+static const char *memory_hint(const ra__plugin *plugin, ra__hint *hint) {
+  return ra__limit_hint(plugin, "lua_memory", "memory", plugin->own.memory != 0, hint);
+}
+
+// What the allocator refused, instead of "not enough memory".
+static int refused(const ra_task *task, ra_err *err) {
+  const ra__plugin *plugin = task->owner;
+  ra__hint hint;
+  switch (task->refusal) {
+    case RA__BLOCK_TOO_BIG:
+      return ra_fail(
+          err, RA_E_NOMEM, plugin->name,
+          "plugin '%s' wanted %zu bytes for one text or table, more than the %zu that it may; %s",
+          plugin->name, task->refused, 2 * plugin->limits.output,
+          ra__limit_hint(plugin, "lua_output", "output", plugin->own.output != 0, &hint));
+    case RA__VM_FULL:
+      return ra_fail(err, RA_E_NOMEM, plugin->name,
+                     "plugin '%s' found the Lua heap of all plugins full (%zu bytes); lua_memory "
+                     "raises this limit",
+                     plugin->name, task->script->limits.heap_hard);
+    default:
+      return ra_fail(err, RA_E_NOMEM, plugin->name,
+                     "plugin '%s' wanted more than the %zu bytes of the Lua heap that one task may "
+                     "hold; %s",
+                     plugin->name, plugin->limits.memory, memory_hint(plugin, &hint));
+  }
+}
+
+// The error at the top of L, which ended the task.
+static int take_error(lua_State *L, ra_task *task, ra_err *err) {
+  ra__take_error(L, task->plugin, err);
+  bool plain = err->code == RA_E_NOMEM && strstr(err->message, "not enough memory");
+  return plain && task->refusal != RA__NOT_REFUSED ? refused(task, err) : err->code;
 }
 
 typedef struct pushing {
@@ -162,6 +199,7 @@ typedef struct pushing {
 static int push_results(lua_State *L) {
   pushing *p = lua_touserdata(L, 1);
   ra_task *task = p->task;
+  task->script->running = task;  // what the results take is the task's, under its caps
   lua_settop(L, 0);
   if (task->op_rc < 0) {
     p->count = ra_bind_fail(L, &task->op_err);
@@ -177,12 +215,11 @@ static int take_results(ra_task *task, ra_err *err) {
   lua_State *L = script->L;
   int top = lua_gettop(L);
   pushing p = {.task = task};
-  script->acting = task;
   int rc = ra__protect(script, push_results, &p, LUA_MULTRET);
-  script->acting = NULL;
+  script->running = NULL;
   ra_op_unref(task->op);
   task->op = NULL;
-  if (rc < 0) return ra__take_error(L, task->plugin, err);
+  if (rc < 0) return take_error(L, task, err);
   task->args = lua_gettop(L) - top;
   lua_xmove(L, task->co, task->args);
   return RA_OK;
@@ -220,15 +257,16 @@ static int check_limits(ra_task *task, ra_err *err) {
     return err->code;
   }
   if (ra__over_budget(task)) return ra__budget_error(task, err);
-  if (task->heap <= (ptrdiff_t)script->limits.task_heap) return RA_OK;
+  const ra__plugin *plugin = task->owner;
+  if (task->heap <= (ptrdiff_t)plugin->limits.memory) return RA_OK;
   script->running = task;  // what the collection frees is credited to it
   ra__collect(script);
   script->running = NULL;
-  if (task->heap <= (ptrdiff_t)script->limits.task_heap) return RA_OK;
-  return ra_fail(err, RA_E_NOMEM, task->plugin,
-                 "plugin '%s' held %td bytes of the Lua heap in one task, more than its %zu; "
-                 "lua_memory raises this",
-                 task->plugin, task->heap, script->limits.task_heap);
+  if (task->heap <= (ptrdiff_t)plugin->limits.memory) return RA_OK;
+  ra__hint hint;
+  return ra_fail(err, RA_E_NOMEM, plugin->name,
+                 "plugin '%s' held %td bytes of the Lua heap in one task, more than its %zu; %s",
+                 plugin->name, task->heap, plugin->limits.memory, memory_hint(plugin, &hint));
 }
 
 static void drop_greediest(ra_script *script) {
@@ -238,8 +276,8 @@ static void drop_greediest(ra_script *script) {
   }
   if (!greediest) return;
   ra__task_drop(greediest, RA_E_NOMEM,
-                "the Lua heap is full (%zu bytes) and plugin '%s' held most of it; lua_memory "
-                "raises this limit",
+                "the Lua heap of all plugins is full (%zu bytes) and plugin '%s' held most of it; "
+                "lua_memory raises this limit",
                 script->limits.heap_hard, greediest->plugin);
 }
 
@@ -274,7 +312,9 @@ static void fail_task(ra_task *task) {
     ra_str_deinit(&fields);
     lua_pop(co, 1);
   }
-  ra__take_error(co, task->plugin, &err);
+  take_error(co, task, &err);
+  bool limit = err.code == RA_E_TIMEOUT || err.code == RA_E_NOMEM || err.code == RA_E_BUSY;
+  if (limit) count_drop(task, err.code);
   end(task, err.code, &err);
 }
 
@@ -373,7 +413,8 @@ static void set_limits(ra_task *task) {
   const ra_script_limits *limits = &task->script->limits;
   if (task->phase == RA_PHASE_REQUEST) {
     task->lua_limit_ns = limits->request_lua_ms * 1000000u;
-    task->deadline_ns = ra_clock_ns() + limits->request_wall_ms * 1000000u;
+    task->started_ns = ra_clock_ns();
+    task->deadline_ns = task->started_ns + limits->request_wall_ms * 1000000u;
   } else if (task->phase != RA_PHASE_JOB) {
     task->lua_limit_ns = limits->load_lua_ms * 1000000u;
   }

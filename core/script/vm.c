@@ -9,6 +9,19 @@
 #include "base/metrics.h"
 #include "script/host.h"
 
+enum { BIG = 128 << 10 };  // an allocation that takes long enough to look at the clock
+
+// Why the running task may not have `growth` bytes more in a block of `size`.
+static ra__refusal refusal(ra_script *script, const ra_task *task, size_t size, size_t growth) {
+  const ra_script_plugin_limits *limits = &task->owner->limits;
+  size_t charged = task->heap > 0 ? (size_t)task->heap : 0;
+  if (size > 2 * limits->output) return RA__BLOCK_TOO_BIG;
+  if (growth + charged > 2 * limits->memory) return RA__TASK_FULL;
+  if (script->heap + growth > script->limits.heap_hard) return RA__VM_FULL;
+  if (growth >= BIG || growth + charged > limits->memory) ra__slice_look_soon(script);
+  return RA__NOT_REFUSED;
+}
+
 // Growth is charged to the running task and capped only inside its slice: outside, an error has nobody to catch it.
 static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
   ra_script *script = ud;
@@ -21,11 +34,11 @@ static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
   size_t before = ptr ? old : 0;
   ra_task *task = script->running;
   if (task && size > before) {
-    size_t growth = size - before;
-    size_t charged = task->heap > 0 ? (size_t)task->heap : 0;
-    if (growth + charged > 2 * script->limits.task_heap) return NULL;
-    if (script->heap + growth > script->limits.heap_hard) {
-      script->pressure = true;
+    ra__refusal why = refusal(script, task, size, size - before);
+    if (why != RA__NOT_REFUSED) {
+      task->refusal = why;
+      task->refused = size;
+      script->pressure |= why == RA__VM_FULL;
       return NULL;
     }
   }
@@ -59,6 +72,8 @@ static void fill_limits(ra_script_limits *l) {
   if (!l->external_hard) l->external_hard = 1024 * mib;
   if (!l->external_soft) l->external_soft = l->external_hard / 2;
   if (!l->tasks) l->tasks = 20000;
+  if (!l->output) l->output = 16 * mib;
+  if (!l->steps) l->steps = 500000;
 }
 
 static char *copy_text(const char *text) { return text ? strdup(text) : NULL; }
@@ -76,6 +91,22 @@ static void free_list(const char *const *list) {
   free((void *)list);
 }
 
+static ra_script_plugin_limits *copy_limits(const ra_script_plugin_limits *list) {
+  size_t n = 0;
+  while (list && list[n].plugin) n++;
+  ra_script_plugin_limits *copy = calloc(n + 1, sizeof *copy);
+  for (size_t i = 0; copy && i < n; i++) {
+    copy[i] = list[i];
+    copy[i].plugin = strdup(list[i].plugin);
+  }
+  return copy;
+}
+
+static void free_limits(const ra_script_plugin_limits *list) {
+  for (size_t i = 0; list && list[i].plugin; i++) free((char *)list[i].plugin);
+  free((void *)list);
+}
+
 static void copy_config(ra_script *script, const ra_script_config *config) {
   script->config = *config;
   script->config.library_dir = copy_text(config->library_dir);
@@ -87,6 +118,7 @@ static void copy_config(ra_script *script, const ra_script_config *config) {
   script->config.settings_json = copy_text(config->settings_json ? config->settings_json : "{}");
   script->config.bundle = ra_bundle_ref(config->bundle);
   script->config.refused = copy_text(config->refused);
+  script->config.plugin_limits = copy_limits(config->plugin_limits);
   script->limits = config->limits;
   fill_limits(&script->limits);
 }
@@ -100,6 +132,7 @@ static void free_config(ra_script_config *config) {
   free((char *)config->role);
   free((char *)config->settings_json);
   free((char *)config->refused);
+  free_limits(config->plugin_limits);
   ra_bundle_unref(config->bundle);
 }
 
@@ -115,9 +148,11 @@ static void on_tick(void *ctx) {
   for (ra_task *task = script->tasks, *next; task; task = next) {
     next = task->next;
     if (!task->deadline_ns || now < task->deadline_ns) continue;
-    ra__task_drop(task, RA_E_TIMEOUT,
-                  "plugin '%s' did not answer within %llu ms; request_timeout raises this limit",
-                  task->plugin, (unsigned long long)script->limits.request_wall_ms);
+    const ra__plugin *plugin = task->owner;
+    ra__hint hint;
+    ra__task_drop(task, RA_E_TIMEOUT, "plugin '%s' did not answer within %llu ms; %s", task->plugin,
+                  (unsigned long long)plugin->limits.wall_ms,
+                  ra__limit_hint(plugin, "request_timeout", "wall", plugin->own.wall_ms, &hint));
     next = script->tasks;  // dropping may have ended others: begin anew
   }
 }
@@ -142,10 +177,12 @@ int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) 
   ra_script *script = calloc(1, sizeof *script);
   if (!script) return ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
   copy_config(script, config);
+  ra_str_init(&script->scratch);
   script->ready.tail = &script->ready.head;
   script->late.tail = &script->late.head;
-  script->L = lua_newstate(allocate, script);
-  int rc = script->L ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
+  int rc = ra__plugins_init(script, err);
+  script->L = rc == RA_OK ? lua_newstate(allocate, script) : NULL;
+  if (rc == RA_OK && !script->L) rc = ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
   if (rc == RA_OK) {
     lua_atpanic(script->L, panic);
     // Compiled loops cannot be stopped by a hook; glue gains nothing from the compiler.
@@ -162,6 +199,7 @@ int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) 
 // What belongs to the loop: tasks, timers, the place among the living VMs.
 static void leave_loop(ra_script *script) {
   while (script->tasks) ra__task_drop(script->tasks, RA_E_CANCELLED, "the host ends");
+  ra__plugins_count(script);
   ra_idle_free(script->pump);
   ra_timer_free(script->ticker);
   ra_timer_free(script->grace);
@@ -172,6 +210,8 @@ static void leave_loop(ra_script *script) {
 static void close_vm(void *ctx) {
   ra_script *script = ctx;
   if (script->L) lua_close(script->L);
+  ra__plugins_free(script);
+  ra_str_deinit(&script->scratch);
   free_config(&script->config);
   free(script->note);
   free(script);
@@ -269,6 +309,7 @@ void ra_script_show_gauges(const ra_script *script) {
   gauge("rastrum_lua_tasks", "Live tasks.", sum.tasks);
   gauge("rastrum_lua_handles", "Userdata that hold C memory.", (double)sum.handles);
   gauge("rastrum_lua_external_bytes", "Bytes behind userdata.", (double)sum.external_bytes);
+  ra__plugins_show(script);
   gauge("rastrum_external_bytes", "Bytes of all live buffers.", (double)ra_buf_live_bytes());
   gauge("rastrum_external_buffers", "Live buffers.", (double)ra_buf_live_count());
   ra_metric_set(ra_metric_get(RA_METRIC_GAUGE_MAX, "rastrum_build_info",

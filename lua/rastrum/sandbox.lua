@@ -4,11 +4,15 @@
 ---@diagnostic disable: deprecated
 local host, real = ...
 
-local REP_MOST = 16 * 1024 * 1024
+local LONG_TEXT = 65536 -- as in guard_string.c
+local LONG_LIST = 20000
+local SHORT_SORT = 500
 local PRIVATE = { ["rastrum.app"] = true, ["rastrum.sandbox"] = true }
 
 local getmetatable, setmetatable, rawset, setfenv = getmetatable, setmetatable, rawset, setfenv
 local pairs, type, error, tostring, select = pairs, type, error, tostring, select
+local pcall, rawget, unpack, floor, tobit = pcall, rawget, unpack, math.floor, bit.tobit
+local sub, raw_sort = string.sub, table.sort
 local raw_resume, raw_yield, raw_create = coroutine.resume, coroutine.yield, coroutine.create
 
 local function pick(from, ...)
@@ -67,6 +71,8 @@ local function wrap(f)
   return function(...) return unwrapped(resume(co, ...)) end
 end
 
+local libraries
+
 local coroutines = {
   create = raw_create, resume = resume, wrap = wrap, yield = host.yield, running = host.running,
   status = coroutine.status,
@@ -74,21 +80,162 @@ local coroutines = {
 
 -- ---- libraries
 
-local strings = pick(string, "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower",
-  "match", "rep",
-  "reverse", "sub", "upper")
-
-function strings.rep(text, n, separator)
-  local size = (#text + (separator and #separator or 0)) * n
-  if size > REP_MOST then
-    error(("string.rep would make %d bytes; the most is %d"):format(size, REP_MOST), 2)
-  end
-  return string.rep(text, n, separator)
+local strings = pick(string, "byte", "char", "len", "sub")
+for _, name in ipairs { "find", "match", "gmatch", "rep", "lower", "upper", "reverse" } do
+  strings[name] = host[name]
 end
 
-local libraries = {
+local gsub, next_match, tells_itself, concat = host.gsub, host.gsub_next, host.tells_itself,
+  host.concat
+local format = host.format(string.format)
+
+-- What calls back into a plugin is written in Lua, so that a callback can be preempted. It may not
+-- wait there: what it is called from (a sort, a substitution) would be held up with it.
+local function left(ok, ...)
+  host.callbacks(-1)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+local function with_callbacks(fn, ...)
+  host.callbacks(1)
+  return left(pcall(fn, ...))
+end
+
+-- Tail calls below: an error in C names the plugin's line.
+
+-- The arguments of string.format with those of %s that have a __tostring as texts.
+local function told(form, ...)
+  local values, i = { ... }, 0
+  for kind in strings.gmatch(form, "%%[^%a%%]*([%a%%])") do
+    if kind ~= "%" then i = i + 1 end
+    if kind == "s" and tells_itself(values[i]) then values[i] = tostring(values[i]) end
+  end
+  return form, unpack(values, 1, select("#", ...))
+end
+
+function strings.format(form, ...)
+  if type(form) == "string" and tells_itself(...) then return format(told(form, ...)) end
+  return format(form, ...)
+end
+
+local function replaced(replacement, call, first, past, ...)
+  if not first then return nil end
+  if call then return first, past, replacement(...) end
+  return first, past, replacement[...]
+end
+
+local function substitute(text, pattern, replacement, call, most)
+  local pieces, count, n, at, copied = {}, 0, 0, 1, 1
+  while n < most do
+    local first, past, value = replaced(replacement, call, next_match(text, pattern, at, not call))
+    if not first then break end
+    if value then
+      local kind = type(value)
+      if kind ~= "string" and kind ~= "number" then
+        error(("invalid replacement value (a %s)"):format(kind), 4)
+      end
+      pieces[count + 1], pieces[count + 2] = sub(text, copied, first - 1), value
+      count, copied = count + 2, past
+    end
+    n = n + 1
+    at = past > first and past or past + 1
+  end
+  pieces[count + 1] = sub(text, copied)
+  return libraries.table.concat(pieces), n
+end
+
+local function substitute_long(text, pattern, replacement, most)
+  local pieces, n, at = {}, 0, 1
+  repeat
+    local piece, matches
+    piece, matches, at = gsub(text, pattern, replacement, most - n, at)
+    n = n + matches
+    pieces[#pieces + 1] = piece
+  until not at
+  return libraries.table.concat(pieces), n
+end
+
+function strings.gsub(text, pattern, replacement, most)
+  local kind = type(replacement)
+  local call = kind == "function"
+  local plain = type(text) == "string" and type(pattern) == "string"
+    and (most == nil or type(most) == "number")
+  if plain and (call or kind == "table") then
+    most = most and tobit(floor(most)) or #text + 1
+    return with_callbacks(substitute, text, pattern, replacement, call, most)
+  end
+  if plain and #text > LONG_TEXT and (kind == "string" or kind == "number") then
+    return substitute_long(text, pattern, replacement, most or #text + 1)
+  end
+  if type(text) == "number" or type(pattern) == "number" or type(most) == "string" then
+    if call or kind == "table" then
+      return strings.gsub(tostring(text), tostring(pattern), replacement, tonumber(most) or most)
+    end
+  end
+  return gsub(text, pattern, replacement, most)
+end
+
+local tables = pick(table, "insert", "maxn", "remove")
+
+local function concat_long(list, separator, first, last)
+  local pieces, total, most = {}, 0, host.output()
+  for i = first, last, LONG_LIST do
+    local piece = concat(list, separator, i, i + LONG_LIST - 1 < last and i + LONG_LIST - 1 or last)
+    total = total + #piece
+    if total > most then host.too_big("table.concat", total) end
+    pieces[#pieces + 1] = piece
+  end
+  return concat(pieces, separator)
+end
+
+function tables.concat(list, separator, first, last)
+  if type(list) == "table" and (last or #list) - (first or 1) > LONG_LIST then
+    return concat_long(list, separator, first or 1, last or #list)
+  end
+  return concat(list, separator, first, last)
+end
+
+local function less_than(a, b) return a < b end
+
+-- from[first…middle-1] and from[middle…last], each in order, into to[first…last].
+local function merge(from, to, first, middle, last, less)
+  local a, b = first, middle
+  for at = first, last do
+    if a < middle and (b > last or not less(from[b], from[a])) then
+      to[at], a = from[a], a + 1
+    else
+      to[at], b = from[b], b + 1
+    end
+  end
+end
+
+-- A merge sort of a copy: a list is never seen half sorted, and each comparison can be preempted.
+local function sort(list, less, n)
+  local from, to, width = {}, {}, 1
+  for i = 1, n do from[i] = rawget(list, i) end
+  while width < n do
+    for first = 1, n, 2 * width do
+      local middle, last = first + width, first + 2 * width - 1
+      merge(from, to, first, middle < n + 1 and middle or n + 1, last < n and last or n, less)
+    end
+    from, to, width = to, from, 2 * width
+  end
+  for i = 1, n do rawset(list, i, from[i]) end
+end
+
+function tables.sort(list, less)
+  local n = type(list) == "table" and #list or 0
+  local lacks = less == nil
+  if n < 2 or (lacks and n <= SHORT_SORT) or not (lacks or type(less) == "function") then
+    return raw_sort(list, less)
+  end
+  return with_callbacks(sort, list, less or less_than, n)
+end
+
+libraries = {
   string = strings,
-  table = pick(table, "concat", "insert", "maxn", "remove", "sort"),
+  table = tables,
   math = pick(math, "abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp",
   "floor", "fmod",
     "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow", "rad", "random",
@@ -102,8 +249,26 @@ local libraries = {
 
 local base = pick(_G, "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
   "rawequal", "rawget",
-  "select", "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall", "_VERSION")
+  "select", "setmetatable", "tonumber", "tostring", "type", "unpack", "_VERSION")
 base.rawset = guarded_rawset
+
+local function handled(ok, ...)
+  if ok then return false, (...) end
+  return false, "error in error handling"
+end
+
+local function checked(handler, ok, ...)
+  if ok then return true, ... end
+  return handled(pcall(handler, ...))
+end
+
+-- The handler runs when the error has been caught, where it can be preempted.
+function base.xpcall(fn, handler, ...)
+  if type(handler) ~= "function" then
+    error(("bad argument #2 to 'xpcall' (function expected, got %s)"):format(type(handler)), 2)
+  end
+  return checked(handler, pcall(fn, ...))
+end
 
 function base.print(...)
   local words = {}

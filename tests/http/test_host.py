@@ -113,13 +113,18 @@ def test_the_rest_works_beside_refused_plugins(http):
     assert http.get("/healthz").text != "mine"
 
 
-@pytest.mark.parametrize("path", ("raise", "raise-table", "none", "answer", "status", "header", "rep", "twice"))
+@pytest.mark.parametrize("path", ("raise", "raise-table", "none", "answer", "status", "header", "twice"))
 def test_a_wrong_handler_gets_a_500_without_its_insides(http, path):
     problem = http.problem(500, f"/wrong/{path}")
     said = json.dumps(problem)
     assert "wrong" in said or path == "header", "the plugin is named"
     assert "traceback" not in said and "secret-detail" not in said and ".lua:" not in said
     assert "X-B" not in said
+
+
+def test_a_text_that_would_be_too_large_is_a_503(http):
+    said = http.problem(503, "/wrong/rep")["detail"]
+    assert "plugin 'wrong': string.rep would make" in said and "limits.wrong.output" in said
 
 
 def test_the_log_has_the_insides(server, http):
