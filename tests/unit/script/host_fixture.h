@@ -73,6 +73,7 @@ static inline void fixture_deinit(fixture *f) {
   ra_script_drain(f->script, 0, fixture_drained, &drained);
   while (!drained) uv_run(&f->loop, UV_RUN_ONCE);
   ra_script_free(f->script);
+  uv_run(&f->loop, UV_RUN_DEFAULT);  // VMs that are freed apart
   ra_lane_free(f->ops.io);
   uv_run(&f->loop, UV_RUN_DEFAULT);
   assert_int_equal(uv_loop_close(&f->loop), 0);
