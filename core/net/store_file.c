@@ -42,6 +42,16 @@ static void sync_parent(const char *path) {
   free(parent);
 }
 
+static int make_folder(const char *path, ra_err *err) {
+  ra_fault_point("folder");
+  if (mkdir(path, 0777) == 0) {
+    sync_parent(path);
+  } else if (errno != EEXIST) {
+    return ra_fail_errno(err, errno, path, "the folder cannot be made");
+  }
+  return RA_OK;
+}
+
 // Makes the folder and those above it.
 static int make_folders(const char *path, ra_err *err) {
   char *text = strdup(path);
@@ -51,12 +61,7 @@ static int make_folders(const char *path, ra_err *err) {
     bool end = *p == 0;
     if (*p != '/' && !end) continue;
     *p = 0;
-    ra_fault_point("folder");
-    if (mkdir(text, 0777) == 0) {
-      sync_parent(text);
-    } else if (errno != EEXIST) {
-      rc = ra_fail_errno(err, errno, text, "the folder cannot be made");
-    }
+    if (access(text, F_OK) != 0) rc = make_folder(text, err);
     if (end) break;
     *p = '/';
   }

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-enum { BUSY_MS = 5000, KEPT = 32, CANCEL_STEPS = 10000 };
+enum { BUSY_MS = 5000, KEPT = 32, CANCEL_STEPS = 10000, LOG_REGION = 32768, LOG_HEADER_WORDS = 6 };
 static const size_t ROWS_LIMIT = 64u << 20;
 
 struct ra_sql {
@@ -23,7 +23,8 @@ struct ra_sql {
   pthread_mutex_t lock;
   sqlite3 *db;
   char *path;
-  sqlite3_stmt *kept[KEPT];  // prepared statements, the last used first
+  sqlite3_stmt *kept[KEPT];             // prepared statements, the last used first
+  const volatile uint64_t *log_header;  // of the log's index in shared memory; NULL: none
 };
 
 static int fail(const ra_sql *sql, int code, ra_err *err, const char *what) {
@@ -55,9 +56,11 @@ static int make_folder(const char *path, ra_err *err) {
     return ra_fail(err, RA_E_INVALID, path, "the path is too long");
   for (char *at = folder + 1; (at = strchr(at, '/')); at++) {
     *at = 0;
-    ra_fault_point("folder");
-    if (mkdir(folder, 0777) && errno != EEXIST)
-      return ra_fail_errno(err, errno, folder, "cannot make the database's folder");
+    if (access(folder, F_OK) != 0) {
+      ra_fault_point("folder");
+      if (mkdir(folder, 0777) && errno != EEXIST)
+        return ra_fail_errno(err, errno, folder, "cannot make the database's folder");
+    }
     *at = '/';
   }
   return RA_OK;
@@ -69,6 +72,34 @@ static int connect(ra_sql *sql, const char *name, int flags) {
   if (code == SQLITE_OK)
     code = sqlite3_exec(sql->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
   return code;
+}
+
+static bool has_log(ra_sql *sql) {
+  sqlite3_stmt *stmt = NULL;
+  bool wal = sqlite3_prepare_v2(sql->db, "PRAGMA journal_mode", -1, &stmt, NULL) == SQLITE_OK &&
+             sqlite3_step(stmt) == SQLITE_ROW &&
+             strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
+  sqlite3_finalize(stmt);
+  return wal;
+}
+
+// The index's first region begins with a header that each commit writes anew (sqlite.org/walformat.html). It is asked for
+// through SQLite, which keeps it mapped until the connection closes: a descriptor of our own would end its locks.
+static void find_log_header(ra_sql *sql) {
+  sqlite3_file *file = NULL;
+  void volatile *region = NULL;
+  if (!has_log(sql)) return;
+  sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  bool can = file && file->pMethods && file->pMethods->iVersion >= 2 && file->pMethods->xShmMap;
+  if (can && file->pMethods->xShmMap(file, 0, LOG_REGION, 0, &region) == SQLITE_OK)
+    sql->log_header = region;
+}
+
+uint64_t ra_sql_stamp(const ra_sql *sql) {
+  uint64_t hash = 14695981039346656037u;
+  if (!sql->log_header) return 0;
+  for (int i = 0; i < LOG_HEADER_WORDS; i++) hash = (hash ^ sql->log_header[i]) * 1099511628211u;
+  return hash ? hash : 1;
 }
 
 // "immutable" is for a file in a folder that cannot be written, where there is no place for its shared memory; elsewhere
@@ -137,6 +168,7 @@ int ra_sql_open(const char *path, bool readonly, ra_sql **out, ra_err *err) {
     ra_sql_unref(sql);
     return rc;
   }
+  find_log_header(sql);
   *out = sql;
   return RA_OK;
 }

@@ -43,6 +43,9 @@ typedef struct ra_sql_rows {
 
 // readonly: RA_E_NOTFOUND when there is no such file. Else it is made, with its folder, in WAL mode.
 int ra_sql_open(const char *path, bool readonly, ra_sql **out, ra_err *err);
+// A number that is another one once any process has committed something; 0 where that is not to be had (no log, a file
+// that cannot be written). Reads memory that SQLite shares between processes: no lock, no system call. Any thread.
+uint64_t ra_sql_stamp(const ra_sql *sql);
 ra_sql *ra_sql_ref(ra_sql *sql);
 void ra_sql_unref(ra_sql *sql);  // NULL is fine; the last one closes the file
 

@@ -224,7 +224,16 @@ static int l_transaction(lua_State *L) {
   return ra_bind_op(L, op, push_affected);
 }
 
-static const luaL_Reg METHODS[] = {{"query", l_query}, {"transaction", l_transaction}, {NULL, NULL}};
+// db:stamp() -> a number that is another one after any commit of any process; nil where there is none
+static int l_stamp(lua_State *L) {
+  uint64_t stamp = ra_sql_stamp(*(ra_sql **)ra_bind_check(L, 1, "ra.sql"));
+  if (!stamp) return 0;
+  lua_pushnumber(L, (lua_Number)(stamp >> 11));  // what a number holds exactly
+  return 1;
+}
+
+static const luaL_Reg METHODS[] = {
+    {"query", l_query}, {"transaction", l_transaction}, {"stamp", l_stamp}, {NULL, NULL}};
 static const luaL_Reg OPERATIONS[] = {
     {"open", l_open}, {"query", l_query}, {"transaction", l_transaction}, {NULL, NULL}};
 

@@ -1,8 +1,8 @@
 -- The catalog as routes and workflows see it: collections, their datasets as a snapshot in memory,
 -- publishing, leases. The snapshot is checked against one counter of the driver at most every
--- `catalog_staleness`, beside the requests while they come often; in between none touches the
--- database, and one that does not answer leaves the snapshot in use. Drivers are plugins
--- (catalog_drivers); what is shared above them is here and in rastrum.snapshot.
+-- `catalog_staleness`, beside the requests while they come often; where the driver has a stamp that
+-- tells of a change at no cost, at once. A catalog that does not answer leaves the snapshot in use.
+-- Drivers are plugins (catalog_drivers); what is shared above them is here and in rastrum.snapshot.
 local registry = require "rastrum.registry"
 local snapshots = require "rastrum.snapshot"
 local sources = require "rastrum.sources"
@@ -11,8 +11,7 @@ local M = {}
 
 local WAIT_MS, REFRESH_S = 20000, 30
 local PATIENCE_MS = 250  -- for a catalog that does not answer, where a snapshot can
-local IDLE_SHARE = 9     -- a snapshot that takes t to read is kept at least 9 t
-local MOST_KEPT_S = 5
+local LARGE, KEPT_S = 200, 3e-4  -- datasets of a snapshot from which on each keeps it so much longer
 
 local function new_state()
   return { handle = nil, revision = nil, checked = -math.huge, known = false, rows = {}, order = {},
@@ -23,7 +22,7 @@ local state = new_state()
 
 local function staleness()
   local ms = rastrum.config.catalog_staleness
-  return (type(ms) == "number" and ms or 100) / 1000
+  return (type(ms) == "number" and ms or 5000) / 1000
 end
 
 ---The driver's handle of the configured catalog.
@@ -79,11 +78,14 @@ local function create(driver)
   if not ok then rastrum.log.warn("the catalog cannot be written", { message = err.message }) end
 end
 
+---What the driver says of changes without asking the database; nil where it cannot.
+function M.stamp() return state.handle and state.handle.stamp and state.handle:stamp() or nil end
+
 local function read_rows()
   local driver, err = M.driver()
   if not driver then return nil, err end
   create(driver)
-  local began = rastrum.time.clock()
+  local began, stamp = rastrum.time.clock(), M.stamp()
   local revision
   revision, err = driver:revision()
   if revision == nil then return nil, err end
@@ -98,7 +100,7 @@ local function read_rows()
     end
     state.revision = revision
   end
-  state.checked, state.known = began, true
+  state.checked, state.known, state.stamp = began, true, stamp
   return true
 end
 
@@ -113,13 +115,18 @@ end
 
 local function refresh()
   local age, most = rastrum.time.clock() - state.checked, staleness()
-  if age < most / 2 then return true end
+  local changed = M.stamp() ~= state.stamp
+  if age < most / 2 and not changed then return true end
+  local began = rastrum.time.clock()
   local running = start("", read_rows)
-  if age < most then return true end
+  if age < most and not changed then return true end
   local ok, err = wait(running, state.known and PATIENCE_MS or WAIT_MS)
+  if ok and running.since < began and M.stamp() ~= state.stamp then  -- it looked before the change
+    ok, err = wait(start("", read_rows), PATIENCE_MS)
+  end
   if ok or not state.known then return ok, err end
   note_trouble(err)
-  state.checked = rastrum.time.clock()
+  state.checked, state.stamp = rastrum.time.clock(), M.stamp()
   return true
 end
 
@@ -162,11 +169,10 @@ end
 
 -- A feed into a large collection must not have it read all the time.
 local function read_shot(row)
-  local began = rastrum.time.clock()
   local made, err = snapshots.read(state.handle, row, state.shots[row.id])
   if not made then return nil, err end
-  local now = rastrum.time.clock()
-  state.kept_until[row.id] = now + math.min((now - began) * IDLE_SHARE, MOST_KEPT_S)
+  local datasets = #made.list > LARGE and #made.list or 0
+  state.kept_until[row.id] = rastrum.time.clock() + datasets * KEPT_S
   state.shots[row.id] = made
   return made
 end
@@ -183,8 +189,12 @@ function M.collection(id)
   local shot = state.shots[id]
   if shot and shot.generation == row.generation then return shot end
   if shot and rastrum.time.clock() < (state.kept_until[id] or 0) then return shot end
+  local function read() return read_shot(row) end
   local made
-  made, err = wait(start("=" .. id, function() return read_shot(row) end), WAIT_MS)
+  made, err = wait(start("=" .. id, read), WAIT_MS)
+  if made and made.generation ~= row.generation then  -- it was being read for an earlier request
+    made, err = wait(start("=" .. id, read), WAIT_MS)
+  end
   if made or not shot then return made, err end
   note_trouble(err)
   return shot

@@ -126,6 +126,10 @@ function Catalog:revision()
   return rows and rows[1].data_version, err
 end
 
+---A number that is another one after any commit, read without asking the database; nil where there
+---is none. Does not wait.
+function Catalog:stamp() return self.read and self.read:stamp() end
+
 ---{id, generation, created, stretch (JSON), stretch_generation} of each.
 function Catalog:collections()
   return self:query(

@@ -142,12 +142,37 @@ static void damage_is_said(void **state) {
   assert_string_equal(err.where, path);
 }
 
+static void a_stamp_tells_of_commits(void **state) {
+  (void)state;
+  ra_sql *writer, *reader;
+  ra_err err;
+  unlink(path);  // whatever the tests before made of it
+  assert_int_equal(ra_sql_open(path, false, &writer, &err), RA_OK);
+  assert_int_equal(change(writer, "CREATE TABLE stamped (a)", -1, &err), RA_OK);
+  assert_int_equal(ra_sql_open(path, true, &reader, &err), RA_OK);
+  uint64_t before = ra_sql_stamp(reader);
+  assert_true(before != 0);
+  assert_true(ra_sql_stamp(reader) == before);
+  for (int i = 0; i < 50; i++) {
+    assert_int_equal(change(writer, "INSERT INTO stamped VALUES (1)", 1, &err), RA_OK);
+    uint64_t now = ra_sql_stamp(reader);
+    assert_true(now != before);
+    before = now;
+  }
+  assert_int_equal(change(writer, "INSERT INTO stamped VALUES (1)", 2, &err), RA_E_CONFLICT);
+  assert_true(ra_sql_stamp(reader) == before);  // undone
+  ra_sql_unref(writer);
+  assert_true(ra_sql_stamp(reader) != 0);
+  ra_sql_unref(reader);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_missing_file_is_not_found),
                                      cmocka_unit_test(values_go_there_and_back),
                                      cmocka_unit_test(a_lost_condition_undoes_everything),
                                      cmocka_unit_test(queries_only_read),
                                      cmocka_unit_test(nothing_is_left_beside_a_closed_file),
-                                     cmocka_unit_test(damage_is_said)};
+                                     cmocka_unit_test(damage_is_said),
+                                     cmocka_unit_test(a_stamp_tells_of_commits)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
