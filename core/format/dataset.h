@@ -150,6 +150,21 @@ int64_t ra_dataset_axis_run(const ra_dataset_axis *axis, size_t step);
 // The reference time that is within half a second of ms; false: the axis (NULL: no time) has no such run.
 bool ra_dataset_axis_find_run(const ra_dataset_axis *axis, int64_t ms, int64_t *run);
 
+// Which step of which dataset answers each time of a series: of equal times the one with the highest priority, then of
+// the latest run, then of the latest published dataset.
+typedef struct ra_dataset_source {
+  const ra_dataset_variable *variable;
+  double priority, published;
+} ra_dataset_source;
+typedef struct ra_dataset_pick {
+  uint32_t source;
+  size_t first, count;  // steps that follow each other
+} ra_dataset_pick;
+// In time order; variables without time are left out. run: a reference time, only whose steps are looked at; "": all.
+// *picks is malloc'd, also on failure.
+int ra_dataset_choose(const ra_dataset_source *sources, size_t count, const char *run,
+                      ra_dataset_pick **picks, size_t *pick_count, ra_err *err);
+
 // The step's label in paths: "20200101T060000Z", "…_2" when repeated, "notime" where the time is missing, "static"
 // when axis is NULL.
 void ra_dataset_step_label(const ra_dataset_axis *axis, size_t step, ra_str *out);

@@ -22,11 +22,22 @@ typedef struct ra_series_part {
   size_t extra[RA_DATASET_DIMS];
 } ra_series_part;
 
+// Where the value of a step is missing, other datasets that have the same time are asked, in this order.
+typedef struct ra_series_fallback {
+  ra_dataset *dataset;  // a reference is held
+  const ra_dataset_variable *variable;
+  unsigned line;  // the number of the request's variable
+  int64_t run;    // only steps of this reference time; RA_TIME_NONE: all
+  size_t extra[RA_DATASET_DIMS];
+} ra_series_fallback;
+
 typedef struct ra_series_request {
   char *collection;  // malloc'd
   unsigned variable_count;
   unsigned segment_count;
   ra_series_part *parts;    // malloc'd; parts[v * segment_count + s]
+  ra_series_fallback *fallbacks;  // malloc'd
+  unsigned fallback_count;
   ra_series_point *points;  // malloc'd
   unsigned point_count;
   bool bilinear;

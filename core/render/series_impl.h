@@ -62,7 +62,8 @@ typedef struct ra__series {
   bool shared;                // all lines have the same times
   ra__series_places **places;
   size_t place_count;
-  double *values;   // [point][step] of the line at hand
+  uint64_t filled_bytes;  // what fallbacks have read
+  double *values;         // [point][step] of the line at hand
   double *weights;  // bilinear: what the values' weights add up to
 } ra__series;
 
@@ -90,6 +91,11 @@ void ra__series_free_stores(ra__series *self);
 int ra__series_open(ra__series *self, ra__series_store *store, ra_err *err);
 // Adds what is read of a store.
 void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64_t *bytes);
+void ra__series_sort_entries(ra__series_store *store);
+// Reads the entries of an opened store into values (and weights).
+int ra__series_read_store(ra__series *self, const ra__series_store *store, ra_err *err);
+// Asks the request's fallbacks for what line v lacks.
+int ra__series_fill(ra__series *self, unsigned v, ra_err *err);
 // Reads line v of all points into values (and weights).
 int ra__series_read(ra__series *self, unsigned v, ra_err *err);
 

@@ -124,6 +124,11 @@ void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64
 
 // ---- reading
 
+// Steps are numbered run by run where the runs of a forecast have a dimension of their own.
+static uint64_t times_of(const ra_dataset_variable *variable) {
+  return variable->run_dim >= 0 ? variable->shape[variable->time_dim] : UINT64_MAX;
+}
+
 // A box of cells in one chunk of rows and columns, over a range of steps.
 typedef struct box {
   uint64_t start[RA_ZARR_DIMS], count[RA_ZARR_DIMS];
@@ -158,9 +163,10 @@ static void shape_box(const ra__series_store *store, uint64_t rows, uint64_t col
     out->start[variable->extra[i].dim] = store->part->extra[i];
   }
   if (variable->time_dim >= 0) {
-    out->start[variable->time_dim] = step0;
+    out->start[variable->time_dim] = step0 % times_of(variable);
     out->count[variable->time_dim] = steps;
   }
+  if (variable->run_dim >= 0) out->start[variable->run_dim] = step0 / times_of(variable);
   out->start[variable->y_dim] = out->row0;
   out->count[variable->y_dim] = rows;
   out->start[variable->x_dim] = out->col0;
@@ -184,9 +190,10 @@ static size_t run_end(const ra__series_store *store, size_t from, size_t most) {
   size_t i = from + 1;
   if (time_dim < 0) return store->entry_count;  // one cell for all
   uint64_t chunk = ra_zarr_array_info(store->array)->chunk[time_dim];
+  uint64_t times = times_of(store->part->variable);
   for (uint64_t first = entries[from].step, last = first; i < store->entry_count; i++) {
     uint64_t step = entries[i].step;
-    if (step / chunk > last / chunk + 1) break;
+    if (step / times != first / times || step / chunk > last / chunk + 1) break;
     if (step / chunk != last / chunk && step - first >= most) break;
     last = step;
   }
@@ -281,6 +288,16 @@ static void finish_weights(ra__series *self, size_t n) {
   }
 }
 
+int ra__series_read_store(ra__series *self, const ra__series_store *store, ra_err *err) {
+  for (size_t i = 0; i < store->places->sample_count;) {
+    size_t end = group_end(store->places, i);
+    int rc = read_group(self, store, i, end, err);
+    if (rc < 0) return rc;
+    i = end;
+  }
+  return RA_OK;
+}
+
 int ra__series_read(ra__series *self, unsigned v, ra_err *err) {
   const ra__series_line *line = &self->lines[v];
   size_t n = line->count * self->request->point_count;
@@ -288,15 +305,10 @@ int ra__series_read(ra__series *self, unsigned v, ra_err *err) {
   for (size_t i = 0; i < n; i++) self->values[i] = empty;
   if (self->weights) memset(self->weights, 0, n * sizeof *self->weights);
   for (size_t k = 0; k < self->store_count; k++) {
-    const ra__series_store *store = &self->stores[k];
-    if (store->line != v) continue;
-    for (size_t i = 0; i < store->places->sample_count;) {
-      size_t end = group_end(store->places, i);
-      int rc = read_group(self, store, i, end, err);
-      if (rc < 0) return rc;
-      i = end;
-    }
+    if (self->stores[k].line != v) continue;
+    int rc = ra__series_read_store(self, &self->stores[k], err);
+    if (rc < 0) return rc;
   }
   if (self->weights) finish_weights(self, n);
-  return RA_OK;
+  return ra__series_fill(self, v, err);
 }

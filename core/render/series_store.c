@@ -76,7 +76,7 @@ static int by_step(const void *a, const void *b) {
   return x->step != y->step ? (x->step < y->step ? -1 : 1) : (x->at > y->at) - (x->at < y->at);
 }
 
-static void sort_entries(ra__series_store *store) {
+void ra__series_sort_entries(ra__series_store *store) {
   for (size_t i = 1; i < store->entry_count; i++) {
     if (store->entries[i].step >= store->entries[i - 1].step) continue;
     qsort(store->entries, store->entry_count, sizeof *store->entries, by_step);
@@ -102,7 +102,7 @@ static int list_entries(walk *w, ra_err *err) {
   }
   w->each = add_entries;
   each_part(w);
-  for (size_t i = 0; i < self->store_count; i++) sort_entries(&self->stores[i]);
+  for (size_t i = 0; i < self->store_count; i++) ra__series_sort_entries(&self->stores[i]);
   return RA_OK;
 }
 
@@ -113,7 +113,7 @@ int ra__series_list_stores(ra__series *self, ra_err *err) {
   while (self->slot_count < 2 * parts) self->slot_count *= 2;
   self->slots = calloc(self->slot_count, sizeof *self->slots);
   self->stores = calloc(parts, sizeof *self->stores);
-  self->places = calloc(parts, sizeof(ra__series_places *));
+  self->places = calloc(parts + request->fallback_count, sizeof(ra__series_places *));
   walk w = {.self = self, .store_at = calloc(parts, sizeof *w.store_at)};
   int rc;
   if (self->slots && self->stores && self->places && w.store_at) {

@@ -154,7 +154,7 @@ static int l_point(lua_State *L) {
   return ra_bind_op(L, op, push_point);
 }
 
-// ---- series: {collection=, variables = {{part…}, …}, points = {{lon, lat}, …}, method=, format=, max_bytes=}; a part is
+// ---- series: {collection=, variables = {{part…}, …}, points = {{lon, lat}, …}, fallbacks=, method=, format=, max_bytes=}; a part is
 // false (this dataset lacks the variable) or {dataset=, variable=, first=, count= | steps = {…}, extra = {…}}.
 
 static void check_steps(lua_State *L, int part, size_t most) {
@@ -177,18 +177,14 @@ static void check_steps(lua_State *L, int part, size_t most) {
   lua_pop(L, 1);
 }
 
-static void check_part(lua_State *L) {
-  if (!lua_toboolean(L, -1)) return;
-  ra_tile_source source = check_source(L);
-  int part = lua_gettop(L);
-  check_steps(L, part, source.variable->axis ? source.variable->axis->count : 1);
+static void check_extra(lua_State *L, int part, const ra_dataset_variable *variable) {
   lua_getfield(L, part, "extra");
   if (lua_istable(L, -1)) {
-    for (unsigned i = 0; i < source.variable->extra_count; i++) {
+    for (unsigned i = 0; i < variable->extra_count; i++) {
       lua_rawgeti(L, -1, (int)i + 1);
       double index = lua_isnil(L, -1) ? 0 : luaL_checknumber(L, -1);
-      if (!(index >= 0 && index < (double)source.variable->extra[i].size)) {
-        luaL_error(L, "index of dimension '%s' is out of range", source.variable->extra[i].name);
+      if (!(index >= 0 && index < (double)variable->extra[i].size)) {
+        luaL_error(L, "index of dimension '%s' is out of range", variable->extra[i].name);
       }
       lua_pop(L, 1);
     }
@@ -196,7 +192,31 @@ static void check_part(lua_State *L) {
   lua_pop(L, 1);
 }
 
-// Leaves the lists `variables` (at 2) and `points` (at 3) on the stack.
+static void check_part(lua_State *L) {
+  if (!lua_toboolean(L, -1)) return;
+  ra_tile_source source = check_source(L);
+  int part = lua_gettop(L);
+  check_steps(L, part, source.variable->axis ? source.variable->axis->count : 1);
+  check_extra(L, part, source.variable);
+}
+
+// fallbacks = {{line =, dataset =, variable =, run =, extra =}, …}: see ra_series_fallback. Leaves the list on the stack.
+static void check_fallbacks(lua_State *L, ra_series_request *request) {
+  request->fallback_count = (unsigned)list_field(L, "fallbacks", false);
+  for (unsigned i = 0; i < request->fallback_count; i++) {
+    lua_rawgeti(L, -1, (int)i + 1);
+    ra_tile_source source = check_source(L);
+    int table = lua_gettop(L);
+    lua_Integer line = ra_bind_opt_integer(L, table, "line", 0);
+    if (line < 1 || (unsigned)line > request->variable_count)
+      luaL_error(L, "bad option 'fallbacks' (line %d is no variable)", (int)line);
+    ra_bind_opt_number(L, table, "run", 0);
+    check_extra(L, table, source.variable);
+    lua_pop(L, 1);
+  }
+}
+
+// Leaves the lists `variables` (at 2), `points` (at 3) and `fallbacks` (at 4) on the stack.
 static void check_series(lua_State *L, ra_series_request *request) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -226,6 +246,7 @@ static void check_series(lua_State *L, ra_series_request *request) {
     }
     lua_pop(L, 1);
   }
+  check_fallbacks(L, request);
   request->bilinear = strcmp(ra_bind_opt_string(L, 1, "method", "nearest"), "bilinear") == 0;
   request->format = strcmp(ra_bind_opt_string(L, 1, "format", "json"), "csv") == 0 ? RA_SERIES_CSV
                                                                                    : RA_SERIES_JSON;
@@ -252,6 +273,36 @@ static bool fill_steps(lua_State *L, int part, ra_series_part *out, size_t most)
   return true;
 }
 
+static void fill_extra(lua_State *L, int part, const ra_dataset_variable *variable, size_t *extra) {
+  lua_getfield(L, part, "extra");
+  for (unsigned i = 0; lua_istable(L, -1) && i < variable->extra_count; i++) {
+    lua_rawgeti(L, -1, (int)i + 1);
+    extra[i] = (size_t)lua_tonumber(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+static bool fill_fallbacks(lua_State *L, ra_series_request *request) {
+  unsigned count = request->fallback_count;
+  request->fallback_count = 0;
+  request->fallbacks = calloc(count ? count : 1, sizeof *request->fallbacks);
+  for (unsigned i = 0; request->fallbacks && i < count; i++) {
+    lua_rawgeti(L, 4, (int)i + 1);
+    ra_tile_source source = check_source(L);
+    int table = lua_gettop(L);
+    ra_series_fallback *out = &request->fallbacks[request->fallback_count++];
+    double run = ra_bind_opt_number(L, table, "run", NAN);
+    out->dataset = ra_dataset_ref(source.dataset);
+    out->variable = source.variable;
+    out->line = (unsigned)ra_bind_opt_integer(L, table, "line", 1) - 1;
+    out->run = isnan(run) ? RA_TIME_NONE : (int64_t)run;
+    fill_extra(L, table, source.variable, out->extra);
+    lua_pop(L, 1);
+  }
+  return request->fallbacks;
+}
+
 // The part at the top of the stack, already checked; false without memory.
 static bool fill_part(lua_State *L, ra_series_part *out) {
   if (!lua_toboolean(L, -1)) return true;
@@ -259,13 +310,7 @@ static bool fill_part(lua_State *L, ra_series_part *out) {
   int part = lua_gettop(L);
   out->dataset = ra_dataset_ref(source.dataset);
   out->variable = source.variable;
-  lua_getfield(L, part, "extra");
-  for (unsigned i = 0; lua_istable(L, -1) && i < source.variable->extra_count; i++) {
-    lua_rawgeti(L, -1, (int)i + 1);
-    out->extra[i] = (size_t)lua_tonumber(L, -1);
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
+  fill_extra(L, part, source.variable, out->extra);
   return fill_steps(L, part, out, source.variable->axis ? source.variable->axis->count : 1);
 }
 
@@ -286,7 +331,8 @@ static bool fill_series(lua_State *L, ra_series_request *request) {
   size_t count = (size_t)request->variable_count * request->segment_count;
   request->collection = strdup(ra_bind_opt_string(L, 1, "collection", ""));
   request->parts = calloc(count ? count : 1, sizeof *request->parts);
-  if (!request->collection || !request->parts || !fill_points(L, request)) return false;
+  bool filled = fill_points(L, request) && fill_fallbacks(L, request);
+  if (!request->collection || !request->parts || !filled) return false;
   for (unsigned v = 0; v < request->variable_count; v++) {
     lua_rawgeti(L, 2, (int)v + 1);
     for (unsigned s = 0; s < request->segment_count; s++) {

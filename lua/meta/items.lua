@@ -14,3 +14,12 @@ function rastrum.items(options) end
 ---@return rastrum.Buffer|nil
 ---@return rastrum.Error|nil
 function rastrum.times(options) end
+
+---Which steps make up a series of a variable: of equal times the one of the highest priority, then of the latest run, then
+---of the latest published. run: a reference time, only whose steps count.
+---@param variable string
+---@param sources table[]  {dataset, priority, published}
+---@param run string|nil
+---@return number[][]|nil  {place in sources, first step, number of steps}, in time order
+---@return rastrum.Error|nil
+function rastrum.pick(variable, sources, run) end
