@@ -109,7 +109,7 @@ const ra_dataset_variable *ra_dataset_find_variable(const ra_dataset *dataset,
                                                     const char *name);  // NULL
 
 // What has to be equal for the steps of two datasets to stand behind each other in one store, as text. false: it has no
-// time, so there is nothing to join.
+// time, so there is nothing to join, or it is a forecast, whose runs overlap.
 bool ra_dataset_kind(const ra_dataset *dataset, ra_str *out);
 
 // Items: the distinct times of all axes, in ISO time order (steps that share a time in one axis are items of their

@@ -77,6 +77,7 @@ bool ra_dataset_kind(const ra_dataset *dataset, ra_str *out) {
   }
   for (size_t i = 0; i < ra_dataset_axis_count(dataset); i++) {
     const ra_dataset_axis *axis = ra_dataset_get_axis(dataset, i);
+    if (axis->runs) return false;
     ra_str_addf(out, "\naxis %s ", ra_calendar_name(axis->calendar));
     ra_str_add_json(out, axis->name);
   }

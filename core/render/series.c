@@ -15,7 +15,7 @@ void ra_series_request_deinit(ra_series_request *request) {
     ra_dataset_unref(request->parts[i].dataset);
     free(request->parts[i].steps);
   }
-  for (unsigned i = 0; i < request->fallback_count; i++)
+  for (unsigned i = 0; request->fallbacks && i < request->fallback_count; i++)
     ra_dataset_unref(request->fallbacks[i].dataset);
   free(request->fallbacks);
   free(request->parts);

@@ -48,11 +48,11 @@ static size_t list_entries(filling *f, const ra_series_fallback *from) {
   const ra_dataset_axis *axis = from->variable->axis;
   size_t n = 0, step;
   for (size_t at = 0; axis && at < f->count; at++) {
-    place *place = &f->places[at];
-    if (place->ms == RA_TIME_NONE || place->asked >= RA_TILE_SOURCES || !lacks(f, at)) continue;
-    if (!ra_dataset_axis_find(axis, place->ms, RA_TIME_EXACT, from->run, &step)) continue;
-    if (place->dataset == from->dataset && place->step == step) continue;
-    place->asked++;
+    place *here = &f->places[at];
+    if (here->ms == RA_TIME_NONE || here->asked >= RA_TILE_SOURCES || !lacks(f, at)) continue;
+    if (!ra_dataset_axis_find(axis, here->ms, RA_TIME_EXACT, from->run, &step)) continue;
+    if (here->dataset == from->dataset && here->step == step) continue;
+    here->asked++;
     f->entries[n++] = (ra__series_entry){step, at};
   }
   return n;

@@ -1,6 +1,8 @@
 -- What a series is read from: a plan, a plain list of segments in time order for each variable, each
 -- naming a store, the steps there, and the members of extra dimensions. Whoever has the plan and the
 -- store can execute it: nothing of the catalog or of this server is needed (encode, decode).
+local sources = require "rastrum.sources"
+
 local M = {}
 
 local KEPT_PLANS = 200
@@ -67,29 +69,170 @@ local function note_member(run, entry, shares)
   run.members[#run.members + 1] = member
 end
 
--- All runs of the named variables in time order, and the digest of the versions in them; kept with
--- the snapshot.
-local function runs_of(shot, names)
-  local key = table.concat(names, "\0")
+-- ---- groups: datasets or runs of a forecast that have steps of the same times
+
+local function has_overlapping_runs(entry, names)
+  for _, name in ipairs(names) do
+    local variable = entry.dataset:variable(name)
+    if variable and #entry.dataset:runs(name) > 1 then return true end
+  end
+  return false
+end
+
+-- The first of the groups whose times the entry overlaps in one of the variables; nil: none.
+local function overlapped(entry, names, last)
+  local first
+  for v, name in ipairs(names) do
+    local variable = entry.start and last[v] and entry.dataset:variable(name)
+    if variable and variable.axis and entry.start <= last[v].stop then
+      first = math.min(first or math.huge, last[v].group)
+    end
+  end
+  return first
+end
+
+local function note_span(entry, names, last, group)
+  for v, name in ipairs(names) do
+    local variable = entry.start and entry.dataset:variable(name)
+    if variable and variable.axis then
+      last[v] = { stop = math.max(entry.stop, last[v] and last[v].stop or -math.huge), group = group }
+    elseif last[v] then
+      last[v].group = math.min(last[v].group, group)
+    end
+  end
+end
+
+-- All entries of a snapshot in time order, in lists; `contested`: a rule has to choose between its
+-- members' steps.
+local function groups_of(shot, names)
+  local groups, last = {}, {}
+  for _, entry in ipairs(shot.list) do
+    local first = overlapped(entry, names, last)
+    if first then
+      local into = groups[first]
+      for g = first + 1, #groups do
+        for _, each in ipairs(groups[g]) do into[#into + 1] = each end
+        groups[g] = nil
+      end
+      into[#into + 1], into.contested = entry, true
+    else
+      groups[#groups + 1] = { entry, contested = has_overlapping_runs(entry, names) }
+    end
+    note_span(entry, names, last, #groups)
+  end
+  return groups
+end
+
+-- The shares of one variable that the rule picks of a group, in time order.
+local function picked(group, name, run)
+  local entries, candidates, out = {}, {}, {}
+  for _, entry in ipairs(group) do
+    local variable = entry.dataset:variable(name)
+    if variable and variable.axis then
+      entries[#entries + 1] = entry
+      candidates[#candidates + 1] = { entry.dataset, entry.priority or 0, entry.row.published }
+    end
+  end
+  if #candidates == 0 then return out end
+  local picks, err = rastrum.pick(name, candidates, run)
+  if not picks then return nil, err end
+  for i, pick in ipairs(picks) do
+    local entry = entries[pick[1]]
+    out[i] = { dataset = entry.dataset, variable = entry.dataset:variable(name), entry = entry,
+      first = pick[2], count = pick[3] }
+  end
+  return out
+end
+
+local function alike(a, b)
+  if #a ~= #b then return false end
+  for i, share in ipairs(a) do
+    local other = b[i]
+    if share.entry ~= other.entry or share.first ~= other.first or share.count ~= other.count
+      or share.variable.axis ~= other.variable.axis then
+      return false
+    end
+  end
+  return true
+end
+
+local function add_run(runs, share, shares)
+  local member = { version = share.dataset:version() }
+  for v, each in ipairs(shares) do member[v] = each and each.first end
+  shares.axis, shares.members = share.variable.axis, { member }
+  runs[#runs + 1] = shares
+end
+
+-- Adds the runs of a contested group: side by side where all variables have the same ones, else one
+-- variable after the other.
+local function add_picked(runs, group, names, run)
+  local lists, same = {}, true
+  for v, name in ipairs(names) do
+    local err
+    lists[v], err = picked(group, name, run)
+    if not lists[v] then return nil, err end
+    same = same and alike(lists[1], lists[v])
+  end
+  for v = 1, same and 1 or #names do
+    for i, share in ipairs(lists[v]) do
+      local shares = {}
+      for k = 1, #names do shares[k] = (same and lists[k][i]) or (k == v and share) or false end
+      add_run(runs, share, shares)
+    end
+  end
+  return true
+end
+
+-- What may fill holes of a group's steps, in the order in which it is asked.
+local function add_fallbacks(list, group, names)
+  local first = #list + 1
+  local found = {}
+  for v, name in ipairs(names) do
+    for _, entry in ipairs(group) do
+      local variable = entry.dataset:variable(name)
+      local own = variable and variable.axis and entry.dataset:runs(name) or {}
+      if variable and variable.axis and #own == 0 then own = { {} } end
+      for _, each in ipairs(own) do
+        found[#found + 1] = { line = v, dataset = entry.dataset, variable = variable,
+          run = each.ms, priority = entry.priority or 0, published = entry.row.published }
+      end
+    end
+  end
+  table.sort(found, sources.before)
+  for i, each in ipairs(found) do list[first + i - 1] = each end
+end
+
+-- All runs of the named variables in time order, the fallbacks of their holes, and the digest of the
+-- versions in them; kept with the snapshot.
+local function runs_of(shot, names, run)
+  local key = table.concat(names, "\0") .. "\0" .. (run or "")
   shot.series = shot.series or { count = 0 }
   local kept = shot.series[key]
   if kept then return kept end
-  local runs, last, versions = {}, nil, {}
-  for _, entry in ipairs(shot.list) do
-    local shares, axis = shares_of(entry, names)
-    if shares then
-      if last and continues(last, shares, axis) then
+  local runs, last, versions, fallbacks = {}, nil, {}, {}
+  for _, group in ipairs(groups_of(shot, names)) do
+    if group.contested or run then
+      local ok, err = add_picked(runs, group, names, run)
+      if not ok then return nil, err end
+      if not run then add_fallbacks(fallbacks, group, names) end
+      for _, entry in ipairs(group) do versions[#versions + 1] = entry.dataset:version() end
+      last = nil
+    else
+      local shares, axis = shares_of(group[1], names)
+      if shares and last and continues(last, shares, axis) then
         extend(last, shares)
-      else
+      elseif shares then
         last = shares
         last.axis, last.members = axis, {}
         runs[#runs + 1] = last
       end
-      note_member(last, entry, shares)
-      versions[#versions + 1] = entry.dataset:version()
+      if shares then
+        note_member(last, group[1], shares)
+        versions[#versions + 1] = group[1].dataset:version()
+      end
     end
   end
-  runs.versions = rastrum.hash(table.concat(versions, ","))
+  runs.versions, runs.fallbacks = rastrum.hash(table.concat(versions, ",")), fallbacks
   if shot.series.count >= KEPT_PLANS then shot.series = { count = 0 } end
   shot.series[key], shot.series.count = runs, shot.series.count + 1
   return runs
@@ -191,11 +334,14 @@ end
 ---changes with any dataset in it, and not with the stores that hold them.
 ---@param shot rastrum.Snapshot
 ---@param names string[]  variables
----@param wanted table  {datetime = text|nil, extras = function(dataset, variable): indexes|nil, err}
+---@param wanted table  {datetime = text|nil, run = of rastrum.sources.run or nil, extras = function(dataset, variable): indexes|nil, err}
 ---@return table|nil parts
 ---@return string|rastrum.Error tag
+---@return table|nil fallbacks  {line =, dataset =, variable =, run =, extra =}, …: what is asked where a value is missing
 function M.plan(shot, names, wanted)
-  local runs, memo, versions, parts, chosen = runs_of(shot, names), {}, {}, {}, {}
+  local runs, problem = runs_of(shot, names, wanted.run)
+  if not runs then return nil, problem end
+  local memo, versions, parts, chosen = {}, {}, {}, {}
   for v = 1, #names do parts[v] = {} end
   local function extras(dataset, variable)
     local own = chosen[variable]
@@ -209,38 +355,54 @@ function M.plan(shot, names, wanted)
     if own == nil then return nil, err end
     for v = 1, own and #names or 0 do parts[v][#parts[v] + 1] = own[v] end
   end
-  if not wanted.datetime then return parts, runs.versions end
-  return parts, rastrum.hash(table.concat(versions, ","))
+  local tag = #runs.fallbacks > 0 and runs.versions or rastrum.hash(table.concat(versions, ","))
+  if not wanted.datetime then tag = runs.versions end
+  local fallbacks = {}
+  for i, each in ipairs(runs.fallbacks) do
+    local extra, err = extras(each.dataset, each.variable)
+    if not extra then return nil, err end
+    fallbacks[i] = { line = each.line, dataset = each.dataset, variable = each.variable.name,
+      run = each.run, extra = extra }
+  end
+  return parts, tag, fallbacks
 end
 
 -- ---- as text
 
 ---A plan as JSON: the stores' descriptions once, the parts by their number.
 ---@param parts table  of M.plan
+---@param fallbacks table|nil  of M.plan
 ---@return string
-function M.encode(parts)
+function M.encode(parts, fallbacks)
   local stores, number = rastrum.json.array {}, {}
-  local variables = rastrum.json.array {}
+  local function store_of(part)
+    if not number[part.dataset] then
+      stores[#stores + 1] = rastrum.json.raw(part.dataset:body())
+      number[part.dataset] = #stores
+    end
+    return number[part.dataset]
+  end
+  local variables, others = rastrum.json.array {}, rastrum.json.array {}
   for v, list in ipairs(parts) do
     local out = rastrum.json.array {}
     for s, part in ipairs(list) do
-      if part and not number[part.dataset] then
-        stores[#stores + 1] = rastrum.json.raw(part.dataset:body())
-        number[part.dataset] = #stores
-      end
-      out[s] = part and { store = number[part.dataset], variable = part.variable,
+      out[s] = part and { store = store_of(part), variable = part.variable,
         first = part.first, count = part.count, steps = part.steps
         and rastrum.json.array(part.steps), extra = rastrum.json.array(part.extra) }
     end
     variables[v] = out
   end
-  return rastrum.json.encode { stores = stores, variables = variables }
+  for i, each in ipairs(fallbacks or {}) do
+    others[i] = { store = store_of(each), line = each.line, variable = each.variable,
+      run = each.run, extra = rastrum.json.array(each.extra) }
+  end
+  return rastrum.json.encode { stores = stores, variables = variables, fallbacks = others }
 end
 
 ---The plan of a text, with handles of its own.
 ---@param text string
 ---@return table|nil parts
----@return rastrum.Error|nil
+---@return table|rastrum.Error fallbacks
 function M.decode(text)
   local plan, err = rastrum.json.decode(text)
   if not plan then return nil, err end
@@ -249,12 +411,14 @@ function M.decode(text)
   local handles
   handles, err = rastrum.dataset.parse_list(bodies)
   if not handles then return nil, err end
+  local function place(part) part.dataset, part.store = handles[part.store], nil end
   for _, list in ipairs(plan.variables) do
     for _, part in ipairs(list) do
-      if part then part.dataset, part.store = handles[part.store], nil end
+      if part then place(part) end
     end
   end
-  return plan.variables
+  for _, each in ipairs(plan.fallbacks) do place(each) end
+  return plan.variables, plan.fallbacks
 end
 
 return M

@@ -87,13 +87,14 @@ end
 
 local function later(a, b) return a.ms > b.ms end
 
--- The order of data.md §4: priority of the collection, the latest run, the latest published.
-local function before(a, b)
+---The order in which datasets answer: priority of their collection, the latest run, the latest
+---published.
+function M.before(a, b)
   if a.priority ~= b.priority then return a.priority > b.priority end
   if a.run ~= b.run then return (a.run or -math.huge) > (b.run or -math.huge) end
   if a.published ~= b.published then return a.published > b.published end
   if a.dataset:id() ~= b.dataset:id() then return a.dataset:id() < b.dataset:id() end
-  return a.step < b.step
+  return (a.step or 0) < (b.step or 0)
 end
 
 -- Of what has no time (a land mask in each daily file) the latest published are enough, and of
@@ -105,7 +106,7 @@ local function most_of(shot, list)
 end
 
 local function in_order(shot, list)
-  table.sort(list, before)
+  table.sort(list, M.before)
   for i = #list, most_of(shot, list) + 1, -1 do list[i] = nil end
   if #list > MOST_SOURCES then
     return nil, { code = "too_big", where = "datetime", message =

@@ -100,7 +100,9 @@ end
 local function plan(snapshot, variables, p)
   local names = {}
   for v, variable in ipairs(variables) do names[v] = variable.name end
-  return series_plan.plan(snapshot, names, { datetime = p.datetime,
+  local run, err = catalog.run(snapshot, names[1], p.run)
+  if err then return nil, err end
+  return series_plan.plan(snapshot, names, { datetime = p.datetime, run = run,
     extras = function(dataset, variable)
       return select.extras(dataset, variable, p.level, p.sel)
     end })
@@ -113,7 +115,7 @@ local function read(req, points)
   local variables
   variables, err = variables_of(snapshot, p.variable)
   if not variables then return nil, err end
-  local parts, versions = plan(snapshot, variables, p)
+  local parts, versions, fallbacks = plan(snapshot, variables, p)
   if not parts then return nil, versions end
   if #parts[1] == 0 then
     return nil, { code = "not_found", where = "datetime",
@@ -126,7 +128,7 @@ local function read(req, points)
   local body
   body, err = rastrum.series {
     collection = snapshot.id, variables = parts, points = points, method = p.method, format = p.f,
-    max_bytes = rastrum.config.request_bytes,
+    max_bytes = rastrum.config.request_bytes, fallbacks = fallbacks,
   }
   if not body then return nil, err end
   return { status = 200, type = p.f == "csv" and "text/csv; charset=utf-8" or "application/json",
@@ -219,6 +221,8 @@ local SERIES = {
     description = "a coordinate value of the only extra dimension" },
   { name = "sel", type = "string", repeatable = true,
     description = "dimension=value of an extra dimension" },
+  { name = "run", type = "string",
+    description = "a forecast's reference time, or latest (default: of each time the latest that has it)" },
   { name = "method", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
     description = "the cell that holds the point, or the four around it" },
   { name = "f", type = "string", enum = { "json", "csv" }, default = "json",

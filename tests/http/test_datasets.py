@@ -73,6 +73,12 @@ def test_the_latest_published_comes_first_and_the_other_fills_its_holes(http):
     assert mask[5:250].all() and set(np.unique(bands[0][mask])) == {100.0, 200.0}
 
 
+def test_a_series_takes_the_same_dataset_as_the_map(http):
+    answer = http.ok("/api/timeseries", collection="over", lon="45,-45", lat="31,31").json()
+    assert answer["timestamps"] == ["2024-01-01T00:00:00Z"]
+    assert [each["values"] for each in answer["series"]] == [[200], [100]]
+
+
 def test_an_item_is_of_its_own_dataset(http):
     items = http.ok("/stac/collections/over/items", limit=10).json()["features"]
     assert len(items) == 2
