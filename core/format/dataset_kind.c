@@ -50,8 +50,7 @@ static void add_dims(ra_str *out, const ra_dataset *dataset, const ra_dataset_va
   }
 }
 
-static void add_variable(ra_str *out, const ra_dataset *dataset,
-                         const ra_dataset_variable *variable) {
+static void add_variable(ra_str *out, const ra_dataset *dataset, const ra_dataset_variable *variable) {
   const char *const texts[] = {variable->name, variable->units,
                                variable->grid ? variable->grid->id : ""};
   ra_str_add(out, "\nvariable");

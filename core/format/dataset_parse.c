@@ -297,7 +297,8 @@ static void read_time_dims(reader *r, const json_t *object, ra_dataset_variable 
   if (variable->run_dim >= 0 && r->rc == RA_OK) count /= runs;
   variable->time_dim = read_dim(r, object, "time_dim", variable, count);
   if (variable->time_dim >= 0 && !axis) wrong(r, "\"time_dim\" without \"time\"");
-  if (variable->run_dim >= 0 && variable->time_dim < 0) wrong(r, "\"run_dim\" without \"time_dim\"");
+  if (variable->run_dim >= 0 && variable->time_dim < 0)
+    wrong(r, "\"run_dim\" without \"time_dim\"");
 }
 
 static void read_references(reader *r, const json_t *object, ra_dataset_variable *variable) {

@@ -28,7 +28,8 @@ static bool fits(int64_t have, int64_t ms, ra_time_match match) {
 }
 
 // Of equal times the step of the later run, else the first.
-static bool better(const ra_dataset_axis *axis, int64_t distance, size_t i, int64_t best, size_t kept) {
+static bool better(const ra_dataset_axis *axis, int64_t distance, size_t i, int64_t best,
+                   size_t kept) {
   if (distance != best) return distance < best;
   return axis->runs && best != INT64_MAX &&
          ra_dataset_axis_run(axis, i) > ra_dataset_axis_run(axis, kept);

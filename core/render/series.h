@@ -35,7 +35,7 @@ typedef struct ra_series_request {
   char *collection;  // malloc'd
   unsigned variable_count;
   unsigned segment_count;
-  ra_series_part *parts;    // malloc'd; parts[v * segment_count + s]
+  ra_series_part *parts;          // malloc'd; parts[v * segment_count + s]
   ra_series_fallback *fallbacks;  // malloc'd
   unsigned fallback_count;
   ra_series_point *points;  // malloc'd

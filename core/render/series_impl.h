@@ -64,7 +64,7 @@ typedef struct ra__series {
   size_t place_count;
   uint64_t filled_bytes;  // what fallbacks have read
   double *values;         // [point][step] of the line at hand
-  double *weights;  // bilinear: what the values' weights add up to
+  double *weights;        // bilinear: what the values' weights add up to
 } ra__series;
 
 static inline size_t ra__series_step(const ra_series_part *part, size_t i) {

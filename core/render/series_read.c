@@ -246,8 +246,8 @@ static int read_box(ra__series *self, const ra__series_store *store, const box *
   return RA_OK;
 }
 
-static int read_run(ra__series *self, const ra__series_store *store, size_t group, size_t group_stop,
-                    size_t from, size_t to, const box *area, ra_err *err) {
+static int read_run(ra__series *self, const ra__series_store *store, size_t group,
+                    size_t group_stop, size_t from, size_t to, const box *area, ra_err *err) {
   bool single = ra_packing_value_dtype(store->part->variable->dtype) == RA_DTYPE_F32;
   size_t size = ra_dtype_size(store->part->variable->dtype), bytes;
   if (!ra_size_mul(area->cells, size + 8, &bytes)) bytes = SIZE_MAX;

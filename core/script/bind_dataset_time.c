@@ -279,6 +279,6 @@ static int l_times(lua_State *L) {
 
 extern const luaL_Reg RA__DATASET_TIMES[];
 const luaL_Reg RA__DATASET_TIMES[] = {
-    {"items", l_items}, {"item", l_item}, {"find_item", l_find_item}, {"item_step", l_item_step},
-    {"lower", l_lower}, {"span", l_span}, {"find_step", l_find_step}, {"steps", l_steps},
+    {"items", l_items}, {"item", l_item}, {"find_item", l_find_item},   {"item_step", l_item_step},
+    {"lower", l_lower}, {"span", l_span}, {"find_step", l_find_step},   {"steps", l_steps},
     {"times", l_times}, {"runs", l_runs}, {"other_runs", l_other_runs}, {NULL, NULL}};

@@ -38,8 +38,8 @@ typedef struct ra_cf_time {
   const char *name;
   ra_calendar calendar;
   size_t count;
-  const int64_t *ms;  // valid times; RA_TIME_NONE: missing
-  size_t runs;        // 0: no forecast; else it divides count
+  const int64_t *ms;               // valid times; RA_TIME_NONE: missing
+  size_t runs;                     // 0: no forecast; else it divides count
   const int64_t *run_ms;           // reference times; RA_TIME_NONE: missing
   const ra_source_var *reference;  // NULL without runs
   const ra_source_var *lead;       // NULL where the file has the valid times

@@ -21,7 +21,8 @@ typedef struct forecast {
 
 static bool is_lead(const ra_source_var *var) {
   const char *name = ra_source_var_text(var, "standard_name");
-  return name && !strcmp(name, "forecast_period") && !ra_time_units_like(ra_source_var_text(var, "units"));
+  return name && !strcmp(name, "forecast_period") &&
+         !ra_time_units_like(ra_source_var_text(var, "units"));
 }
 
 static bool is_run(const ra_source_var *var) {
@@ -92,8 +93,7 @@ static ra_source_var *find_plane(const ra_cf *cf, const ra_cf_variable *variable
   const ra_source_var *var = variable->source;
   for (size_t i = 0; i < cf->count; i++) {
     ra_source_var *other = cf->variables[i].source;
-    if (other == var || other->ndim != 2 || other->filter || !is_valid(other) ||
-        !belongs(var, other))
+    if (other == var || other->ndim != 2 || other->filter || !is_valid(other) || !belongs(var, other))
       continue;
     unsigned run = var->dims[f->run.dim], lead = var->dims[f->lead.dim];
     f->transposed = other->dims[0] == lead && other->dims[1] == run;
@@ -131,8 +131,8 @@ static int read_leads(ra_cf *cf, ra_cf_variable *variable, const ra_source_var *
   if (!ra_calendar_parse(ra_source_var_text(run, "calendar"), &out->calendar) ||
       ra_time_units_parse(units, out->calendar, &parsed, &why) < 0) {
     ra__cf_reason(cf, variable, RA_E_INVALID,
-                  "the units '%s' of its forecast lead '%s' are no span of time",
-                  own ? own : "", var->name);
+                  "the units '%s' of its forecast lead '%s' are no span of time", own ? own : "",
+                  var->name);
     return RA_OK;
   }
   int rc = ra__cf_values(cf, var, &values, &out->count, err);
@@ -172,7 +172,8 @@ static void set_shape(ra_cf_variable *variable, const forecast *f, const ra__cf_
   s->runs = run->count;
   s->leads = 1;
   variable->time_dim = second >= 0 ? second : f->run.dim;
-  if (second >= 0 && second != f->run.dim) s->leads = f->plane ? other->count / s->runs : other->count;
+  if (second >= 0 && second != f->run.dim)
+    s->leads = f->plane ? other->count / s->runs : other->count;
   if (s->leads > 1 || (second >= 0 && f->run.dim >= 0 && second != f->run.dim))
     variable->run_dim = f->run.dim;
 }
@@ -194,8 +195,7 @@ static int make_time(ra_cf *cf, const forecast *f, const steps *s, const ra__cf_
                     ? ra_arena_calloc(&cf->arena, count + 1, sizeof *ms)
                     : NULL;
   if (!time || !ms) return ra_fail(err, RA_E_NOMEM, f->run.var->name, "out of memory");
-  for (size_t i = 0; i < count; i++)
-    ms[i] = valid_at(f, s, run, other, i / s->leads, i % s->leads);
+  for (size_t i = 0; i < count; i++) ms[i] = valid_at(f, s, run, other, i / s->leads, i % s->leads);
   time->var = f->valid.var;
   time->reference = f->run.var;
   time->lead = f->valid.var ? NULL : f->lead.var;
@@ -226,8 +226,7 @@ int ra__cf_forecast(ra_cf *cf, ra_cf_variable *variable, ra_err *err) {
   }
   if (run.calendar != other.calendar) {
     ra__cf_find(cf, "calendars-differ", "warning", f.run.var->name,
-                "its calendar is not that of '%s': the reference time is left out",
-                other.var->name);
+                "its calendar is not that of '%s': the reference time is left out", other.var->name);
     return 0;
   }
   steps s;

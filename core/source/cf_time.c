@@ -22,7 +22,9 @@ static int choose_dim(const ra_cf_variable *variable, const ra__cf_dim *dims) {
   int best = -1, best_rank = 0;
   for (int d = 0; d < (int)variable->source->ndim; d++) {
     if (dims[d].class != RA__CF_TIME) continue;
-    int rank = ra__cf_is_reference(dims[d].var) ? 1 : says(dims[d].var, "standard_name", "time") ? 3 : 2;
+    int rank = ra__cf_is_reference(dims[d].var)             ? 1
+               : says(dims[d].var, "standard_name", "time") ? 3
+                                                            : 2;
     if (rank > best_rank) {
       best = d;
       best_rank = rank;
@@ -45,7 +47,8 @@ static ra_source_var *scalar_time(const ra_cf *cf, const ra_source_var *var) {
   ra_source_var *named = NULL;
   for (size_t i = 0; i < cf->count; i++) {
     ra_source_var *other = cf->variables[i].source;
-    if (!is_scalar(other) || ra__cf_classify(other) != RA__CF_TIME || ra__cf_is_reference(other)) continue;
+    if (!is_scalar(other) || ra__cf_classify(other) != RA__CF_TIME || ra__cf_is_reference(other))
+      continue;
     bool listed = coordinates && ra__cf_list_has(coordinates, other->base);
     if (listed && called_time(other)) return other;
     if (listed || (other->ndim == 0 && called_time(other) && !strcmp(other->group, var->group)))

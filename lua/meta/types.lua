@@ -79,7 +79,7 @@
 ---@field item_step fun(self, variable: string, i: integer): integer|nil
 ---@field lower fun(self, ms: number): integer
 ---@field span fun(self): number|nil, number|nil
----@field find_step fun(self, variable: string, time: string|nil, mode: string|nil, run: string|nil): integer|nil, number|nil, number|nil, number|nil
+---@field find_step fun(self, variable: string, time?: string, mode?: string, run?: string): integer?, number?, number?, number?
 ---@field runs fun(self, variable: string): {ms: number, time: string}[]
 ---@field other_runs fun(self, variable: string, step: integer): number[][]
 ---@field steps fun(self, variable: string, interval: string): integer[]|nil, rastrum.Error|nil

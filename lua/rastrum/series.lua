@@ -95,7 +95,8 @@ local function note_span(entry, names, last, group)
   for v, name in ipairs(names) do
     local variable = entry.start and entry.dataset:variable(name)
     if variable and variable.axis then
-      last[v] = { stop = math.max(entry.stop, last[v] and last[v].stop or -math.huge), group = group }
+      local stop = math.max(entry.stop, last[v] and last[v].stop or -math.huge)
+      last[v] = { stop = stop, group = group }
     elseif last[v] then
       last[v].group = math.min(last[v].group, group)
     end
@@ -334,7 +335,8 @@ end
 ---changes with any dataset in it, and not with the stores that hold them.
 ---@param shot rastrum.Snapshot
 ---@param names string[]  variables
----@param wanted table  {datetime = text|nil, run = of rastrum.sources.run or nil, extras = function(dataset, variable): indexes|nil, err}
+---@param wanted table  {datetime = text|nil, run = of rastrum.sources.run or nil,
+---  extras = function(dataset, variable): indexes|nil, err}
 ---@return table|nil parts
 ---@return string|rastrum.Error tag
 ---@return table|nil fallbacks  {line =, dataset =, variable =, run =, extra =}, …: what is asked where a value is missing

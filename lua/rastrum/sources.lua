@@ -231,13 +231,13 @@ end
 
 ---ISO milliseconds of the latest run of any variable; nil where there are no forecasts.
 function M.latest_run(shot)
-  local latest
+  local last
   for name, variable in pairs(shot.variables) do
     local run = runs_of(shot, name)[1]
     local ms = run and rastrum.time.to_iso(run.ms, variable.calendar)
-    if ms and ms > (latest or -math.huge) then latest = ms end
+    if ms and ms > (last or -math.huge) then last = ms end
   end
-  return latest
+  return last
 end
 
 local function source_of_item(shot, wanted)
@@ -254,7 +254,8 @@ end
 ---What a map is drawn from, the latest published first: {{dataset=, variable=, step=}, …}; empty
 ---where nothing is valid at that time.
 ---@param shot rastrum.Snapshot
----@param wanted table  {variable=, datetime = a time, "nearest::T" … or nil for the latest, item = an item's id, run = of M.run or nil}
+---@param wanted table  {variable=, datetime = a time, "nearest::T" … or nil for the latest,
+---  item = an item's id, run = of M.run or nil}
 function M.sources(shot, wanted)
   if wanted.item then return source_of_item(shot, wanted) end
   local key = ("%s\0%s\0%s"):format(wanted.variable, wanted.datetime or "", wanted.run or "")

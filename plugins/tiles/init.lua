@@ -343,7 +343,7 @@ local CHOICE = {
     description = "dimension=value of an extra dimension" },
   { name = "item", type = "string", description = "a STAC item's id, instead of datetime" },
   { name = "run", type = "string",
-    description = "a forecast's reference time, or latest (default: the latest that has the time)" },
+    description = "a forecast's reference time, or latest (default: the last that has the time)" },
 }
 
 local LOOK = {

@@ -222,7 +222,8 @@ local SERIES = {
   { name = "sel", type = "string", repeatable = true,
     description = "dimension=value of an extra dimension" },
   { name = "run", type = "string",
-    description = "a forecast's reference time, or latest (default: of each time the latest that has it)" },
+    description = "a forecast's reference time, or latest (default: for each time the last "
+      .. "that has it)" },
   { name = "method", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
     description = "the cell that holds the point, or the four around it" },
   { name = "f", type = "string", enum = { "json", "csv" }, default = "json",
