@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "loop/lane.h"
 #include "net/store_internal.h"
@@ -297,7 +298,6 @@ typedef struct sweeping {
   int64_t before_ms;
   const char *const *kept;
   unsigned doomed;  // folders of a removal that the visit is in
-  bool touched;     // something below this folder of the root was removed
   ra_store_swept *swept;
 } sweeping;
 
@@ -305,7 +305,6 @@ static int sweep_enter(visitor *v, const char *name, const struct stat *info) {
   sweeping *s = v->sweep;
   for (const char *const *kept = s->kept; kept && *kept; kept++)
     if (strcmp(*kept, v->key.ptr ? v->key.ptr : "") == 0) return 1;
-  if (v->key.len && !strchr(v->key.ptr, '/')) s->touched = false;
   if (!s->doomed && !is_temporary(name)) return 0;
   if (!s->doomed && mtime_of(info) >= s->before_ms) return 1;
   s->doomed++;
@@ -316,22 +315,20 @@ static int sweep_object(visitor *v, int dir, const char *name, const struct stat
   sweeping *s = v->sweep;
   bool left = S_ISREG(info->st_mode) && is_temporary(name) && mtime_of(info) < s->before_ms;
   if (!left && !s->doomed) return 0;
-  s->touched = true;
   s->swept->files++;
   s->swept->bytes += (uint64_t)info->st_size;
   return remove_file(dir, name);
 }
 
-// An empty folder of the root stays unless it became so now: it need not be ours (lost+found).
+// A folder whose name is no part of a key is not ours (lost+found).
 static int sweep_leave(visitor *v, int parent, const char *name, int dir, const struct stat *info) {
   sweeping *s = v->sweep;
   (void)dir;
-  bool doomed = s->doomed > 0, below = v->key.len && strchr(v->key.ptr, '/');
+  bool doomed = s->doomed > 0;
   if (doomed) s->doomed--;
-  if (!v->key.len || (!below && !doomed && !s->touched)) return 0;
+  if (!v->key.len || !ra_key_valid(v->key.ptr)) return 0;
   if (!doomed && mtime_of(info) >= s->before_ms) return 0;
   int rc = remove_folder(parent, name);
-  if (rc == 1) s->touched = true;
   return rc < 0 ? rc : 0;
 }
 
