@@ -28,6 +28,7 @@ int ra_timer_new(uv_loop_t *loop, bool background, void (*fire)(void *ctx), void
 }
 
 void ra_timer_start(ra_timer *timer, uint64_t delay_ms, uint64_t repeat_ms) {
+  uv_update_time(timer->handle.loop);  // else the delay counts from the beginning of this turn
   uv_timer_start(&timer->handle, on_timer, delay_ms, repeat_ms);
 }
 

@@ -174,8 +174,8 @@ int ra_script_build(ra_script *script, ra_err *err) {
 }
 
 int ra_script_load(ra_script *script, ra_err *err) {
-  int rc = ra_script_build(script, err);
-  return rc < 0 ? rc : ra_script_adopt(script, err);
+  int rc = ra_script_adopt(script, err);
+  return rc < 0 ? rc : ra_script_build(script, err);
 }
 
 // ---- host.* functions that read the bundle

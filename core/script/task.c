@@ -356,13 +356,14 @@ static bool ra_task_step(ra_task *task) {
     return false;
   }
   task->state = RA_TASK_RUNNING;
-  ra_pulse_begin(task->plugin, task->request);
+  bool watched = script->adopted;  // else this may be another thread than the one whose pulse it is
+  if (watched) ra_pulse_begin(task->plugin, task->request);
   ra__slice_begin(script, task);
   int args = task->args;
   task->args = 0;
   int status = lua_resume(task->co, args);
   ra__slice_end(script, task);
-  ra_pulse_end();
+  if (watched) ra_pulse_end();
   return after_slice(task, status);
 }
 

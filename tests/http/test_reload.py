@@ -290,6 +290,18 @@ def test_building_holds_nobody_up(site):
     assert beside <= 2 * idle
 
 
+def test_collections_are_in_memory_before_the_swap(site):
+    site.http.ok("/tiles/globe/0/0/0.png")
+    site.http.ok("/tiles/alps/0/0/0.png")
+    before = site.gauge("rastrum_lua_handles")
+    assert before > 0
+    site.say("two")
+    site.reloaded()
+    wait_for(lambda: site.gauge("rastrum_lua_vms") == 1, "the old VM's end")
+    # The ramps are not read ahead: that is a matter of microseconds.
+    assert before - 1 <= site.gauge("rastrum_lua_handles") <= before
+
+
 # ---- two workers
 
 def test_all_workers_swap(pair):
