@@ -9,10 +9,7 @@
 #include "source/chunks.h"
 
 #define MIB ((size_t)1 << 20)
-static const size_t BASE = 44 * MIB;          // the program, its libraries, catalog and Lua
-static const size_t BLOCK = 4 * MIB;          // what is decoded at once, unless a chunk is larger
-static const size_t PART = 8 * MIB;           // of a shard, what is assembled at once
-static const size_t MAPS = 32 * MIB;          // maps that are read back together
+static const size_t BASE = 44 * MIB;     // the program, its libraries, catalog and Lua
 static const size_t AT_EASE = 64 * MIB;       // of blocks held: more threads are no use without
 enum { BLOCKS_MAX = 1 << 28, DECODING = 3 };  // DECODING: chunks' bytes that decoding one takes
 
@@ -211,15 +208,18 @@ static void choose_order(ra__plan *plan) {
 }
 
 // Maps that come back from the scratch file are read several at a time, since each record holds pieces of all.
-static void group_maps(ra__array *array, size_t memory) {
+static void group_maps(ra__array *array, size_t memory, size_t maps) {
   ra__plan *plan = &array->plan;
   size_t spare = plan->buffers * plan->block_bytes / 3 / plan->encoders;
-  size_t steps = least(spare, MAPS) / array->plane;
+  size_t steps = least(spare, maps) / array->plane;
   if (array->cf->time_dim < 0 || !plan->spills[RA__MAPS] || plan->stream == RA__MAPS || steps < 2)
     return;
   size_t buffers = plan->buffers;
   plan_maps(array, least(steps, array->zarr.shape[array->cf->time_dim]));
-  if (take_buffers(array, memory, 1) && plan->buffers < plan->blocks.count) return;
+  if (take_buffers(array, memory, 1) && plan->buffers < plan->blocks.count) {
+    plan->buffers = least(plan->buffers, buffers);
+    return;
+  }
   plan_maps(array, 1);
   plan->buffers = buffers;
 }
@@ -247,8 +247,9 @@ int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err) {
   ra__plan *plan = &array->plan;
   size_t memory = ingest->options.memory, work = memory > BASE ? memory - BASE : 0;
   plan->layouts = array->cf->mappable ? 2 : 1;
-  bool counted = plan_blocks(array, most(least(work / 32, BLOCK), MIB / 4)) &&
-                 plan_shards(array, most(least(work / 16, PART), MIB)) &&
+  const ra__sizes *sizes = &ingest->sizes;
+  bool counted = plan_blocks(array, least(most(work / 32, MIB / 4), sizes->block)) &&
+                 plan_shards(array, least(most(work / 16, MIB), sizes->part)) &&
                  (plan->layouts == 1 || plan_maps(array, 1)) &&
                  plan->targets[RA__SHARDS].count < BLOCKS_MAX;
   if (!counted) {
@@ -261,8 +262,9 @@ int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err) {
     plan->buffers = 1;
     return refuse(ingest, array, err);
   }
+  if (sizes->buffers && plan->buffers > sizes->buffers) plan->buffers = sizes->buffers;
   choose_order(plan);
-  if (plan->layouts > 1) group_maps(array, memory);
+  if (plan->layouts > 1) group_maps(array, memory, ingest->sizes.maps);
   plan->memory = total(array);
   plan->scratch = scratch_need(array);
   return RA_OK;

@@ -70,6 +70,7 @@ int ra_ingest_open(const char *path, const ra_ingest_options *options, ra_ingest
   if (!ingest) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
   ra_arena_init(&ingest->arena, (size_t)256 << 20);
   note_created(ingest);
+  ingest->sizes = (ra__sizes){.block = 4 << 20, .part = 8 << 20, .maps = 32 << 20};
   int rc = open_all(ingest, path, options, err);
   if (rc < 0) {
     ra_ingest_free(ingest);

@@ -43,6 +43,12 @@ typedef struct ra__array {
   ra_histogram histogram;
 } ra__array;
 
+// What budget.c cuts the work into where there is room; tests choose less.
+typedef struct ra__sizes {
+  size_t block, part, maps;  // bytes: decoded at once, of a shard at once, of maps read back together
+  size_t buffers;            // blocks held at most; 0: as many as fit
+} ra__sizes;
+
 struct ra_ingest {
   ra_arena arena;
   ra_source *source;
@@ -51,6 +57,7 @@ struct ra_ingest {
   size_t count;
   ra__array *arrays;
   unsigned jobs;
+  ra__sizes sizes;
   size_t need;       // bytes at the peak
   uint64_t scratch;  // bytes at most
   char fingerprint[65], version[17], sha256[65], created[32];
@@ -61,6 +68,8 @@ struct ra_ingest {
 
 // Chooses the arrays, their chunks, and how each is converted; RA_E_TOOBIG when it does not fit.
 int ra__ingest_plan(ra_ingest *ingest, ra_err *err);
+// The last of these steps, on its own: memory, for ingest->sizes.
+int ra__ingest_fit(ra_ingest *ingest, ra_err *err);
 
 // Fills array->plan for that much memory; RA_E_TOOBIG, with what is needed, when even the smallest plan does not fit.
 int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err);

@@ -89,7 +89,9 @@ static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, 
   array->plane = array->raw / array->steps;
 }
 
-static int plan_memory(ra_ingest *ingest, ra_err *err) {
+int ra__ingest_fit(ra_ingest *ingest, ra_err *err) {
+  ingest->need = 0;
+  ingest->scratch = 0;
   ingest->jobs = ingest->options.jobs;
   if (!ingest->jobs) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -125,5 +127,5 @@ int ra__ingest_plan(ra_ingest *ingest, ra_err *err) {
       plan_array(ingest, &cf->variables[i], &ingest->arrays[ingest->count++]);
   }
   add_totals(ingest);
-  return plan_memory(ingest, err);
+  return ra__ingest_fit(ingest, err);
 }
