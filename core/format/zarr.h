@@ -52,16 +52,18 @@ void ra_zarr_shard_key(const ra_zarr_spec *spec, const uint64_t *shard, ra_str *
 // a shard with none gives *out NULL. Any thread.
 int ra_zarr_shard_encode(const ra_zarr_spec *spec, const uint64_t *shard, const void *cells,
                          const int64_t *strides, ra_buf **out, ra_err *err);
-// The same part by part, for shards whose cells are not in memory at once. A part is whole chunks (shorter only at the
-// array's edge), `start` and `count` in cells inside the shard; parts come in the C order of their chunks. One thread
-// at a time; the spec must outlive it.
+// The same part by part, for shards that are not to be in memory at once. A part is whole chunks (shorter only at the
+// array's edge), `start` and `count` in cells inside the shard; parts come in the C order of their chunks. What a call
+// encoded is the shard's until the next one; `end` gives the index, *size 0 where the shard has none or nothing was
+// stored. One thread at a time; the spec must outlive it.
 typedef struct ra_zarr_shard ra_zarr_shard;
 int ra_zarr_shard_new(const ra_zarr_spec *spec, const uint64_t *shard, ra_zarr_shard **out,
                       ra_err *err);
 void ra_zarr_shard_free(ra_zarr_shard *shard);  // NULL is fine
 int ra_zarr_shard_add(ra_zarr_shard *shard, const uint64_t *start, const uint64_t *count,
-                      const void *cells, const int64_t *strides, ra_err *err);
-int ra_zarr_shard_finish(ra_zarr_shard *shard, ra_buf **out, ra_err *err);
+                      const void *cells, const int64_t *strides, const void **bytes, size_t *size,
+                      ra_err *err);
+int ra_zarr_shard_end(ra_zarr_shard *shard, const void **bytes, size_t *size, ra_err *err);
 
 typedef struct ra_zarr_array ra_zarr_array;  // parsed metadata and a few shard indexes: refcounted, any thread
 

@@ -15,8 +15,9 @@ struct ra_zarr_shard {
   uint8_t fill[8];
   ra_codec codec;
   uint8_t *raw;  // one chunk
-  uint8_t *out;  // what is written so far
+  uint8_t *out;  // what the last call encoded
   size_t len, cap;
+  uint64_t before;  // bytes that earlier calls gave
   ra__zarr_slot *slots;
 };
 
@@ -119,7 +120,7 @@ static int append_chunk(ra_zarr_shard *e, ra__zarr_slot *slot, ra_err *err) {
   if (rc < 0) return rc;
   rc = ra_codec_encode_into(&e->codec, 1, e->raw, e->chunk_bytes, e->out + e->len, bound, &got, err);
   if (rc < 0) return rc;
-  *slot = (ra__zarr_slot){e->len, got};
+  *slot = (ra__zarr_slot){e->before + e->len, got};
   e->len += got;
   return RA_OK;
 }
@@ -165,16 +166,26 @@ static bool next_chunk(const ra_zarr_shard *e, const uint64_t *first, const uint
   return false;
 }
 
-int ra_zarr_shard_add(ra_zarr_shard *e, const uint64_t *start, const uint64_t *count,
-                      const void *cells, const int64_t *strides, ra_err *err) {
-  part p = {start, count, cells, strides};
+static int add(ra_zarr_shard *e, const part *p, ra_err *err) {
   uint64_t first[RA_ZARR_DIMS], last[RA_ZARR_DIMS], at[RA_ZARR_DIMS];
-  int rc = part_chunks(e, &p, first, last, err);
+  int rc = part_chunks(e, p, first, last, err);
   if (rc < 0) return rc;
   memcpy(at, first, sizeof at);
   do {
-    if (gather(e, &p, at)) rc = append_chunk(e, &e->slots[chunk_number(e, at)], err);
+    if (gather(e, p, at)) rc = append_chunk(e, &e->slots[chunk_number(e, at)], err);
   } while (rc >= 0 && next_chunk(e, first, last, at));
+  return rc;
+}
+
+int ra_zarr_shard_add(ra_zarr_shard *e, const uint64_t *start, const uint64_t *count,
+                      const void *cells, const int64_t *strides, const void **bytes, size_t *size,
+                      ra_err *err) {
+  part p = {start, count, cells, strides};
+  e->before += e->len;
+  e->len = 0;
+  int rc = add(e, &p, err);
+  *bytes = e->out;
+  *size = e->len;
   return rc;
 }
 
@@ -210,8 +221,16 @@ void ra_zarr_shard_free(ra_zarr_shard *e) {
   free(e);
 }
 
-int ra_zarr_shard_finish(ra_zarr_shard *e, ra_buf **out, ra_err *err) {
-  *out = NULL;
+int ra_zarr_shard_end(ra_zarr_shard *e, const void **bytes, size_t *size, ra_err *err) {
+  e->before += e->len;
+  e->len = 0;
+  int rc = e->before && e->spec->sharded ? append_index(e, err) : RA_OK;
+  *bytes = e->out;
+  *size = e->len;
+  return rc;
+}
+
+static int hand_over(ra_zarr_shard *e, ra_buf **out, ra_err *err) {
   if (e->len == 0) return RA_OK;
   int rc = e->spec->sharded ? append_index(e, err) : RA_OK;
   if (rc < 0) return rc;
@@ -229,8 +248,9 @@ int ra_zarr_shard_encode(const ra_zarr_spec *spec, const uint64_t *shard, const 
   ra_zarr_shard *e;
   int rc = ra_zarr_shard_new(spec, shard, &e, err);
   if (rc < 0) return rc;
-  rc = ra_zarr_shard_add(e, origin, e->inside, cells, strides, err);
-  if (rc >= 0) rc = ra_zarr_shard_finish(e, out, err);
+  part whole = {origin, e->inside, cells, strides};
+  rc = add(e, &whole, err);
+  if (rc >= 0) rc = hand_over(e, out, err);
   ra_zarr_shard_free(e);
   return rc;
 }

@@ -87,13 +87,14 @@ static size_t record_need(const ra__array *array, unsigned layout) {
   return times(add(RA__RECORD, least(part, plan->block_bytes)), 2);
 }
 
+// A part's cells and bytes, a chunk, and the index.
 static size_t shard_need(const ra__array *array) {
   const ra__plan *plan = &array->plan;
   size_t cell = ra_dtype_size(array->zarr.dtype), chunk = cell;
   for (unsigned d = 0; d < array->zarr.ndim; d++) chunk = times(chunk, array->zarr.chunk[d]);
   size_t part = side_bytes(&plan->parts[RA__SHARDS], cell);
-  size_t shard = side_bytes(&plan->targets[RA__SHARDS], cell);
-  return add(add(part, chunk), add(shard, shard / 64));
+  size_t chunks = side_bytes(&plan->targets[RA__SHARDS], cell) / most(chunk, 1);
+  return add(add(times(part, 2), times(chunk, 2)), times(chunks, 32));
 }
 
 // The planes read back together, the overviews and the file of one.

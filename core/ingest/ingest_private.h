@@ -101,6 +101,9 @@ void ra__output_deinit(ra__output *output);
 int ra__output_put(ra__output *output, const char *key, const void *data, size_t size, ra_err *err);
 int ra__output_put_array(ra__output *output, const char *array, const char *part, const void *data,
                          size_t size, ra_err *err);
+// The same of what `next` gives (ra_store_put_stream).
+int ra__output_stream(ra__output *output, const char *key, ra_store_next *next, void *ctx,
+                      ra_err *err);
 
 // What the maps of one array tell of its values; merged in the order of steps, so that the same data give the same
 // numbers whatever the memory and the number of threads.

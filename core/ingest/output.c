@@ -19,16 +19,41 @@ static int add_entry(ra__output *output, const char *key, uint64_t size, uint32_
   return RA_OK;
 }
 
-int ra__output_put(ra__output *output, const char *key, const void *data, size_t size, ra_err *err) {
-  int rc = ra_store_put(output->store, key, data, size, err);
-  if (rc < 0) return rc;
-  uint32_t crc = ra_crc32c(0, data, size);
+static int note(ra__output *output, const char *key, uint64_t size, uint32_t crc32c, ra_err *err) {
   pthread_mutex_lock(&output->lock);
-  rc = add_entry(output, key + strlen(output->prefix) + 1, size, crc);
+  int rc = add_entry(output, key + strlen(output->prefix) + 1, size, crc32c);
   pthread_mutex_unlock(&output->lock);
   output->ingest->bytes_written += size;
   output->ingest->objects++;
   return rc < 0 ? ra_fail(err, rc, key, "out of memory") : RA_OK;
+}
+
+int ra__output_put(ra__output *output, const char *key, const void *data, size_t size, ra_err *err) {
+  int rc = ra_store_put(output->store, key, data, size, err);
+  return rc < 0 ? rc : note(output, key, size, ra_crc32c(0, data, size), err);
+}
+
+typedef struct counted {
+  ra_store_next *next;
+  void *ctx;
+  uint64_t size;
+  uint32_t crc32c;
+} counted;
+
+static int next_counted(void *ctx, const void **data, size_t *size, ra_err *err) {
+  counted *c = ctx;
+  int rc = c->next(c->ctx, data, size, err);
+  if (rc < 0 || *size == 0) return rc;
+  c->size += *size;
+  c->crc32c = ra_crc32c(c->crc32c, *data, *size);
+  return RA_OK;
+}
+
+int ra__output_stream(ra__output *output, const char *key, ra_store_next *next, void *ctx,
+                      ra_err *err) {
+  counted c = {.next = next, .ctx = ctx};
+  int rc = ra_store_put_stream(output->store, key, next_counted, &c, err);
+  return rc < 0 ? rc : note(output, key, c.size, c.crc32c, err);
 }
 
 static int by_key(const void *a, const void *b) {

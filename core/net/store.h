@@ -23,6 +23,11 @@ int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *si
 
 // Writes a whole object: a temporary file in the same folder, then a rename. Not synced: see ra_store_sync.
 int ra_store_put(ra_store *store, const char *key, const void *data, size_t size, ra_err *err);
+// The same of an object that is made piece by piece: next gives pieces until one is empty; a piece need only live until the
+// next call. When it fails, nothing is left and its failure is returned.
+typedef int ra_store_next(void *ctx, const void **data, size_t *size, ra_err *err);
+int ra_store_put_stream(ra_store *store, const char *key, ra_store_next *next, void *ctx,
+                        ra_err *err);
 // Makes everything put below `prefix` durable: files, then folders, then the folders above up to the root.
 int ra_store_sync(ra_store *store, const char *prefix, ra_err *err);
 // Removes everything below `prefix` (no error when there is nothing), and folders above that became empty. It vanishes as

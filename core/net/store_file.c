@@ -187,6 +187,27 @@ static int write_all(int fd, const uint8_t *data, size_t size) {
   return 0;
 }
 
+typedef struct stream {
+  ra_store_next *next;
+  void (*rewind)(void *ctx);  // NULL: it can be read once
+  void *ctx;
+  bool begun;
+  int rc;  // of next
+} stream;
+
+static int write_pieces(int fd, stream *from, ra_err *err) {
+  if (from->begun) from->rewind(from->ctx);
+  from->begun = true;
+  for (;;) {
+    const void *data = NULL;
+    size_t size = 0;
+    from->rc = from->next(from->ctx, &data, &size, err);
+    if (from->rc < 0 || size == 0) return from->rc < 0 ? -EIO : 0;
+    int rc = write_all(fd, data, size);
+    if (rc < 0) return rc;
+  }
+}
+
 void ra__store_temporary(char name[RA__STORE_NAME]) {
   static atomic_uint counter;
   snprintf(name, RA__STORE_NAME, RA__STORE_TEMPORARY "%d-%u", (int)getpid(),
@@ -194,12 +215,12 @@ void ra__store_temporary(char name[RA__STORE_NAME]) {
 }
 
 // Writes and renames inside an open folder; a negative errno on failure, with nothing left behind.
-static int put_in(int dir, const char *name, const void *data, size_t size) {
+static int put_in(int dir, const char *name, stream *from, ra_err *err) {
   char temporary[RA__STORE_NAME];
   ra__store_temporary(temporary);
   int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd < 0) return -errno;
-  int rc = write_all(fd, data, size);
+  int rc = write_pieces(fd, from, err);
   if (close(fd) < 0 && rc == 0) rc = -errno;
   ra_fault_point("rename");
   if (rc == 0 && renameat(dir, temporary, dir, name) < 0) rc = -errno;
@@ -207,7 +228,7 @@ static int put_in(int dir, const char *name, const void *data, size_t size) {
   return rc;
 }
 
-int ra_store_put(ra_store *store, const char *key, const void *data, size_t size, ra_err *err) {
+static int put(ra_store *store, const char *key, stream *from, ra_err *err) {
   ra_lane_assert_off_loop("putting an object");
   int rc = ra__store_check_key(key, err);
   if (rc < 0) return rc;
@@ -218,10 +239,40 @@ int ra_store_put(ra_store *store, const char *key, const void *data, size_t size
     if (rc == -ENOENT) continue;
     if (rc < 0) break;
     int dir = rc;
-    rc = put_in(dir, name, data, size);
+    rc = put_in(dir, name, from, err);
     close(dir);
-    if (rc != -ENOENT) break;
+    if (rc != -ENOENT || (from->begun && !from->rewind)) break;
   }
   ra__store_cache_drop(&store->cache, key);
+  if (from->rc < 0) return from->rc;
   return rc < 0 ? ra_fail_errno(err, -rc, key, "cannot be written") : RA_OK;
+}
+
+int ra_store_put_stream(ra_store *store, const char *key, ra_store_next *next, void *ctx,
+                        ra_err *err) {
+  stream from = {.next = next, .ctx = ctx};
+  return put(store, key, &from, err);
+}
+
+typedef struct piece {
+  const void *data;
+  size_t size;
+  bool taken;
+} piece;
+
+static int next_piece(void *ctx, const void **data, size_t *size, ra_err *err) {
+  (void)err;
+  piece *p = ctx;
+  *data = p->data;
+  *size = p->taken ? 0 : p->size;
+  p->taken = true;
+  return RA_OK;
+}
+
+static void rewind_piece(void *ctx) { ((piece *)ctx)->taken = false; }
+
+int ra_store_put(ra_store *store, const char *key, const void *data, size_t size, ra_err *err) {
+  piece p = {.data = data, .size = size};
+  stream from = {.next = next_piece, .rewind = rewind_piece, .ctx = &p};
+  return put(store, key, &from, err);
 }
