@@ -9,7 +9,7 @@
 #include "source/chunks.h"
 
 #define MIB ((size_t)1 << 20)
-static const size_t BASE = 44 * MIB;     // the program, its libraries, catalog and Lua
+static const size_t BASE = 44 * MIB;          // the program, its libraries, catalog and Lua
 static const size_t AT_EASE = 64 * MIB;       // of blocks held: more threads are no use without
 enum { BLOCKS_MAX = 1 << 28, DECODING = 3 };  // DECODING: chunks' bytes that decoding one takes
 

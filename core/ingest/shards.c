@@ -76,7 +76,8 @@ static int make(making *m, const uint64_t *number, ra_err *err) {
   ra__tiling_region(parts, 0, &region);
   size_t bytes = ra__region_cells(&region, parts->ndim) * ra_dtype_size(array->zarr.dtype);
   m->cells = malloc(bytes);
-  if (!m->cells) return ra_fail(err, RA_E_NOMEM, array->zarr.name, "no memory for %zu bytes", bytes);
+  if (!m->cells)
+    return ra_fail(err, RA_E_NOMEM, array->zarr.name, "no memory for %zu bytes", bytes);
   int rc = advance(m, &m->first, &m->first_size, err);
   return rc < 0 || m->first_size == 0 ? rc : put(m, number, err);
 }

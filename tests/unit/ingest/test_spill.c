@@ -122,8 +122,8 @@ static void pieces_come_back_in_their_places(void **state) {
     spill(&random, &w, scratch, &bin);
     uint8_t *cells = malloc(ra__region_cells(&w.region, w.ndim) * w.size);
     turned(&random, &w, cells, &view);
-    assert_int_equal(
-        ra__bin_read(&bin, scratch, &w.blocks, w.size, &w.region, &view, 1, &err), RA_OK);
+    assert_int_equal(ra__bin_read(&bin, scratch, &w.blocks, w.size, &w.region, &view, 1, &err),
+                     RA_OK);
     check(&w, &view);
     free(cells);
     free(w.all);
@@ -140,7 +140,8 @@ static void a_piece_larger_than_a_frame(void **state) {
   w.region.count[0] = side[0];
   assert_true(ra__tiling_init(&w.blocks, 1, side, side));
   w.all = malloc(w.cells * w.size);
-  for (size_t i = 0; i < w.cells; i++) ((uint32_t *)w.all)[i] = (uint32_t)(test_random(&random) % 99);
+  for (size_t i = 0; i < w.cells; i++)
+    ((uint32_t *)w.all)[i] = (uint32_t)(test_random(&random) % 99);
   ra__scratch *scratch;
   ra_err err = {0};
   ra__bin bin = {0};
