@@ -147,7 +147,7 @@ end
 
 -- ---- reading
 
----All collections: {id, generation, created, stretch (JSON), stretch_generation}.
+---All collections: {id, generation, created, stretch (JSON), stretch_generation, priority}.
 function M.collections()
   local ok, err = refresh()
   if not ok then return nil, err end
@@ -373,6 +373,28 @@ function M.remove(collection, dataset)
   if not driver then return nil, err end
   local done
   done, err = driver:remove(collection, dataset, rastrum.time.now())
+  M.expire()
+  return done, err
+end
+
+---Replaces the ramp limits of some variables: {variable = {low, high}}.
+---@return boolean|nil
+---@return rastrum.Error|nil
+function M.restretch(collection, limits)
+  local driver, err = M.driver()
+  if not driver then return nil, err end
+  local done
+  done, err = driver:restretch(collection, rastrum.json.encode(limits))
+  M.expire()
+  return done, err
+end
+
+---Sets the priority of a collection among those that a named search joins; false: there is none.
+function M.prioritise(collection, priority)
+  local driver, err = M.driver()
+  if not driver then return nil, err end
+  local done
+  done, err = driver:prioritise(collection, priority)
   M.expire()
   return done, err
 end

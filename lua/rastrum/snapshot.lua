@@ -172,6 +172,7 @@ function M.read(driver, row, old)
   shot.generation, shot.created = row.generation, row.created
   shot.stretch, shot.stretch_generation = rastrum.json.decode(row.stretch) or {},
     row.stretch_generation
+  shot.priority = row.priority or 0
   shot.segments, err = segments.read(driver, row.id, old)
   if not shot.segments then return nil, err end
   finish(shot, list)
@@ -318,7 +319,8 @@ function M.join(name, search, parts)
         and (not first or entry.stop >= first))
       if timely and (not search.bbox or overlaps(entry.dataset:bbox(), search.bbox))
         and (not ids or has_item(entry.dataset, ids)) then
-        list[#list + 1] = { row = entry.row, dataset = entry.dataset, home = entry.home }
+        list[#list + 1] = { row = entry.row, dataset = entry.dataset, home = entry.home,
+          priority = part.priority }
       end
     end
   end

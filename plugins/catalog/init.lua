@@ -2,12 +2,13 @@
 -- {text=, json=}.
 local catalog = require "rastrum.catalog"
 local gc = require "gc"
+local stretch = require "stretch"
 local text = require "text"
 
 local M = { name = "catalog", api = 1, description = "the command `rastrum catalog`" }
 
 local USAGE = "catalog takes: list [COLLECTION], show COLLECTION [DATASET], remove COLLECTION "
-  .. "[DATASET], gc"
+  .. "[DATASET], gc, restretch COLLECTION [VARIABLE LOW,HIGH], priority COLLECTION NUMBER"
 local DAY_MS = 86400000
 
 local function usage(message)
@@ -214,7 +215,43 @@ local function collect(words)
       text.count(report.swept.files, "file"), text.count(report.kept, "version"))) }
 end
 
-local VERBS = { list = list, show = show, remove = remove, gc = collect }
+-- ---- restretch, priority
+
+local function restretch(words)
+  if not words[2] or words[5] or (words[3] and not words[4]) then
+    return usage("catalog restretch takes COLLECTION, or COLLECTION VARIABLE LOW,HIGH")
+  end
+  local shot, err = catalog.collection(words[2])
+  if not shot then return nil, err end
+  local limits
+  limits, err = stretch.limits(shot, words[3], words[4])
+  if not limits then return nil, err end
+  local done
+  done, err = catalog.restretch(shot.id, limits)
+  if not done then return nil, err end
+  local rows = {}
+  for name, pair in pairs(limits) do
+    rows[#rows + 1] = { name, ("%.6g"):format(pair[1]), ("%.6g"):format(pair[2]) }
+  end
+  table.sort(rows, function(a, b) return a[1] < b[1] end)
+  return { json = { collection = shot.id, stretch = limits },
+    text = text.columns({ "VARIABLE", "LOW", "HIGH" }, rows) }
+end
+
+local function prioritise(words)
+  local number = tonumber(words[3])
+  if not number or words[4] or number ~= number or math.abs(number) > 1e9 then
+    return usage("catalog priority takes COLLECTION NUMBER; the higher answers first")
+  end
+  local done, err = catalog.prioritise(words[2], number)
+  if done == nil then return nil, err end
+  if not done then return missing(words[2], "collection") end
+  return { json = { collection = words[2], priority = number },
+    text = ("%s has priority %g"):format(words[2], number) }
+end
+
+local VERBS = { list = list, show = show, remove = remove, gc = collect, restretch = restretch,
+  priority = prioritise }
 
 M.workflows = {
   catalog = function(ctx)

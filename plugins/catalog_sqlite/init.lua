@@ -5,7 +5,7 @@ local M = { name = "catalog_sqlite", api = 1, description = "the catalog in an S
 
 -- What makes the tables of each layout (PRAGMA user_version) out of those of the one before.
 local LAYOUTS = {}
-local LAYOUT = 3
+local LAYOUT = 4
 
 LAYOUTS[1] = {
   "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
@@ -48,6 +48,9 @@ LAYOUTS[3] = {
     created TEXT NOT NULL, members TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (collection, version))]],
 }
+
+-- Of collections that a named search joins, those of higher priority answer first.
+LAYOUTS[4] = { "ALTER TABLE collections ADD COLUMN priority REAL NOT NULL DEFAULT 0" }
 
 local Catalog = {}
 Catalog.__index = Catalog
@@ -130,10 +133,11 @@ end
 ---is none. Does not wait.
 function Catalog:stamp() return self.read and self.read:stamp() end
 
----{id, generation, created, stretch (JSON), stretch_generation} of each.
+---{id, generation, created, stretch (JSON), stretch_generation, priority} of each.
 function Catalog:collections()
   return self:query(
-    "SELECT id, generation, created, stretch, stretch_generation FROM collections ORDER BY id")
+    ("SELECT id, generation, created, stretch, stretch_generation, %s AS priority FROM collections "
+      .. "ORDER BY id"):format(self.read_layout and self.read_layout < 4 and "0" or "priority"))
 end
 
 local COLUMNS = "dataset, version, fingerprint, source, published, created, start, stop, "
@@ -270,7 +274,8 @@ local RETIRE = [[INSERT OR REPLACE INTO retired (collection, dataset, version, s
 local function publish_statements(record)
   local list = {
     COUNT,
-    { "INSERT OR IGNORE INTO collections VALUES (?, 0, ?, '{}', 0)", record.collection,
+    { [[INSERT OR IGNORE INTO collections (id, generation, created, stretch, stretch_generation)
+      VALUES (?, 0, ?, '{}', 0)]], record.collection,
       record.created },
     { "UPDATE collections SET generation = " .. COUNTED .. ", stretch = json_patch(?, stretch) "
       .. "WHERE id = ?", record.stretch, record.collection },
@@ -335,6 +340,17 @@ function Catalog:restretch(collection, stretch)
     .. ", stretch = json_patch(stretch, ?), stretch_generation = stretch_generation + 1 "
     .. "WHERE id = ?", stretch, collection, expect = 1 } }
   return done and true, err
+end
+
+---Sets a collection's priority; true, or false when there is no such collection.
+function Catalog:prioritise(collection, priority)
+  local db, err = self:writer()
+  if not db then return nil, err end
+  local done
+  done, err = db:transaction { COUNT, { "UPDATE collections SET generation = " .. COUNTED
+    .. ", priority = ? WHERE id = ?", priority, collection } }
+  if not done then return nil, err end
+  return done[2] > 0
 end
 
 ---Takes the lease on a dataset: true, or nil and code "conflict" while another owner's

@@ -200,7 +200,7 @@ local FIELDS = { name = "fields", type = "string",
   description = "members to keep, or with '-' to leave out, separated by commas" }
 local TOKEN = { name = "token", type = "string", description = "of a next link" }
 local RUN = { name = "run", type = "string",
-  description = "only items of this forecast run: its reference time, or latest (in one collection)" }
+  description = "only this forecast run: its reference time, or latest (in one collection)" }
 local COLLECTION = { name = "collection", type = "string", description = "a collection's id" }
 
 local QUERY = {

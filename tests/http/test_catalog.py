@@ -1,7 +1,9 @@
 """Catalog drivers pass one suite; a catalog that is damaged, newer or not writable is said to be so."""
+import json
 import os
 import pathlib
 import sqlite3
+import time
 
 import pytest
 
@@ -68,3 +70,41 @@ def test_gc_keeps_what_is_current(rastrum, sources, tmp_path):
     rastrum("catalog", "gc", "--store", place, "--grace", "0s")
     assert not (place / "c" / "alps").exists() and (place / "c" / "globe" / left[0] / "manifest.json").exists()
     assert os.listdir(place / "c") == ["globe"]
+
+
+def test_restretch_follows_what_was_added(rastrum, start, tmp_path):
+    """The limits are of the first dataset until restretch; then the percentiles of all, and new tile addresses."""
+    import netCDF4
+    import numpy as np
+    place = tmp_path / "store"
+    random = np.random.default_rng(11)
+    planes = {"low": random.normal(0, 1, (40, 60)), "high": random.normal(100, 1, (40, 60))}
+    for day, (name, plane) in enumerate(planes.items()):
+        with netCDF4.Dataset(tmp_path / f"{name}.nc", "w") as out:
+            for dim, axis, units in (("lat", np.linspace(-40, 38, 40), "degrees_north"), ("lon", np.linspace(0, 118, 60), "degrees_east")):
+                out.createDimension(dim, axis.size)
+                out.createVariable(dim, "f8", (dim,)).units = units
+                out[dim][:] = axis
+            out.createDimension("time", 1)
+            out.createVariable("time", "f8", ("time",)).units = "days since 2024-01-01"
+            out["time"][:] = day
+            out.createVariable("v", "f4", ("time", "lat", "lon"))[:] = plane[None]
+        rastrum("ingest", tmp_path / f"{name}.nc", "--collection", "c", "--store", place)
+    from conftest import Client
+    with Client(start(place)) as http:
+        before = http.ok("/tiles/c/tilejson.json").json()
+        assert before["rescale"][1] < 10
+        done = json.loads(rastrum("catalog", "restretch", "c", "--store", place, "--json").stdout)
+        both = np.concatenate([plane.astype("f4").ravel() for plane in planes.values()])
+        assert np.allclose(done["stretch"]["v"], np.percentile(both, [2, 98]), atol=0.5)
+        deadline = time.monotonic() + 15
+        while http.ok("/tiles/c/tilejson.json").json()["rescale"][1] < 10 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        after = http.ok("/tiles/c/tilejson.json").json()
+        assert after["rescale"] == done["stretch"]["v"] and after["tiles"] != before["tiles"]
+        rastrum("catalog", "restretch", "c", "v", "-5,5", "--store", place)
+        deadline = time.monotonic() + 15
+        while http.ok("/tiles/c/tilejson.json").json()["rescale"] != [-5, 5] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert http.ok("/tiles/c/tilejson.json").json()["rescale"] == [-5, 5]
+    assert "LOW,HIGH" in rastrum("catalog", "restretch", "c", "v", "5,-5", "--store", place, code=None).stderr

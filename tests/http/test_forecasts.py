@@ -262,3 +262,36 @@ def test_where_no_data_are_forecasts_run_is_refused(http, rastrum, tmp_path):
     while http.get("/tiles/plain/times").status_code != 200 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert "no forecast" in http.problem(400, "/tiles/plain/0/0/0.png", run="latest")["detail"]
+
+
+SEARCH = """
+return { name = "both", api = 1, searches = { both = { collections = { "one_run", "hires" } } } }
+"""
+
+
+def test_the_priority_of_a_collection_comes_before_its_run(rastrum, start, tmp_path):
+    """A named search over two collections: the one of higher priority answers, though its run is older."""
+    place, plugins = tmp_path / "store", tmp_path / "plugins"
+    for name, run, add in (("one_run", 12, 0), ("hires", 0, 7)):
+        one_run(tmp_path / f"{name}.nc", run)
+        with netCDF4.Dataset(tmp_path / f"{name}.nc", "a") as out:
+            out["t"][:] = out["t"][:] + add
+        rastrum("ingest", tmp_path / f"{name}.nc", "--collection", name, "--store", place)
+    (plugins / "both").mkdir(parents=True)
+    (plugins / "both" / "init.lua").write_text(SEARCH)
+    with Client(start(place, "--plugins", plugins)) as http:
+        at = stamp(12)
+        series = {"collection": "both", "datetime": at, **POINT}
+        assert value(http, "both", datetime=at) == told(12, 12)
+        assert http.ok("/api/timeseries", **series).json()["values"] == [told(12, 12)]
+        rastrum("catalog", "priority", "hires", "5", "--store", place)
+        import time
+        deadline = time.monotonic() + 15
+        while value(http, "both", datetime=at) != told(0, 12) + 7 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert value(http, "both", datetime=at) == told(0, 12) + 7
+        assert http.ok("/api/timeseries", **series).json()["values"] == [told(0, 12) + 7]
+    bad = rastrum("catalog", "priority", "hires", "high", "--store", place, code=None)
+    assert bad.returncode != 0 and "NUMBER" in bad.stderr
+    missing = rastrum("catalog", "priority", "nowhere", "1", "--store", place, code=1)
+    assert "no such collection" in missing.stderr

@@ -137,6 +137,12 @@ local cases = {
     if driver:past("c", 9)[1].dataset == "leased" then error("it is not forgotten", 0) end
   end },
   { "limits", function(driver)
+    local before = driver:collections()[1]
+    equal(before.priority, 0, "priority at first")
+    equal(driver:prioritise("c", 2.5), true, "prioritise")
+    equal(driver:prioritise("nowhere", 1), false, "prioritise what is not there")
+    equal(driver:collections()[1].priority, 2.5, "priority")
+    if driver:collections()[1].generation == before.generation then error("the same generation", 0) end
     assert(driver:restretch("c", '{"sst":[7,8]}'))
     local row = driver:collections()[1]
     equal(rastrum.json.decode(row.stretch).sst[1], 7, "low")
