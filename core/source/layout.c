@@ -108,6 +108,39 @@ static bool read_extent(dataset *d) {
   return good;
 }
 
+// What netcdf-c gives past a dataset's extent: the variable's fill value, else that of its type.
+static bool read_beyond(const ra_source_var *var, uint8_t *cell) {
+  static const struct {
+    nc_type type;
+    ra_dtype dtype;
+    double fill;
+  } DEFAULTS[] = {
+      {NC_BYTE, RA_DTYPE_I8, NC_FILL_BYTE},
+      {NC_UBYTE, RA_DTYPE_U8, NC_FILL_UBYTE},
+      {NC_SHORT, RA_DTYPE_I16, NC_FILL_SHORT},
+      {NC_USHORT, RA_DTYPE_U16, NC_FILL_USHORT},
+      {NC_INT, RA_DTYPE_I32, NC_FILL_INT},
+      {NC_UINT, RA_DTYPE_U32, NC_FILL_UINT},
+      {NC_INT64, RA_DTYPE_I64, 0},
+      {NC_UINT64, RA_DTYPE_U64, 0},
+      {NC_FLOAT, RA_DTYPE_F32, NC_FILL_FLOAT},
+      {NC_DOUBLE, RA_DTYPE_F64, NC_FILL_DOUBLE},
+  };
+  static const long long fill_int64 = NC_FILL_INT64;
+  static const unsigned long long fill_uint64 = NC_FILL_UINT64;
+  int unfilled = 0;
+  nc_type type;
+  if (nc_inq_var_fill(var->ncid, var->varid, &unfilled, cell) != NC_NOERR) return false;
+  if (!unfilled) return true;
+  if (nc_inq_vartype(var->ncid, var->varid, &type) != NC_NOERR) return false;
+  for (size_t i = 0; i < sizeof DEFAULTS / sizeof *DEFAULTS; i++) {
+    if (DEFAULTS[i].type == type) ra_dtype_store(DEFAULTS[i].dtype, cell, 0, DEFAULTS[i].fill);
+  }
+  if (type == NC_INT64) memcpy(cell, &fill_int64, sizeof fill_int64);
+  if (type == NC_UINT64) memcpy(cell, &fill_uint64, sizeof fill_uint64);
+  return true;
+}
+
 static bool read_fill(dataset *d) {
   ra__storage *s = d->storage;
   H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
@@ -117,7 +150,7 @@ static bool read_fill(dataset *d) {
   if (good && defined != H5D_FILL_VALUE_UNDEFINED)
     good = H5Pget_fill_value(d->properties, native, s->fill) >= 0;
   if (native >= 0) H5Tclose(native);
-  return good && nc_inq_var_fill(d->var->ncid, d->var->varid, NULL, s->beyond) == NC_NOERR;
+  return good && (!s->grown || read_beyond(d->var, s->beyond));
 }
 
 static bool read_filters(dataset *d) {

@@ -163,19 +163,22 @@ static void classic_comes_back(void **state) {
   }
 }
 
-// A variable that another one has outgrown, chunks that nobody wrote, and a contiguous variable without a byte.
+// Variables that another one has outgrown (one without fill values in its chunks), chunks that nobody wrote, and a contiguous variable without a byte.
 static void what_is_not_stored_is_fill(void **state) {
   (void)state;
   uint64_t seed = test_seed("what_is_not_stored_is_fill");
   int nc = nc_new("sparse.nc", NC_NETCDF4);
   int dims[] = {nc_dim(nc, "t", NC_UNLIMITED), nc_dim(nc, "x", 10)};
   int a = nc_var(nc, "a", NC_SHORT, 2, dims), b = nc_var(nc, "b", NC_SHORT, 2, dims);
-  int c = nc_var(nc, "c", NC_INT, 1, &dims[1]);
+  int bare = nc_var(nc, "bare", NC_SHORT, 2, dims);
+  (void)nc_var(nc, "c", NC_INT, 1, &dims[1]);
   const size_t chunk[] = {4, 3};
   const short fill = 77;
   NC(nc_def_var_chunking(nc, a, NC_CHUNKED, chunk));
   NC(nc_def_var_chunking(nc, b, NC_CHUNKED, chunk));
+  NC(nc_def_var_chunking(nc, bare, NC_CHUNKED, chunk));
   NC(nc_def_var_fill(nc, a, NC_FILL, &fill));
+  NC(nc_def_var_fill(nc, bare, NC_NOFILL, NULL));
   NC(nc_def_var_deflate(nc, a, 1, 1, 1));
   NC(nc_enddef(nc));
   short want[90], value = 5, ones[90];
@@ -187,6 +190,10 @@ static void what_is_not_stored_is_fill(void **state) {
   }
   const size_t start[] = {0, 0}, all[] = {9, 10};
   NC(nc_put_vara_short(nc, b, start, all, ones));
+  const size_t part[] = {6, 10};
+  short grown[90];
+  for (int i = 0; i < 90; i++) grown[i] = i < 60 ? 1 : NC_FILL_SHORT;
+  NC(nc_put_vara_short(nc, bare, start, part, ones));
   NC(nc_close(nc));
   ra_source *source = opened("sparse.nc");
   int empty[10];
@@ -195,8 +202,8 @@ static void what_is_not_stored_is_fill(void **state) {
   assert_true(way(source, variable(source, "a")) == RA__WAY_CHUNKS);
   check(source, variable(source, "a"), want, &seed);
   check(source, variable(source, "b"), ones, &seed);
+  check(source, variable(source, "bare"), grown, &seed);
   check(source, variable(source, "c"), empty, &seed);
-  (void)c;
   ra_source_free(source);
 }
 
