@@ -1,6 +1,7 @@
 // hdf5.c - HDF5's filters as codecs: which of ours undoes which filter (hdfgroup.org's registry of filters), and the
 // framing that the LZ4 and bitshuffle plugins put round their blocks. Numbers in those frames are big-endian.
 #include <lz4.h>
+#include <stdio.h>
 #include <string.h>
 #include <zstd.h>
 
@@ -44,7 +45,7 @@ static bool bitshuffle_of(const unsigned *values, size_t count, ra_codec *out) {
   if (count > 3) out->block = values[3];
   unsigned inner = count > 4 ? values[4] : 0;
   if (inner != 0 && inner != 2 && inner != 3) return false;
-  strcpy(out->inner, inner == 2 ? "lz4" : inner == 3 ? "zstd" : "");
+  snprintf(out->inner, sizeof out->inner, "%s", inner == 2 ? "lz4" : inner == 3 ? "zstd" : "");
   out->element = count > 2 ? values[2] : 0;
   return out->element > 0;
 }

@@ -36,7 +36,8 @@ static bool repeat(stream *s, unsigned control) {
 int ra__lzf_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap, size_t *got,
                    ra_err *err) {
   (void)codec;
-  stream s = {src.data, src.data + src.size, dst, 0, cap};
+  stream s = {.at = src.data, .end = src.data + src.size, .cap = cap};
+  s.dst = dst;
   while (s.at < s.end) {
     unsigned control = *s.at++;
     bool good = control < 32 ? copy_bytes(&s, control + 1) : repeat(&s, control);

@@ -238,11 +238,10 @@ static int own_list(dataset *d) {
   return rc;
 }
 
-static int list_one(dataset *d, hid_t space, hsize_t i) {
-  ra__storage *s = d->storage;
+// A chunk that is there becomes *slot.
+static int list_one(const dataset *d, hid_t space, hsize_t i, ra__slot *slot) {
   hsize_t first[H5S_MAX_RANK], size;
   haddr_t address;
-  ra__slot *slot = &s->slots[s->slot_count];
   if (H5Dget_chunk_info(d->id, space, i, first, &slot->mask, &address, &size) < 0 ||
       size > UINT32_MAX) {
     return ra_fail(d->err, RA_E_CORRUPT, d->source->name,
@@ -256,21 +255,26 @@ static int list_one(dataset *d, hid_t space, hsize_t i) {
   slot->size = (uint32_t)size;
   if (address == HADDR_UNDEF || size == 0) return RA_OK;
   if (__builtin_add_overflow(address, base_address(d), &slot->offset)) slot->offset = UINT64_MAX;
-  s->slot_count++;
+  d->storage->slot_count++;
   return RA_OK;
 }
 
-static int listed_by_hdf5(dataset *d) {
+static int list_all(dataset *d, hid_t space) {
   hsize_t count = 0;
+  if (H5Dget_num_chunks(d->id, space, &count) < 0 || count > LIST_MOST) return RA_E_UNSUPPORTED;
+  if (count == 0) return RA_OK;
+  ra__slot *slots = calloc(count, sizeof *slots);
+  if (!slots) return ra_fail(d->err, RA_E_NOMEM, d->source->name, "out of memory");
+  d->storage->slots = slots;
+  int rc = RA_OK;
+  for (hsize_t i = 0; i < count && rc >= 0; i++)
+    rc = list_one(d, space, i, &slots[d->storage->slot_count]);
+  return rc;
+}
+
+static int listed_by_hdf5(dataset *d) {
   hid_t space = H5Dget_space(d->id);
-  int rc = space >= 0 && H5Dget_num_chunks(d->id, space, &count) >= 0 && count <= LIST_MOST
-               ? RA_OK
-               : RA_E_UNSUPPORTED;
-  if (rc >= 0 && count) {
-    d->storage->slots = calloc(count, sizeof *d->storage->slots);
-    if (!d->storage->slots) rc = ra_fail(d->err, RA_E_NOMEM, d->source->name, "out of memory");
-  }
-  for (hsize_t i = 0; i < count && rc >= 0; i++) rc = list_one(d, space, i);
+  int rc = space >= 0 ? list_all(d, space) : RA_E_UNSUPPORTED;
   if (space >= 0) H5Sclose(space);
   return rc;
 }

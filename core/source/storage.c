@@ -80,9 +80,10 @@ static int check_overlaps(const ra_source *source, const ra_source_var *var, con
 
 static int check_places(const ra_source *source, const ra_source_var *var,
                         const ra__storage *storage, ra_err *err) {
+  if (storage->slot_count < 2) return RA_OK;
   if (sorted(storage->slots, storage->slot_count, by_offset))
     return check_overlaps(source, var, storage->slots, storage->slot_count, err);
-  ra__slot *copy = malloc(storage->slot_count * sizeof *copy);
+  ra__slot *copy = calloc(storage->slot_count, sizeof *copy);
   if (!copy) return ra_fail(err, RA_E_NOMEM, source->name, "out of memory");
   memcpy(copy, storage->slots, storage->slot_count * sizeof *copy);
   qsort(copy, storage->slot_count, sizeof *copy, by_offset);

@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
   size_t row = ra_source_var_bytes(r.var) / r.var->shape[0];
   r.rows = WINDOW / (row ? row : 1);
   r.rows = r.rows < shape[0] ? shape[0] : r.rows / shape[0] * shape[0];
-  r.cells = malloc(r.rows * row);
+  r.cells = calloc(r.rows, row ? row : 1);
   if (!r.cells) return 1;
   double alone = measure(&r, by_ours);
   ra_source_set_threads(r.source, argc > 3 ? (unsigned)atoi(argv[3]) : 2);
