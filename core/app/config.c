@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/limits.h"
+
 enum { LIST_MAX = 64 };
 
 typedef struct setting {
@@ -21,6 +23,9 @@ struct ra_config {
   unsigned command;
   setting *settings;  // one an option
   char *plugin_settings;
+  json_t *limits;  // as the file has them; NULL: none
+  ra_script_plugin_limits *plugin_limits;
+  char limits_origin[128];
   char *file_json;
 };
 
@@ -56,6 +61,8 @@ void ra_config_free(ra_config *config) {
   for (size_t i = 0; i < RA_OPTION_COUNT; i++) clear(&config->settings[i]);
   free(config->settings);
   free(config->plugin_settings);
+  json_decref(config->limits);
+  ra_limits_free(config->plugin_limits);
   free(config->file_json);
   free(config);
 }
@@ -107,6 +114,16 @@ static int parse_int(const char *text, int64_t *out) {
   if (end == text || *end || errno || value < 0) return -1;
   *out = value;
   return 0;
+}
+
+int64_t ra_config_parse(ra_option_type type, const char *text) {
+  int64_t n = -1;
+  switch (type) {
+    case RA_OPTION_BYTES: return parse_bytes(text);
+    case RA_OPTION_DURATION: return parse_ms(text);
+    case RA_OPTION_INT: return parse_int(text, &n) < 0 ? -1 : n;
+    default: return -1;
+  }
 }
 
 static const char *complaint(const ra_option *option, const char *text) {
@@ -219,12 +236,29 @@ static int set_list(ra_config *config, const ra_option *option, json_t *list, co
   return RA_OK;
 }
 
+static int set_limits(ra_config *config, json_t *value, const char *path, ra_err *err) {
+  ra_script_plugin_limits *list;
+  if (!json_is_object(value)) {
+    return ra_fail(err, RA_E_INVALID, path,
+                   "limits is no table; { PLUGIN = { lua_time = \"200ms\" } } is wanted");
+  }
+  int rc = ra_limits_parse(value, path, &list, err);
+  if (rc < 0) return rc;
+  ra_limits_free(config->plugin_limits);
+  json_decref(config->limits);
+  config->plugin_limits = list;
+  config->limits = json_incref(value);
+  snprintf(config->limits_origin, sizeof config->limits_origin, "%s", path);
+  return RA_OK;
+}
+
 static int set_key(ra_config *config, const char *key, json_t *value, const char *path, ra_err *err) {
   if (strcmp(key, "plugin_settings") == 0 && json_is_object(value)) {
     free(config->plugin_settings);
     config->plugin_settings = json_dumps(value, JSON_COMPACT);
     return RA_OK;
   }
+  if (strcmp(key, "limits") == 0) return set_limits(config, value, path, err);
   const ra_option *option = ra_option_find(key);
   if (option && option->flag_only) {
     return ra_fail(err, RA_E_INVALID, path, "%s is an option of the command line only", key);
@@ -316,6 +350,10 @@ const char *const *ra_config_list(const ra_config *config, const char *name) {
   return s ? (const char *const *)s->text : none;
 }
 
+const ra_script_plugin_limits *ra_config_limits(const ra_config *config) {
+  return config->plugin_limits;
+}
+
 bool ra_config_is_set(const ra_config *config, const char *name) {
   const setting *s = find(config, name);
   return s && s->count && strcmp(s->origin, "default") != 0;
@@ -365,6 +403,19 @@ void ra_config_json(const ra_config *config, ra_str *out) {
               config->plugin_settings ? config->plugin_settings : "{}");
 }
 
+static void print_limits(const ra_config *config, bool json, ra_str *out) {
+  if (!config->limits) return;
+  ra_str_add(out, json ? ",\n  \"limits\": {\"value\": " : "  limits = ");
+  ra_limits_print(config->limits, json, out);
+  ra_str_add(out, json ? ", \"origin\": " : ",  -- ");
+  if (json) {
+    ra_str_add_json(out, config->limits_origin);
+  } else {
+    ra_str_add(out, config->limits_origin);
+  }
+  ra_str_add(out, json ? "}" : "\n");
+}
+
 void ra_config_print(const ra_config *config, bool json, ra_str *out) {
   ra_str_add(out, json ? "{" : "return {\n");
   bool first = true;
@@ -385,5 +436,6 @@ void ra_config_print(const ra_config *config, bool json, ra_str *out) {
     }
     first = false;
   }
+  print_limits(config, json, out);
   ra_str_add(out, json ? "\n}\n" : "}\n");
 }

@@ -5,6 +5,7 @@
 
 #include "app/options.h"
 #include "base/str.h"
+#include "script/script.h"
 
 typedef struct ra_config ra_config;
 
@@ -16,7 +17,8 @@ int ra_config_set(ra_config *config, const char *name, const char *text, const c
                   ra_err *err);
 // RASTRUM_* of the environment. An unknown RASTRUM_ name is an error, but for the few that are not settings.
 int ra_config_environment(ra_config *config, char **environment, ra_err *err);
-// The JSON of rastrum.lua's table (from ra_script_load_table). `plugin_settings` (an object) passes through to Lua.
+// The JSON of rastrum.lua's table (from ra_script_load_table). `plugin_settings` (an object) passes through to Lua;
+// `limits` are those of single plugins (limits.h).
 int ra_config_file(ra_config *config, const char *path, const char *json, size_t size, ra_err *err);
 
 // The JSON that ra_config_file was given; NULL: there was no file.
@@ -31,6 +33,10 @@ uint64_t ra_config_bytes(const ra_config *config, const char *name);
 uint64_t ra_config_ms(const ra_config *config, const char *name);
 // NULL-terminated; empty when unset.
 const char *const *ra_config_list(const ra_config *config, const char *name);
+// Limits of single plugins; ends with plugin NULL; NULL: none.
+const ra_script_plugin_limits *ra_config_limits(const ra_config *config);
+// A text as a value of that type (bytes, milliseconds, a whole number); -1 when it is none.
+int64_t ra_config_parse(ra_option_type type, const char *text);
 bool ra_config_is_set(const ra_config *config, const char *name);  // by anything but the default
 
 // All settings as a JSON object for Lua (numbers as numbers, bytes in bytes, durations in milliseconds) …

@@ -78,7 +78,10 @@ static ra_script_limits limits(const ra_config *config) {
                             .heap_soft = heap / 4 * 3,
                             .heap_hard = heap,
                             .external_soft = external / 2,
-                            .external_hard = external};
+                            .external_hard = external,
+                            .output = ra_config_bytes(config, "lua_output"),
+                            .steps = (uint64_t)ra_config_int(config, "lua_steps"),
+                            .plugin_requests = (unsigned)ra_config_int(config, "plugin_requests")};
 }
 
 int ra_host_script(ra_host *host, const ra_config *config, const ra_host_start *start,
@@ -92,6 +95,7 @@ int ra_host_script(ra_host *host, const ra_config *config, const ra_host_start *
                                    .role = start->role,
                                    .settings_json = json.ptr,
                                    .limits = limits(config),
+                                   .plugin_limits = ra_config_limits(config),
                                    .refused = start->refused};
   int rc = json.failed ? ra_fail(err, RA_E_NOMEM, "", "no memory for the settings")
                        : ra_script_new(&script, out, err);

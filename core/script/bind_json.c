@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "script/host.h"
+#include "script/guard.h"
 
 enum { DEPTH = 64, TEXT_MOST = 64 << 20 };
 
@@ -96,7 +96,29 @@ int ra_bind_push_json(lua_State *L, const char *text, size_t size, ra_err *err) 
 
 // ---- writing
 
-static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err);
+typedef struct writing {
+  lua_State *L;
+  ra_str *out;
+  const ra__plugin *plugin;  // whose limits hold
+  size_t most;               // bytes
+  uint64_t steps;            // values that may still be written
+  ra_err *err;
+} writing;
+
+static int write_value(writing *w, int depth);
+
+// What one call may do has been done: a table that holds another many times is longer than it looks.
+static int too_much(const writing *w) {
+  const ra__plugin *plugin = w->plugin;
+  bool steps = w->steps == 0;
+  ra__hint hint;
+  ra__limit_hint(plugin, steps ? "lua_steps" : "lua_output", steps ? "steps" : "output",
+                 steps ? plugin->own.steps != 0 : plugin->own.output != 0, &hint);
+  return ra_fail(w->err, RA_E_NOMEM, plugin->name,
+                 "plugin '%s': a JSON text of more than %llu %s, which one call may not make; %s",
+                 plugin->name, (unsigned long long)(steps ? plugin->limits.steps : w->most),
+                 steps ? "values" : "bytes", hint.text);
+}
 
 static bool tagged(lua_State *L, const char *type) {
   if (!lua_getmetatable(L, -1)) return false;
@@ -106,12 +128,14 @@ static bool tagged(lua_State *L, const char *type) {
   return same;
 }
 
-static int write_list(lua_State *L, size_t n, int depth, ra_str *out, ra_err *err) {
+static int write_list(writing *w, size_t n, int depth) {
+  lua_State *L = w->L;
+  ra_str *out = w->out;
   ra_str_add_char(out, '[');
   for (size_t i = 1; i <= n; i++) {
     if (i > 1) ra_str_add_char(out, ',');
     lua_rawgeti(L, -1, (int)i);
-    int rc = write_value(L, depth, out, err);
+    int rc = write_value(w, depth);
     lua_pop(L, 1);
     if (rc < 0) return rc;
   }
@@ -119,14 +143,16 @@ static int write_list(lua_State *L, size_t n, int depth, ra_str *out, ra_err *er
   return RA_OK;
 }
 
-static int write_object(lua_State *L, int depth, ra_str *out, ra_err *err) {
+static int write_object(writing *w, int depth) {
+  lua_State *L = w->L;
+  ra_str *out = w->out;
   bool first = true;
   ra_str_add_char(out, '{');
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     int type = lua_type(L, -2);
     if (type != LUA_TSTRING && type != LUA_TNUMBER) {
       lua_pop(L, 2);
-      return ra_fail(err, RA_E_INVALID, "", "a JSON object cannot have a %s as key",
+      return ra_fail(w->err, RA_E_INVALID, "", "a JSON object cannot have a %s as key",
                      lua_typename(L, type));
     }
     if (!first) ra_str_add_char(out, ',');
@@ -137,7 +163,7 @@ static int write_object(lua_State *L, int depth, ra_str *out, ra_err *err) {
     ra_str_add_json_bytes(out, key, size);
     lua_pop(L, 1);
     ra_str_add_char(out, ':');
-    int rc = write_value(L, depth, out, err);
+    int rc = write_value(w, depth);
     if (rc < 0) {
       lua_pop(L, 2);
       return rc;
@@ -147,33 +173,35 @@ static int write_object(lua_State *L, int depth, ra_str *out, ra_err *err) {
   return RA_OK;
 }
 
-static int write_table(lua_State *L, int depth, ra_str *out, ra_err *err) {
+static int write_table(writing *w, int depth) {
+  lua_State *L = w->L;
   if (depth == 0 || !lua_checkstack(L, 8)) {
-    return ra_fail(err, RA_E_INVALID, "", "a table nested deeper than %d levels, or inside itself",
-                   DEPTH);
+    return ra_fail(w->err, RA_E_INVALID, "",
+                   "a table nested deeper than %d levels, or inside itself", DEPTH);
   }
   if (tagged(L, "ra.raw")) {
     lua_rawgeti(L, -1, 1);
-    int rc = write_value(L, -1, out, err);
+    int rc = write_value(w, -1);
     lua_pop(L, 1);
     return rc;
   }
   size_t n = lua_objlen(L, -1);
-  return n || tagged(L, "ra.array") ? write_list(L, n, depth - 1, out, err)
-                                    : write_object(L, depth - 1, out, err);
+  return n || tagged(L, "ra.array") ? write_list(w, n, depth - 1) : write_object(w, depth - 1);
 }
 
-static int write_userdata(lua_State *L, ra_str *out, ra_err *err) {
+static int write_userdata(writing *w) {
+  lua_State *L = w->L;
   if (lua_touserdata(L, -1) == NULL) {
-    ra_str_add(out, "null");
+    ra_str_add(w->out, "null");
     return RA_OK;
   }
   if (!ra_bind_test(L, -1, "ra.buf")) {
-    return ra_fail(err, RA_E_INVALID, "",
+    return ra_fail(w->err, RA_E_INVALID, "",
                    "a handle that is no open buffer cannot be written as JSON");
   }
   ra_buf *buf = ra_bind_check_buf(L, -1);
-  ra_str_add_bytes(out, ra_buf_data(buf), ra_buf_size(buf));
+  if (ra_buf_size(buf) > w->most) return too_much(w);
+  ra_str_add_bytes(w->out, ra_buf_data(buf), ra_buf_size(buf));
   return RA_OK;
 }
 
@@ -187,9 +215,13 @@ static void write_number(double value, ra_str *out) {
 }
 
 // The value at the top. depth -1: a text that is JSON already.
-static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err) {
+static int write_value(writing *w, int depth) {
+  lua_State *L = w->L;
+  ra_str *out = w->out;
   size_t size;
   const char *text;
+  if (w->steps == 0 || out->len > w->most) return too_much(w);
+  w->steps--;
   switch (lua_type(L, -1)) {
     case LUA_TSTRING:
       text = lua_tolstring(L, -1, &size);
@@ -202,19 +234,39 @@ static int write_value(lua_State *L, int depth, ra_str *out, ra_err *err) {
     case LUA_TNUMBER: write_number(lua_tonumber(L, -1), out); return RA_OK;
     case LUA_TBOOLEAN: ra_str_add(out, lua_toboolean(L, -1) ? "true" : "false"); return RA_OK;
     case LUA_TNIL: ra_str_add(out, "null"); return RA_OK;
-    case LUA_TTABLE: return write_table(L, depth, out, err);
+    case LUA_TTABLE: return write_table(w, depth);
     case LUA_TUSERDATA:
-    case LUA_TLIGHTUSERDATA: return write_userdata(L, out, err);
+    case LUA_TLIGHTUSERDATA: return write_userdata(w);
     default:
-      return ra_fail(err, RA_E_INVALID, "", "a %s cannot be written as JSON", luaL_typename(L, -1));
+      return ra_fail(w->err, RA_E_INVALID, "", "a %s cannot be written as JSON",
+                     luaL_typename(L, -1));
   }
 }
 
-int ra_bind_to_json(lua_State *L, int index, ra_str *out, ra_err *err) {
+static int write_json(lua_State *L, int index, const ra__plugin *plugin, size_t most, ra_str *out,
+                      ra_err *err) {
+  writing w = {.L = L,
+               .out = out,
+               .plugin = plugin,
+               .most = out->len + most,
+               .steps = plugin->limits.steps,
+               .err = err};
   lua_pushvalue(L, index);
-  int rc = write_value(L, DEPTH, out, err);
+  int rc = write_value(&w, DEPTH);
   lua_pop(L, 1);
+  if (rc == RA_OK && out->len > w.most) rc = too_much(&w);
   if (rc == RA_OK && out->failed) rc = ra_fail(err, RA_E_NOMEM, "", "no memory for a JSON text");
+  return rc;
+}
+
+int ra__json_of_table(lua_State *L, int index, ra_str *out, ra_err *err) {
+  static const ra__plugin nobody = {.name = "", .limits = {.steps = 1000000}};
+  return write_json(L, index, &nobody, TEXT_MOST, out, err);
+}
+
+int ra_bind_to_json(lua_State *L, int index, ra_str *out, ra_err *err) {
+  int rc = write_json(L, index, ra__owner(ra__script(L)), TEXT_MOST, out, err);
+  if (out->len > 1 << 14) ra__guard_spent(L);
   return rc;
 }
 
@@ -226,14 +278,20 @@ typedef struct text {  // so that a raise while writing frees the text
 
 static void close_text(void *payload) { ra_str_deinit(&((text *)payload)->str); }
 
+// A limit's error keeps its code; anything else is the caller's mistake.
+static int raise_json(lua_State *L, const char *what, const ra_err *err) {
+  if (err->code == RA_E_NOMEM) ra__guard_raise(L, err->code, "%s", err->message);
+  return luaL_error(L, "%s: %s", what, err->message);
+}
+
 // rastrum.json.encode(value) -> text. Raises for what JSON cannot say.
 static int l_encode(lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
   text *t = ra_bind_new(L, sizeof *t, "ra.text", close_text);
   ra_err err = {0};
-  if (ra_bind_to_json(L, 1, &t->str, &err) < 0)
-    return luaL_error(L, "json.encode: %s", err.message);
+  if (write_json(L, 1, ra__owner(ra__script(L)), ra__guard_output(L), &t->str, &err) < 0)
+    return raise_json(L, "json.encode", &err);
   lua_pushlstring(L, t->str.ptr ? t->str.ptr : "", t->str.len);
   close_text(t);
   return 1;
@@ -246,11 +304,21 @@ static int l_buffer(lua_State *L) {
   text *t = ra_bind_new(L, sizeof *t, "ra.text", close_text);
   ra_err err = {0};
   ra_buf *buf;
-  if (ra_bind_to_json(L, 1, &t->str, &err) < 0)
-    return luaL_error(L, "json.buffer: %s", err.message);
+  if (ra_bind_to_json(L, 1, &t->str, &err) < 0) return raise_json(L, "json.buffer", &err);
   if (ra_str_take(&t->str, &buf, &err) < 0) return ra_bind_fail(L, &err);
   ra_bind_push_buf(L, buf);
   return 1;
+}
+
+static int too_long(lua_State *L, size_t size, ra_err *err) {
+  const ra__plugin *plugin = ra__owner(ra__script(L));
+  ra__hint hint;
+  return ra_fail(
+      err, RA_E_TOOBIG, plugin->name,
+      "plugin '%s': a JSON text of %zu bytes; the most is %zu, a quarter of what one call "
+      "may make; %s",
+      plugin->name, size, plugin->limits.output / 4,
+      ra__limit_hint(plugin, "lua_output", "output", plugin->own.output != 0, &hint));
 }
 
 // rastrum.json.decode(text or ra.buf, depth) -> value | nil, err
@@ -260,7 +328,10 @@ static int l_decode(lua_State *L) {
   lua_Integer depth = luaL_optinteger(L, 2, DEPTH);
   ra_err err = {0};
   luaL_argcheck(L, depth >= 1 && depth <= DEPTH, 2, "1 to 64 expected");
-  return push_json(L, bytes, size, (int)depth, &err) < 0 ? ra_bind_fail(L, &err) : 1;
+  int rc = size > ra__guard_output(L) / 4 ? too_long(L, size, &err)
+                                          : push_json(L, bytes, size, (int)depth, &err);
+  if (size > 1 << 14) ra__guard_spent(L);
+  return rc < 0 ? ra_bind_fail(L, &err) : 1;
 }
 
 static int l_array(lua_State *L) {

@@ -165,7 +165,6 @@ static int build(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, "ra.names");
   open_libraries(L);
   ra__bind_init(L);
-  ra__callbacks_init(L);
   ra_err err = {0};
   if (ra__load_source(L, "library/sandbox.lua", "@rastrum.sandbox.lua", &err) < 0)
     return luaL_error(L, "the library's sandbox.lua: %s", err.message);

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t ra__guard_output(lua_State *L) { return ra__limits(ra__script(L))->output; }
-uint64_t ra__guard_steps(lua_State *L) { return ra__limits(ra__script(L))->steps; }
+size_t ra__guard_output(lua_State *L) { return ra__owner(ra__script(L))->limits.output; }
+uint64_t ra__guard_steps(lua_State *L) { return ra__owner(ra__script(L))->limits.steps; }
 
 void ra__guard_raise(lua_State *L, int code, const char *fmt, ...) {
   ra_err err = {0};
@@ -23,13 +23,8 @@ void ra__guard_raise(lua_State *L, int code, const char *fmt, ...) {
   __builtin_unreachable();
 }
 
-static const ra__plugin *plugin_of(lua_State *L) {
-  const ra_script *script = ra__script(L);
-  return script->running ? script->running->owner : script->nobody;
-}
-
 void ra__guard_too_big(lua_State *L, const char *what, double bytes) {
-  const ra__plugin *plugin = plugin_of(L);
+  const ra__plugin *plugin = ra__owner(ra__script(L));
   ra__hint hint;
   ra__guard_raise(L, RA_E_NOMEM,
                   "plugin '%s': %s would make %.0f bytes, more than the %zu that one call may; %s",
@@ -38,7 +33,7 @@ void ra__guard_too_big(lua_State *L, const char *what, double bytes) {
 }
 
 void ra__guard_too_long(lua_State *L, const char *what) {
-  const ra__plugin *plugin = plugin_of(L);
+  const ra__plugin *plugin = ra__owner(ra__script(L));
   ra__hint hint;
   ra__guard_raise(L, RA_E_TIMEOUT,
                   "plugin '%s': %s took more than the %llu steps that one call may; %s",
@@ -57,33 +52,30 @@ void ra__guard_check_time(lua_State *L) { ra__slice_check_budget(ra__script(L), 
 
 enum { SCRATCH_KEPT = 1 << 20 };
 
-void ra__guard_begin(lua_State *L) {
-  ra_str *scratch = &ra__script(L)->scratch;
-  if (scratch->cap > SCRATCH_KEPT || scratch->failed) {
-    ra_str_deinit(scratch);
-    ra_str_init(scratch);
-  }
-  scratch->len = 0;
+static void drop_large(ra_str *scratch) {
+  if (scratch->cap <= SCRATCH_KEPT && !scratch->failed) return;
+  ra_str_deinit(scratch);
+  ra_str_init(scratch);
 }
 
-char *ra__guard_room(lua_State *L, const char *what, double n) {
-  ra_str *scratch = &ra__script(L)->scratch;
-  double size = (double)scratch->len + n;
-  if (size > (double)ra__guard_output(L)) ra__guard_too_big(L, what, size);
-  char *room = ra_str_room(scratch, (size_t)n + 1);
-  if (!room) luaL_error(L, "not enough memory");
-  ra_str_wrote(scratch, (size_t)n);
-  return room;
+void ra__text_grow(ra__text *t, double more) {
+  ra_str *scratch = &ra__script(t->L)->scratch;
+  size_t most = ra__guard_output(t->L);
+  double size = (double)t->size + more;
+  if (size > (double)most) ra__guard_too_big(t->L, t->what, size);
+  bool first = t->bytes == t->small;
+  if (first) drop_large(scratch);
+  scratch->len = first ? 0 : t->size;
+  char *end = ra_str_room(scratch, (size_t)size - scratch->len);
+  if (!end) luaL_error(t->L, "not enough memory");
+  if (first) memcpy(end, t->small, t->size);
+  t->bytes = scratch->ptr;
+  t->room = scratch->cap < most ? scratch->cap : most;
 }
 
-void ra__guard_add(lua_State *L, const char *what, const void *bytes, size_t n) {
-  if (n) memcpy(ra__guard_room(L, what, (double)n), bytes, n);
-}
-
-void ra__guard_push(lua_State *L) {
-  const ra_str *scratch = &ra__script(L)->scratch;
-  lua_pushlstring(L, scratch->ptr ? scratch->ptr : "", scratch->len);
-  if (scratch->len > SCRATCH_KEPT / 16) ra__guard_spent(L);
+void ra__text_push(ra__text *t) {
+  lua_pushlstring(t->L, t->bytes, t->size);
+  if (t->size > SCRATCH_KEPT / 16) ra__guard_spent(t->L);
 }
 
 int ra__guard_int(lua_State *L, int arg) {

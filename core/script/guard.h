@@ -2,6 +2,8 @@
 // the limits of the running task's plugin. A call that reaches one raises an error of code "timeout" or "no_memory" that names
 // the plugin, the limit and the setting. Loop thread only.
 #pragma once
+#include <string.h>
+
 #include "script/host.h"
 
 // guard.c
@@ -18,11 +20,41 @@ void ra__guard_spent(lua_State *L);
 // Raises the budget error once the task's Lua time is used up: for loops in C.
 void ra__guard_check_time(lua_State *L);
 
-// A text in the making; one at a time, and no Lua code runs meanwhile. `what`: "string.rep", for the error past the limit.
-void ra__guard_begin(lua_State *L);
-void ra__guard_add(lua_State *L, const char *what, const void *bytes, size_t n);
-char *ra__guard_room(lua_State *L, const char *what, double n);  // n bytes at its end, to be written
-void ra__guard_push(lua_State *L);                               // as a Lua string
+// A text in the making, capped. A short one is in the struct, a longer one in the host's scratch, of which there is one: no
+// Lua code runs meanwhile. A raise leaves nothing behind.
+typedef struct ra__text {
+  lua_State *L;
+  const char *what;  // "string.rep", for the error past the limit
+  char *bytes;
+  size_t size, room;
+  char small[256];
+} ra__text;
+
+static inline void ra__text_init(ra__text *t, lua_State *L, const char *what) {
+  t->L = L;
+  t->what = what;
+  t->bytes = t->small;
+  t->size = 0;
+  t->room = sizeof t->small;
+}
+void ra__text_grow(ra__text *t, double more);
+
+// n bytes at its end, to be written.
+static inline char *ra__text_room(ra__text *t, double n) {
+  if (n > (double)(t->room - t->size)) ra__text_grow(t, n);
+  char *end = t->bytes + t->size;
+  t->size += (size_t)n;
+  return end;
+}
+
+static inline void ra__text_add(ra__text *t, const char *bytes, size_t n) {
+  if (n > t->room - t->size) ra__text_grow(t, (double)n);
+  memcpy(t->bytes + t->size, bytes, n);
+  t->size += n;
+}
+
+void ra__text_push(ra__text *t);  // as a Lua string
+
 int ra__guard_int(lua_State *L, int arg);  // a number as LuaJIT makes it an integer
 int ra__guard_opt_int(lua_State *L, int arg, int fallback);
 

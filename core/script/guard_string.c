@@ -89,24 +89,24 @@ static int l_gmatch(lua_State *L) {
 enum { LONG = 1 << 16, ENOUGH = 100000 };  // LONG: as in rastrum/sandbox.lua
 
 // The replacement's text (argument 3) with its %0 to %9.
-static void add_replacement(ra__matcher *m, const char *text, size_t size, const char *at,
-                            const char *end) {
+static void add_replacement(ra__matcher *m, ra__text *out, const char *text, size_t size,
+                            const char *at, const char *end) {
   lua_State *L = m->L;
   for (size_t i = 0; i < size; i++) {
     if (text[i] != '%') {
       const char *next = memchr(text + i, '%', size - i);
       size_t n = next ? (size_t)(next - text) - i : size - i;
-      ra__guard_add(L, GSUB, text + i, n);
+      ra__text_add(out, text + i, n);
       i += n - 1;
     } else if (text[++i] < '0' || text[i] > '9') {  // past the end there is a zero byte
-      ra__guard_add(L, GSUB, text + i, 1);
+      ra__text_add(out, text + i, 1);
     } else if (text[i] == '0') {
-      ra__guard_add(L, GSUB, at, (size_t)(end - at));
+      ra__text_add(out, at, (size_t)(end - at));
     } else {
       size_t n;
       ra__match_push_one(m, text[i] - '1', at, end);
       const char *capture = lua_tolstring(L, -1, &n);
-      ra__guard_add(L, GSUB, capture, n);
+      ra__text_add(out, capture, n);
       lua_pop(L, 1);
     }
   }
@@ -114,7 +114,8 @@ static void add_replacement(ra__matcher *m, const char *text, size_t size, const
 
 // Until `most` matches, or so many steps that somebody else should have a turn; returns the matches and, in *stop, how far
 // it came.
-static int substitute(ra__matcher *m, const char *pattern, int most, const char **stop) {
+static int substitute(ra__matcher *m, ra__text *out, const char *pattern, int most,
+                      const char **stop) {
   lua_State *L = m->L;
   bool anchored = *pattern == '^';
   size_t size;
@@ -125,19 +126,19 @@ static int substitute(ra__matcher *m, const char *pattern, int most, const char 
     const char *at = s;
     const char *end = anchored ? ra__match(m, at, pattern) : ra__match_first(m, &at, pattern);
     if (!end) break;
-    ra__guard_add(L, GSUB, s, (size_t)(at - s));
-    add_replacement(m, text, size, at, end);
+    ra__text_add(out, s, (size_t)(at - s));
+    add_replacement(m, out, text, size, at, end);
     ra__match_count(m, 2 + size / 16);
     n++;
     s = end;
-    if (end == at && at < m->to) ra__guard_add(L, GSUB, s++, 1);
+    if (end == at && at < m->to) ra__text_add(out, s++, 1);
     if (anchored || (end == at && at == m->to)) break;
     if (m->taken > ENOUGH && m->to - m->from > LONG) {
       *stop = s;
       return n;
     }
   }
-  ra__guard_add(L, GSUB, s, (size_t)(m->to - s));
+  ra__text_add(out, s, (size_t)(m->to - s));
   *stop = NULL;
   return n;
 }
@@ -151,11 +152,12 @@ static int l_gsub(lua_State *L) {
     luaL_argerror(L, 3, "string/function/table expected");
   ra__matcher m;
   ra__match_init(&m, L, GSUB, s, size);
-  ra__guard_begin(L);
+  ra__text out;
+  ra__text_init(&out, L, GSUB);
   const char *stop = s + first_place(L, 5, size);
-  int n = substitute(&m, pattern, most, &stop);
+  int n = substitute(&m, &out, pattern, most, &stop);
   ra__match_done(&m);
-  ra__guard_push(L);
+  ra__text_push(&out);
   lua_pushinteger(L, n);
   if (!stop) return 2;
   lua_pushinteger(L, stop - s + 1);
@@ -198,50 +200,54 @@ static int l_rep(lua_State *L) {
   const char *s = luaL_checklstring(L, 1, &size);
   int times = ra__guard_int(L, 2);
   const char *separator = lua_isnoneornil(L, 3) ? "" : luaL_checklstring(L, 3, &gap);
-  ra__guard_begin(L);
+  ra__text t;
+  ra__text_init(&t, L, "string.rep");
   if (times > 0 && size + gap > 0) {
     double total = (double)(size + gap) * times - (double)gap;
-    char *out = ra__guard_room(L, "string.rep", total);
+    char *out = ra__text_room(&t, total);
     memcpy(out, s, size);
     if (times > 1) {
       memcpy(out + size, separator, gap);
       repeat(out, (size_t)total, size + gap);
     }
   }
-  ra__guard_push(L);
+  ra__text_push(&t);
   return 1;
 }
 
-static char *start_same_size(lua_State *L, const char *what, const char **s, size_t *size) {
-  *s = luaL_checklstring(L, 1, size);
-  ra__guard_begin(L);
-  return ra__guard_room(L, what, (double)*size);
+static char *start_same_size(ra__text *t, lua_State *L, const char *what, const char **s) {
+  size_t size;
+  *s = luaL_checklstring(L, 1, &size);
+  ra__text_init(t, L, what);
+  return ra__text_room(t, (double)size);
 }
 
 static int l_lower(lua_State *L) {
-  size_t size;
+  ra__text t;
   const char *s;
-  char *out = start_same_size(L, "string.lower", &s, &size);
-  for (size_t i = 0; i < size; i++) out[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] + 32 : s[i]);
-  ra__guard_push(L);
+  char *out = start_same_size(&t, L, "string.lower", &s);
+  for (size_t i = 0; i < t.size; i++)
+    out[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] + 32 : s[i]);
+  ra__text_push(&t);
   return 1;
 }
 
 static int l_upper(lua_State *L) {
-  size_t size;
+  ra__text t;
   const char *s;
-  char *out = start_same_size(L, "string.upper", &s, &size);
-  for (size_t i = 0; i < size; i++) out[i] = (char)(s[i] >= 'a' && s[i] <= 'z' ? s[i] - 32 : s[i]);
-  ra__guard_push(L);
+  char *out = start_same_size(&t, L, "string.upper", &s);
+  for (size_t i = 0; i < t.size; i++)
+    out[i] = (char)(s[i] >= 'a' && s[i] <= 'z' ? s[i] - 32 : s[i]);
+  ra__text_push(&t);
   return 1;
 }
 
 static int l_reverse(lua_State *L) {
-  size_t size;
+  ra__text t;
   const char *s;
-  char *out = start_same_size(L, "string.reverse", &s, &size);
-  for (size_t i = 0; i < size; i++) out[i] = s[size - 1 - i];
-  ra__guard_push(L);
+  char *out = start_same_size(&t, L, "string.reverse", &s);
+  for (size_t i = 0; i < t.size; i++) out[i] = s[t.size - 1 - i];
+  ra__text_push(&t);
   return 1;
 }
 
@@ -269,12 +275,23 @@ static double directive_size(lua_State *L, const char **p, const char *end, int 
   return (double)(size > width ? size : width) + 64;
 }
 
-// string.format(…). Upvalue: the original.
-static int l_format(lua_State *L) {
+static bool tells_itself(lua_State *L, int arg) {
+  int type = lua_type(L, arg);
+  if (type != LUA_TTABLE && type != LUA_TUSERDATA) return false;
+  if (!luaL_getmetafield(L, arg, "__tostring")) return false;
+  lua_pop(L, 1);
+  return true;
+}
+
+// host.check_format(form, …): raises when its result would be too big; -> true when a value has a __tostring, which Lua code
+// calls first
+static int l_check_format(lua_State *L) {
   size_t size;
-  const char *p = luaL_checklstring(L, 1, &size), *end = p + size;
+  const char *p = lua_tolstring(L, 1, &size), *end = p + size;
   double total = (double)size;
-  for (int arg = 2; (p = memchr(p, '%', (size_t)(end - p))) != NULL;) {
+  bool tells = false;
+  int args = lua_gettop(L);
+  for (int arg = 2; p && (p = memchr(p, '%', (size_t)(end - p))) != NULL;) {
     p++;
     if (p < end && *p == '%') {
       p++;
@@ -282,29 +299,10 @@ static int l_format(lua_State *L) {
       total += directive_size(L, &p, end, arg++);
     }
   }
+  for (int i = 2; i <= args && !tells; i++) tells = tells_itself(L, i);
   if (total > (double)ra__guard_output(L)) ra__guard_too_big(L, "string.format", total);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, 1);
   if (total > 1 << 16) ra__guard_spent(L);
-  return 1;
-}
-
-// host.format(original) -> the guarded string.format
-static int l_make_format(lua_State *L) {
-  lua_settop(L, 1);
-  lua_pushcclosure(L, l_format, 1);
-  return 1;
-}
-
-// host.tells_itself(…): has one of them a __tostring?
-static int l_tells_itself(lua_State *L) {
-  bool found = false;
-  for (int i = lua_gettop(L); i > 0 && !found; i--) {
-    int type = lua_type(L, i);
-    found = (type == LUA_TTABLE || type == LUA_TUSERDATA) && luaL_getmetafield(L, i, "__tostring");
-  }
-  lua_pushboolean(L, found);
+  lua_pushboolean(L, tells);
   return 1;
 }
 
@@ -317,6 +315,5 @@ const luaL_Reg RA__HOST_STRING[] = {{"find", l_find},
                                     {"lower", l_lower},
                                     {"upper", l_upper},
                                     {"reverse", l_reverse},
-                                    {"format", l_make_format},
-                                    {"tells_itself", l_tells_itself},
+                                    {"check_format", l_check_format},
                                     {NULL, NULL}};

@@ -3,7 +3,7 @@
 
 #define CONCAT "table.concat"
 
-static void add_element(lua_State *L, int i) {
+static void add_element(lua_State *L, ra__text *t, int i) {
   lua_rawgeti(L, 1, i);
   int type = lua_type(L, -1);
   if (type != LUA_TSTRING && type != LUA_TNUMBER) {
@@ -11,7 +11,7 @@ static void add_element(lua_State *L, int i) {
   }
   size_t n;
   const char *text = lua_tolstring(L, -1, &n);
-  ra__guard_add(L, CONCAT, text, n);
+  ra__text_add(t, text, n);
   lua_pop(L, 1);
 }
 
@@ -22,13 +22,14 @@ static int l_concat(lua_State *L) {
   const char *separator = lua_isnoneornil(L, 2) ? "" : luaL_checklstring(L, 2, &gap);
   int i = ra__guard_opt_int(L, 3, 1);
   int last = lua_isnoneornil(L, 4) ? (int)lua_objlen(L, 1) : ra__guard_int(L, 4);
-  ra__guard_begin(L);
+  ra__text t;
+  ra__text_init(&t, L, CONCAT);
   for (bool more = i <= last; more; i++) {
-    add_element(L, i);
+    add_element(L, &t, i);
     more = i < last;
-    if (more) ra__guard_add(L, CONCAT, separator, gap);
+    if (more) ra__text_add(&t, separator, gap);
   }
-  ra__guard_push(L);
+  ra__text_push(&t);
   return 1;
 }
 

@@ -37,6 +37,14 @@ typedef enum ra__refusal {
   RA__VM_FULL
 } ra__refusal;
 
+// A coroutine that is inside callbacks, so many deep.
+typedef struct ra__callback {
+  lua_State *co;
+  unsigned depth;
+} ra__callback;
+
+enum { RA__CALLBACKS_MOST = 8 };
+
 // One coroutine, one scope, one budget, at most one operation in flight.
 struct ra_task {
   ra_script *script;
@@ -57,10 +65,11 @@ struct ra_task {
   ptrdiff_t heap;                    // growth of the Lua heap in its slices
   size_t charged;                    // of it, what is in its plugin's sum
   ra__refusal refusal;
-  size_t refused;      // bytes that it was refused
-  unsigned count;      // instructions between two looks of the hook
-  unsigned callbacks;  // of table.sort and string.gsub that are on: nothing may wait in them
-  ra_handle *scope;    // newest first
+  size_t refused;                              // bytes that it was refused
+  unsigned count;                              // instructions between two looks of the hook
+  ra__callback callbacks[RA__CALLBACKS_MOST];  // of table.sort and string.gsub that are on: nothing may wait in them
+  unsigned callback_count;
+  ra_handle *scope;  // newest first
   ra_timing timing;
   ra_op *op;  // in flight, or finished and to be pushed
   ra_bind_push push;
@@ -159,8 +168,8 @@ void ra__plugin_leave(ra_task *task);                    // its end
 // The task is that plugin's from now on, under its limits; RA_E_BUSY when it answers too many requests already.
 int ra__plugin_own(ra_task *task, const char *name, ra_err *err);
 void ra__plugin_charge(ra_task *task, uint64_t lua_ns);  // after a slice
-// Those of the running task's plugin.
-const ra_script_plugin_limits *ra__limits(const ra_script *script);
+// The running task's plugin.
+const ra__plugin *ra__owner(const ra_script *script);
 typedef struct ra__hint {
   char text[160];
 } ra__hint;
@@ -174,8 +183,7 @@ void ra__plugins_show(const ra_script *script);   // and gauges, of all VMs that
 void ra__slice_init(ra_script *script);
 void ra__slice_begin(ra_script *script, ra_task *task);
 void ra__slice_end(ra_script *script, ra_task *task);
-bool ra__in_callback(lua_State *L);  // of table.sort or string.gsub, in this coroutine
-void ra__callbacks_init(lua_State *L);
+bool ra__in_callback(lua_State *L);      // of table.sort or string.gsub, in this coroutine
 extern const luaL_Reg RA__HOST_SLICE[];  // host.*: what the coroutine wrappers need
 // From inside a slice: the hook looks after the next instruction.
 void ra__slice_look_soon(ra_script *script);
@@ -195,6 +203,9 @@ extern const luaL_Reg RA__BUF_METHODS[];
 void ra__bind_init(lua_State *L);
 bool ra__op_unused(lua_State *L, int arg);  // an operation that was neither started nor taken?
 bool ra__op_take(lua_State *L, int arg, ra_op **op, ra_bind_push *push);  // moves it out of its handle
+
+// bind_json.c: ra_bind_to_json in a VM that is no host's
+int ra__json_of_table(lua_State *L, int index, ra_str *out, ra_err *err);
 
 // http_task.c, workflow.c, answer.c, plugin.c
 extern const luaL_Reg RA__HOST_HTTP[];

@@ -64,9 +64,8 @@ void ra__plugins_free(ra_script *script) {
   }
 }
 
-const ra_script_plugin_limits *ra__limits(const ra_script *script) {
-  const ra_task *task = script->running ? script->running : script->acting;
-  return task ? &task->owner->limits : &script->nobody->limits;
+const ra__plugin *ra__owner(const ra_script *script) {
+  return script->running ? script->running->owner : script->nobody;
 }
 
 const char *ra__limit_hint(const ra__plugin *plugin, const char *option, const char *key, bool own,

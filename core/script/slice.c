@@ -142,40 +142,29 @@ static int l_preempted(lua_State *L) {
 // ---- callbacks of table.sort and string.gsub, which are written in Lua: a preemption passes through them, waiting may not.
 
 bool ra__in_callback(lua_State *L) {
-  ra_task *task = ra__script(L)->running;
-  if (!task || !task->callbacks) return false;
-  lua_getfield(L, LUA_REGISTRYINDEX, "ra.callbacks");
-  lua_pushthread(L);
-  lua_rawget(L, -2);
-  bool in = lua_tointeger(L, -1) > 0;
-  lua_pop(L, 2);
-  return in;
+  const ra_task *task = ra__script(L)->running;
+  for (unsigned i = 0; task && i < task->callback_count; i++) {
+    if (task->callbacks[i].co == L) return true;
+  }
+  return false;
 }
 
-// host.callbacks(1 or -1): this coroutine enters or leaves such a callback
+// host.callbacks(1 or -1): this coroutine enters or leaves such a callback. One that is inside can only be left by returning.
 static int l_callbacks(lua_State *L) {
   ra_task *task = ra__script(L)->running;
-  lua_Integer by = luaL_checkinteger(L, 1);
+  bool enter = lua_tointeger(L, 1) > 0;
   if (!task) return 0;
-  task->callbacks += (unsigned)by;
-  lua_getfield(L, LUA_REGISTRYINDEX, "ra.callbacks");
-  lua_pushthread(L);
-  lua_pushvalue(L, -1);
-  lua_rawget(L, -3);
-  lua_pushinteger(L, lua_tointeger(L, -1) + by);
-  lua_replace(L, -2);
-  lua_rawset(L, -3);
+  ra__callback *top = task->callback_count ? &task->callbacks[task->callback_count - 1] : NULL;
+  if (top && top->co == L) {
+    top->depth += enter ? 1u : -1u;
+    if (!top->depth) task->callback_count--;
+  } else if (enter) {
+    if (task->callback_count == RA__CALLBACKS_MOST)
+      return luaL_error(L, "coroutines in callbacks are nested more than %d deep",
+                        RA__CALLBACKS_MOST);
+    task->callbacks[task->callback_count++] = (ra__callback){L, 1};
+  }
   return 0;
-}
-
-// The table of depths, by coroutine, which it does not keep.
-void ra__callbacks_init(lua_State *L) {
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushstring(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_setfield(L, LUA_REGISTRYINDEX, "ra.callbacks");
 }
 
 static bool own(lua_State *L) {

@@ -47,7 +47,7 @@ static int run(lua_State *L) {
   lua_sethook(L, NULL, 0, 0);
   if (!lua_istable(L, -1))
     return luaL_error(L, "it returns a %s; `return { … }` is wanted", luaL_typename(L, -1));
-  l->rc = ra_bind_to_json(L, -1, l->json, l->err);
+  l->rc = ra__json_of_table(L, -1, l->json, l->err);
   return 0;
 }
 

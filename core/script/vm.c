@@ -73,7 +73,7 @@ static void fill_limits(ra_script_limits *l) {
   if (!l->external_soft) l->external_soft = l->external_hard / 2;
   if (!l->tasks) l->tasks = 20000;
   if (!l->output) l->output = 16 * mib;
-  if (!l->steps) l->steps = 500000;
+  if (!l->steps) l->steps = 1000000;
 }
 
 static char *copy_text(const char *text) { return text ? strdup(text) : NULL; }

@@ -6,6 +6,7 @@ local host, real = ...
 
 local LONG_TEXT = 65536 -- as in guard_string.c
 local LONG_LIST = 20000
+local LONG_PIECE = 2000
 local SHORT_SORT = 500
 local PRIVATE = { ["rastrum.app"] = true, ["rastrum.sandbox"] = true }
 
@@ -85,9 +86,8 @@ for _, name in ipairs { "find", "match", "gmatch", "rep", "lower", "upper", "rev
   strings[name] = host[name]
 end
 
-local gsub, next_match, tells_itself, concat = host.gsub, host.gsub_next, host.tells_itself,
-  host.concat
-local format = host.format(string.format)
+local gsub, next_match, concat = host.gsub, host.gsub_next, host.concat
+local check_format, format = host.check_format, string.format
 
 -- What calls back into a plugin is written in Lua, so that a callback can be preempted. It may not
 -- wait there: what it is called from (a sort, a substitution) would be held up with it.
@@ -109,13 +109,13 @@ local function told(form, ...)
   local values, i = { ... }, 0
   for kind in strings.gmatch(form, "%%[^%a%%]*([%a%%])") do
     if kind ~= "%" then i = i + 1 end
-    if kind == "s" and tells_itself(values[i]) then values[i] = tostring(values[i]) end
+    if kind == "s" and type(values[i]) ~= "string" then values[i] = tostring(values[i]) end
   end
   return form, unpack(values, 1, select("#", ...))
 end
 
 function strings.format(form, ...)
-  if type(form) == "string" and tells_itself(...) then return format(told(form, ...)) end
+  if check_format(form, ...) then return format(told(form, ...)) end
   return format(form, ...)
 end
 
@@ -126,7 +126,7 @@ local function replaced(replacement, call, first, past, ...)
 end
 
 local function substitute(text, pattern, replacement, call, most)
-  local pieces, count, n, at, copied = {}, 0, 0, 1, 1
+  local pieces, made, n, at, copied = nil, "", 0, 1, 1
   while n < most do
     local first, past, value = replaced(replacement, call, next_match(text, pattern, at, not call))
     if not first then break end
@@ -135,13 +135,19 @@ local function substitute(text, pattern, replacement, call, most)
       if kind ~= "string" and kind ~= "number" then
         error(("invalid replacement value (a %s)"):format(kind), 4)
       end
-      pieces[count + 1], pieces[count + 2] = sub(text, copied, first - 1), value
-      count, copied = count + 2, past
+      made = made .. sub(text, copied, first - 1) .. value
+      copied = past
+      if #made > LONG_PIECE then
+        pieces = pieces or {}
+        pieces[#pieces + 1], made = made, ""
+      end
     end
     n = n + 1
     at = past > first and past or past + 1
   end
-  pieces[count + 1] = sub(text, copied)
+  made = made .. sub(text, copied)
+  if not pieces then return made, n end
+  pieces[#pieces + 1] = made
   return libraries.table.concat(pieces), n
 end
 
@@ -156,22 +162,27 @@ local function substitute_long(text, pattern, replacement, most)
   return libraries.table.concat(pieces), n
 end
 
+-- Numbers as texts; what is wrong is left for the original's error.
+local function each_match(text, pattern, replacement, most)
+  if type(text) == "number" then text = tostring(text) end
+  if type(pattern) == "number" then pattern = tostring(pattern) end
+  if type(text) ~= "string" or type(pattern) ~= "string" or (most and not tonumber(most)) then
+    return gsub(text, pattern, "", most)
+  end
+  most = most and tobit(floor(tonumber(most))) or #text + 1
+  local call = type(replacement) == "function"
+  if most > 0 and not next_match(text, pattern, 1, true) then return text, 0 end
+  return with_callbacks(substitute, text, pattern, replacement, call, most)
+end
+
 function strings.gsub(text, pattern, replacement, most)
   local kind = type(replacement)
-  local call = kind == "function"
-  local plain = type(text) == "string" and type(pattern) == "string"
-    and (most == nil or type(most) == "number")
-  if plain and (call or kind == "table") then
-    most = most and tobit(floor(most)) or #text + 1
-    return with_callbacks(substitute, text, pattern, replacement, call, most)
+  if kind == "function" or kind == "table" then
+    return each_match(text, pattern, replacement, most)
   end
-  if plain and #text > LONG_TEXT and (kind == "string" or kind == "number") then
+  local long = type(text) == "string" and #text > LONG_TEXT
+  if long and (kind == "string" or kind == "number") and type(most or 1) == "number" then
     return substitute_long(text, pattern, replacement, most or #text + 1)
-  end
-  if type(text) == "number" or type(pattern) == "number" or type(most) == "string" then
-    if call or kind == "table" then
-      return strings.gsub(tostring(text), tostring(pattern), replacement, tonumber(most) or most)
-    end
   end
   return gsub(text, pattern, replacement, most)
 end
