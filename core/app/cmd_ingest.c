@@ -12,7 +12,7 @@
 // {"sources":[…],"options":{…}}: what the workflows `ingest` and `inspect` take.
 static void arguments(const ra_cli *cli, ra_str *out) {
   static const char *const texts[] = {"collection",   "dataset", "variables", "datetime",
-                                      "cog_compress", "store",   NULL};
+                                      "cog_compress", "store",   "scratch",   NULL};
   static const char *const bytes[] = {"memory", NULL};
   static const char *const ints[] = {"jobs", "zarr_format", NULL};
   static const char *const bools[] = {"dry_run", "json", NULL};
