@@ -33,7 +33,9 @@ static void forget(ra_stac_writer *writer) {
   ra_str_deinit(&writer->middle);
   ra_str_deinit(&writer->extensions);
   ra_str_deinit(&writer->zarr);
+  const char *segment = writer->segment;
   ra_stac_writer_init(writer, writer->base_url);
+  writer->segment = segment;
 }
 
 void ra_stac_writer_deinit(ra_stac_writer *writer) { forget(writer); }
