@@ -139,8 +139,9 @@ local function picked(group, name, run)
   if not picks then return nil, err end
   for i, pick in ipairs(picks) do
     local entry = entries[pick[1]]
-    out[i] = { dataset = entry.dataset, variable = entry.dataset:variable(name), entry = entry,
-      first = pick[2], count = pick[3] }
+    local dataset, variable, first = source_of(entry, name)
+    out[i] = { dataset = dataset, variable = variable, entry = entry, first = first + pick[2],
+      count = pick[3] }
   end
   return out
 end
@@ -157,11 +158,17 @@ local function alike(a, b)
   return true
 end
 
-local function add_run(runs, share, shares)
-  local member = { version = share.dataset:version() }
-  for v, each in ipairs(shares) do member[v] = each and each.first end
-  shares.axis, shares.members = share.variable.axis, { member }
-  runs[#runs + 1] = shares
+-- Goes on with the last run where the shares do, else begins one.
+local function add_shares(runs, entry, shares, axis)
+  local last = runs[#runs]
+  if last and continues(last, shares, axis) then
+    extend(last, shares)
+  else
+    last = shares
+    last.axis, last.members = axis, {}
+    runs[#runs + 1] = last
+  end
+  note_member(last, entry, shares)
 end
 
 -- Adds the runs of a contested group: side by side where all variables have the same ones, else one
@@ -178,7 +185,7 @@ local function add_picked(runs, group, names, run)
     for i, share in ipairs(lists[v]) do
       local shares = {}
       for k = 1, #names do shares[k] = (same and lists[k][i]) or (k == v and share) or false end
-      add_run(runs, share, shares)
+      add_shares(runs, share.entry, shares, share.variable.axis)
     end
   end
   return true
@@ -210,25 +217,17 @@ local function runs_of(shot, names, run)
   shot.series = shot.series or { count = 0 }
   local kept = shot.series[key]
   if kept then return kept end
-  local runs, last, versions, fallbacks = {}, nil, {}, {}
+  local runs, versions, fallbacks = {}, {}, {}
   for _, group in ipairs(groups_of(shot, names)) do
     if group.contested or run then
       local ok, err = add_picked(runs, group, names, run)
       if not ok then return nil, err end
       if not run then add_fallbacks(fallbacks, group, names) end
       for _, entry in ipairs(group) do versions[#versions + 1] = entry.dataset:version() end
-      last = nil
     else
       local shares, axis = shares_of(group[1], names)
-      if shares and last and continues(last, shares, axis) then
-        extend(last, shares)
-      elseif shares then
-        last = shares
-        last.axis, last.members = axis, {}
-        runs[#runs + 1] = last
-      end
       if shares then
-        note_member(last, group[1], shares)
+        add_shares(runs, group[1], shares, axis)
         versions[#versions + 1] = group[1].dataset:version()
       end
     end

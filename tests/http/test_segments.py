@@ -273,6 +273,22 @@ def test_a_mask_in_every_file(feed, rastrum, place):
         assert a == b
 
 
+def test_files_that_share_their_last_step(feed, start):
+    """From midnight to midnight: the later file wins where two have a time, and fills what it lacks from the other."""
+    files = feed.add([feed.write(day, times=[day, day + 0.5, day + 1]) for day in range(40)])
+    want = {}
+    for file in files:
+        for time_, values in zip(file.times, file.values["t"]):
+            want[time_] = np.where(np.isnan(values), want.get(time_, np.nan), values)
+    with Client(start(feed.place.store, *QUIET)) as client:
+        for row, column in CELLS:
+            answer = ask(client, row, column, collection="c", variable="t")
+            feeds.same(answer.json(), [(time_, want[time_][row, column]) for time_ in sorted(want)])
+            assert stores_of(answer) < 20
+            answer = ask(client, row, column, collection="c", variable="t", datetime="2010-01-03/2010-01-09T12:00:00Z")
+            feeds.same(answer.json(), [(t, want[t][row, column]) for t in sorted(want) if "2010-01-03" <= t <= "2010-01-09T12:00:00Z"])
+
+
 # ---- kills, and others at work
 
 
