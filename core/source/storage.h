@@ -20,10 +20,10 @@ typedef struct ra__slot {
 typedef struct ra__storage {
   ra__way way;
   ra_chunk_format format;
-  uint64_t extent[RA_SOURCE_DIMS];  // what the file holds of the variable's shape
-  bool grown;                       // less than the shape
-  uint8_t fill[8], beyond[8];       // a cell of a chunk that is not stored; a cell past the extent
-  ra__slot *slots;                  // malloc'd
+  uint64_t extent[RA_SOURCE_DIMS];         // what the file holds of the variable's shape
+  bool grown;                              // less than the shape
+  _Alignas(8) uint8_t fill[8], beyond[8];  // a cell of a chunk that is not stored; a cell past the extent
+  ra__slot *slots;                         // malloc'd
   size_t slot_count;
   uint64_t offset;                       // plain: the first record; UINT64_MAX: nothing is stored
   uint64_t record_bytes, record_stride;  // plain; a variable without records is one
