@@ -79,6 +79,7 @@ static ra_script_limits limits(const ra_config *config) {
                             .heap_hard = heap,
                             .external_soft = external / 2,
                             .external_hard = external,
+                            .operations = (unsigned)ra_config_int(config, "lua_operations"),
                             .output = ra_config_bytes(config, "lua_output"),
                             .steps = (uint64_t)ra_config_int(config, "lua_steps"),
                             .plugin_requests = (unsigned)ra_config_int(config, "plugin_requests")};

@@ -8,7 +8,17 @@
 #include "app/config.h"
 #include "base/path.h"
 
-typedef enum key { LUA_TIME, WALL, MEMORY, EXTERNAL, REQUESTS, OUTPUT, STEPS, KEYS } key;
+typedef enum key {
+  LUA_TIME,
+  WALL,
+  MEMORY,
+  EXTERNAL,
+  REQUESTS,
+  OPERATIONS,
+  OUTPUT,
+  STEPS,
+  KEYS
+} key;
 
 static const struct {
   const char *name;
@@ -20,9 +30,12 @@ static const struct {
     [MEMORY] = {"memory", RA_OPTION_BYTES, "a size such as 64M"},
     [EXTERNAL] = {"external", RA_OPTION_BYTES, "a size such as 256M"},
     [REQUESTS] = {"requests", RA_OPTION_INT, "a number of requests"},
+    [OPERATIONS] = {"operations", RA_OPTION_INT, "a number of operations"},
     [OUTPUT] = {"output", RA_OPTION_BYTES, "a size such as 16M"},
     [STEPS] = {"steps", RA_OPTION_INT, "a number of steps"},
 };
+
+enum { MOST = 1000000 };
 
 static void set(ra_script_plugin_limits *limits, key k, uint64_t value) {
   switch (k) {
@@ -30,7 +43,8 @@ static void set(ra_script_plugin_limits *limits, key k, uint64_t value) {
     case WALL: limits->wall_ms = value; break;
     case MEMORY: limits->memory = value; break;
     case EXTERNAL: limits->external = value; break;
-    case REQUESTS: limits->requests = value < 1000000 ? (unsigned)value : 1000000; break;
+    case REQUESTS: limits->requests = (unsigned)(value < MOST ? value : MOST); break;
+    case OPERATIONS: limits->operations = (unsigned)(value < MOST ? value : MOST); break;
     case OUTPUT: limits->output = value; break;
     case STEPS: limits->steps = value; break;
     case KEYS: break;
@@ -48,11 +62,11 @@ static int parse_one(ra_script_plugin_limits *limits, const char *name, const js
                      const char *where, ra_err *err) {
   int k = find_key(name);
   if (k < 0) {
-    return ra_fail(
-        err, RA_E_INVALID, where,
-        "limits.%s.%s is no limit; there are lua_time, wall, memory, external, requests, "
-        "output and steps",
-        limits->plugin, name);
+    return ra_fail(err, RA_E_INVALID, where,
+                   "limits.%s.%s is no limit; there are lua_time, wall, memory, external, "
+                   "requests, operations, "
+                   "output and steps",
+                   limits->plugin, name);
   }
   char number[40] = "";
   if (json_is_number(value)) snprintf(number, sizeof number, "%.17g", json_number_value(value));

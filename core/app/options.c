@@ -65,6 +65,8 @@ const ra_option RA_OPTIONS[] = {
      "wall time of one request"},
     {"lua_memory", RA_OPTION_BYTES, "256M", RA_CMD_HOST, false, false, "BYTES",
      "memory of the Lua heap"},
+    {"lua_operations", RA_OPTION_INT, "5000", RA_CMD_HOST, false, false, "N",
+     "operations that one task of a plugin may hold without starting them"},
     {"lua_output", RA_OPTION_BYTES, "16M", RA_CMD_HOST, false, false, "BYTES",
      "what one call of a plugin's string, table or JSON functions may make"},
     {"lua_steps", RA_OPTION_INT, "1000000", RA_CMD_HOST, false, false, "N",

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "script/host.h"
+#include "script/guard.h"
 
 ra_ops *ra_bind_ops(lua_State *L) { return ra__script(L)->config.ops; }
 
@@ -89,11 +89,31 @@ static void close_op(void *payload) {
   h->op = NULL;
 }
 
+static void refuse_more(lua_State *L, ra_op *op) {
+  const ra__plugin *plugin = ra__owner(ra__script(L));
+  ra__hint hint;
+  ra_op_unref(op);
+  ra__guard_raise(
+      L, RA_E_NOMEM,
+      "plugin '%s' holds %u operations in one task that it has not started, the most "
+      "that may; %s",
+      plugin->name, plugin->limits.operations,
+      ra__limit_hint(plugin, "lua_operations", "operations", plugin->own.operations != 0, &hint));
+}
+
 static int push_unstarted(lua_State *L, ra_op *op, ra_bind_push push) {
+  ra_script *script = ra__script(L);
+  ra_task *task = script->running;
+  if (task && task->unstarted >= task->owner->limits.operations) refuse_more(L, op);
+  script->running = NULL;  // no cap may raise here: the operation would be lost
+  script->acting = task;
   op_handle *h = lua_checkstack(L, 4) ? ra_bind_new(L, sizeof *h, "ra.op", close_op) : NULL;
+  script->acting = NULL;
+  script->running = task;
   if (!h) return luaL_error(L, "no room for an operation");
   h->op = op;
   h->push = push;
+  if (task) ra__handle_count(h, &task->unstarted);
   return 1;
 }
 

@@ -225,6 +225,7 @@ static int write_value(writing *w, int depth) {
   switch (lua_type(L, -1)) {
     case LUA_TSTRING:
       text = lua_tolstring(L, -1, &size);
+      if (size > w->most || out->len > w->most - size) return too_much(w);
       if (depth < 0) {
         ra_str_add_bytes(out, text, size);
       } else {

@@ -69,6 +69,7 @@ struct ra_task {
   unsigned count;                              // instructions between two looks of the hook
   ra__callback callbacks[RA__CALLBACKS_MOST];  // of table.sort and string.gsub that are on: nothing may wait in them
   unsigned callback_count;
+  unsigned unstarted;  // live handles of operations
   ra_handle *scope;  // newest first
   ra_timing timing;
   ra_op *op;  // in flight, or finished and to be pushed
@@ -194,6 +195,7 @@ bool ra__over_budget(const ra_task *task);
 int ra__budget_error(const ra_task *task, ra_err *err);
 
 // scope.c
+void ra__handle_count(void *payload, unsigned *counter);  // *counter is one more while the handle is in its scope
 void ra__scope_close(ra_task *task);
 void ra__push_buf(lua_State *L,
                   ra_buf *buf);  // ra_bind_push_buf without its limit: never raises but for memory

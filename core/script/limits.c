@@ -23,6 +23,7 @@ static void fill(ra_script_plugin_limits *limits, const ra_script_limits *all) {
   SET(memory, all->task_heap);
   SET(external, all->external_hard);
   SET(requests, all->plugin_requests);
+  SET(operations, all->operations);
   SET(output, all->output);
   SET(steps, all->steps);
 }

@@ -10,6 +10,7 @@ struct ra_handle {
   const char *type;  // the metatable's name, which lives as long as the VM
   ra__plugin *owner;
   size_t bytes;
+  unsigned *counter;  // of its task; while it is in the scope
   bool closed;
   _Alignas(16) unsigned char payload[];
 };
@@ -28,6 +29,15 @@ static void leave_scope(ra_handle *h) {
   *h->at = h->next;
   if (h->next) h->next->at = h->at;
   h->at = NULL;
+  if (h->counter) --*h->counter;
+  h->counter = NULL;
+}
+
+void ra__handle_count(void *payload, unsigned *counter) {
+  ra_handle *h = of_payload(payload);
+  if (!h->at) return;
+  h->counter = counter;
+  ++*counter;
 }
 
 static void close_handle(ra_script *script, ra_handle *h) {

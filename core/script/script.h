@@ -24,6 +24,7 @@ typedef struct ra_script_limits {  // 0: the default in brackets
   size_t external_soft,
       external_hard;  // bytes behind userdata: full collection; requests refused [512 MiB, 1 GiB]
   unsigned tasks;     // live tasks                                             [20,000]
+  unsigned operations;  // unstarted ones of one task                              [5,000]
   size_t output;      // bytes that one call of the string library may make           [16 MiB]
   uint64_t steps;     // steps of one pattern match                                   [1,000,000]
   unsigned plugin_requests;  // that one plugin answers at a time                        [no limit]
@@ -36,6 +37,7 @@ typedef struct ra_script_plugin_limits {
   size_t memory;             // Lua heap of one task
   size_t external;           // bytes behind the userdata of all its tasks
   unsigned requests;         // at a time
+  unsigned operations;       // unstarted ones of one task
   size_t output;             // of one call
   uint64_t steps;            // of one pattern match
 } ra_script_plugin_limits;

@@ -187,6 +187,12 @@ static int refused(const ra_task *task, ra_err *err) {
 // The error at the top of L, which ended the task.
 static int take_error(lua_State *L, ra_task *task, ra_err *err) {
   ra__take_error(L, task->plugin, err);
+  if (err->code == RA_E_INTERNAL && strstr(err->message, "stack overflow")) {
+    return ra_fail(
+        err, RA_E_NOMEM, task->plugin,
+        "plugin '%s' filled the Lua stack: calls are nested too deeply; this limit is fixed",
+        task->plugin);
+  }
   bool plain = err->code == RA_E_NOMEM && strstr(err->message, "not enough memory");
   return plain && task->refusal != RA__NOT_REFUSED ? refused(task, err) : err->code;
 }

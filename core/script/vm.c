@@ -72,6 +72,7 @@ static void fill_limits(ra_script_limits *l) {
   if (!l->external_hard) l->external_hard = 1024 * mib;
   if (!l->external_soft) l->external_soft = l->external_hard / 2;
   if (!l->tasks) l->tasks = 20000;
+  if (!l->operations) l->operations = 5000;
   if (!l->output) l->output = 16 * mib;
   if (!l->steps) l->steps = 1000000;
 }

@@ -119,6 +119,13 @@ function strings.format(form, ...)
   return format(form, ...)
 end
 
+-- Pieces of a text in the making, capped like one that is made in C.
+local function add_piece(pieces, piece, what)
+  pieces[#pieces + 1] = piece
+  pieces.size = (pieces.size or 0) + #piece
+  if pieces.size > host.output() then host.too_big(what, pieces.size) end
+end
+
 local function replaced(replacement, call, first, past, ...)
   if not first then return nil end
   if call then return first, past, replacement(...) end
@@ -139,7 +146,8 @@ local function substitute(text, pattern, replacement, call, most)
       copied = past
       if #made > LONG_PIECE then
         pieces = pieces or {}
-        pieces[#pieces + 1], made = made, ""
+        add_piece(pieces, made, "string.gsub")
+        made = ""
       end
     end
     n = n + 1
@@ -147,7 +155,7 @@ local function substitute(text, pattern, replacement, call, most)
   end
   made = made .. sub(text, copied)
   if not pieces then return made, n end
-  pieces[#pieces + 1] = made
+  add_piece(pieces, made, "string.gsub")
   return libraries.table.concat(pieces), n
 end
 
@@ -157,7 +165,7 @@ local function substitute_long(text, pattern, replacement, most)
     local piece, matches
     piece, matches, at = gsub(text, pattern, replacement, most - n, at)
     n = n + matches
-    pieces[#pieces + 1] = piece
+    add_piece(pieces, piece, "string.gsub")
   until not at
   return libraries.table.concat(pieces), n
 end
@@ -190,12 +198,10 @@ end
 local tables = pick(table, "insert", "maxn", "remove")
 
 local function concat_long(list, separator, first, last)
-  local pieces, total, most = {}, 0, host.output()
+  local pieces = {}
   for i = first, last, LONG_LIST do
     local piece = concat(list, separator, i, i + LONG_LIST - 1 < last and i + LONG_LIST - 1 or last)
-    total = total + #piece
-    if total > most then host.too_big("table.concat", total) end
-    pieces[#pieces + 1] = piece
+    add_piece(pieces, piece, "table.concat")
   end
   return concat(pieces, separator)
 end

@@ -22,6 +22,7 @@ typedef struct fixture {
   char dir[64];
   const char *dirs[2];
   const char *disabled[2];
+  const ra_script_plugin_limits *plugin_limits;
 } fixture;
 
 typedef struct reply {
@@ -59,6 +60,7 @@ static inline void fixture_load(fixture *f, const ra_script_limits *limits) {
                              .plugin_dirs = f->dirs,
                              .colormap_dirs = none,
                              .disabled = f->disabled,
+                             .plugin_limits = f->plugin_limits,
                              .settings_json = "{\"listen\":\"127.0.0.1:8080\",\"list\":[1,2]}"};
   if (limits) config.limits = *limits;
   ra_err err = {0};
