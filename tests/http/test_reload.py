@@ -444,6 +444,8 @@ def reload_often(site, count):
 def reload_many(site, count):
     """What the worker holds is the same after `count` reloads."""
     (worker,) = site.workers()
+    for path in Load.PATHS:
+        assert site.http.get(path).status_code == 200
     reload_often(site, max(count // 4, 8))  # caches, pools and heaps take their size
     before = held(site, worker)
     requests = reload_often(site, count)
