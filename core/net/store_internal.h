@@ -44,6 +44,9 @@ enum { RA__STORE_NAME = 64 };
 // A name for a file or folder that is under way; unique in this process.
 void ra__store_temporary(char name[RA__STORE_NAME]);
 
+// store_walk.c: syncs the folders below `prefix`, each after what is in it.
+int ra__store_sync_folders(ra_store *store, const char *prefix, ra_err *err);
+
 // store_path.c
 int ra__store_check_key(const char *key, ra_err *err);
 // What to say of an object that is not there: RA_E_NOTFOUND, or RA_E_GONE where its whole version is not.

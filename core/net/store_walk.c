@@ -3,12 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -171,13 +168,8 @@ int ra_store_list(ra_store *store, const char *prefix,
 }
 
 static int sync_object(visitor *v, int dir, const char *name, const struct stat *info) {
-  (void)v;
-  if (!S_ISREG(info->st_mode)) return 0;
-  int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? 0 : -errno;
-  int rc = fdatasync(fd) < 0 ? -errno : 0;
-  close(fd);
-  return rc;
+  (void)v, (void)dir, (void)name, (void)info;
+  return 0;
 }
 
 static int sync_leave(visitor *v, int parent, const char *name, int dir, const struct stat *info) {
@@ -185,52 +177,9 @@ static int sync_leave(visitor *v, int parent, const char *name, int dir, const s
   return fsync(dir) < 0 ? -errno : 0;
 }
 
-static int sync_folder(const ra_store *store, const char *path) {
-  int dir = *path ? ra__store_open_beneath(store, path, O_RDONLY | O_DIRECTORY) : store->root_fd;
-  if (dir == -ENOENT) return 0;
-  if (dir < 0) return dir;
-  int rc = fsync(dir) < 0 ? -errno : 0;
-  if (dir != store->root_fd) close(dir);
-  return rc;
-}
-
-// The folders above, nearest first, up to the root.
-static int sync_above(const ra_store *store, const char *prefix) {
-  char *path = strdup(prefix);
-  if (!path) return -ENOMEM;
-  int rc = 0;
-  while (rc == 0 && *path) {
-    char *slash = strrchr(path, '/');
-    *(slash ? slash : path) = 0;
-    rc = sync_folder(store, path);
-  }
-  free(path);
-  return rc;
-}
-
-// Local file systems whose syncfs waits for all that was written and tells of errors (Linux 5.8): one call for a version
-// of thousands of small objects, where each object's and folder's own sync would wait for the disk.
-static bool syncs_as_a_whole(int root) {
-  enum { MAGIC_EXT4 = 0xef53, MAGIC_XFS = 0x58465342, MAGIC_TMPFS = 0x01021994 };
-  struct statfs fs;
-  struct utsname kernel;
-  unsigned major = 0, minor = 0;
-  if (fstatfs(root, &fs) < 0 || uname(&kernel) < 0) return false;
-  if (sscanf(kernel.release, "%u.%u", &major, &minor) != 2) return false;
-  bool local = fs.f_type == MAGIC_EXT4 || fs.f_type == MAGIC_XFS || fs.f_type == MAGIC_TMPFS;
-  return local && (major > 5 || (major == 5 && minor >= 8));
-}
-
-int ra_store_sync(ra_store *store, const char *prefix, ra_err *err) {
+int ra__store_sync_folders(ra_store *store, const char *prefix, ra_err *err) {
   visitor v = {.object = sync_object, .leave = sync_leave};
-  ra_fault_point("sync");
-  if (syncs_as_a_whole(store->root_fd)) {
-    return syncfs(store->root_fd) < 0 ? ra_fail_errno(err, errno, prefix, "syncing failed") : RA_OK;
-  }
-  int rc = start(store, prefix, &v, "syncing", err);
-  if (rc < 0) return rc;
-  rc = sync_above(store, prefix);
-  return rc < 0 ? ra_fail_errno(err, -rc, prefix, "syncing failed") : RA_OK;
+  return start(store, prefix, &v, "syncing", err);
 }
 
 // ---- removing
