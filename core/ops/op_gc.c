@@ -12,6 +12,7 @@ typedef struct version {
   char root[620];  // "collection/dataset/version"
   uint64_t objects, bytes;
   int64_t mtime_ms;
+  bool finished;  // has its manifest
 } version;
 
 static void write_version(version *v) {
@@ -25,8 +26,9 @@ static void write_version(version *v) {
   ra_str_add_json(v->json, dataset);
   ra_str_add(v->json, ",\"version\":");
   ra_str_add_json(v->json, name);
-  ra_str_addf(v->json, ",\"objects\":%llu,\"bytes\":%llu,\"mtime\":%lld}",
-              (unsigned long long)v->objects, (unsigned long long)v->bytes, (long long)v->mtime_ms);
+  ra_str_addf(v->json, ",\"objects\":%llu,\"bytes\":%llu,\"mtime\":%lld,\"finished\":%s}",
+              (unsigned long long)v->objects, (unsigned long long)v->bytes, (long long)v->mtime_ms,
+              v->finished ? "true" : "false");
 }
 
 // The length of the first three parts of a key; 0 when it has no more than three.
@@ -51,7 +53,9 @@ static int see(void *ctx, const char *key, uint64_t size, int64_t mtime_ms) {
     v->root[length] = 0;
     v->objects = v->bytes = 0;
     v->mtime_ms = INT64_MIN;
+    v->finished = false;
   }
+  if (!strcmp(key + length, "/manifest.json")) v->finished = true;
   v->objects++;
   v->bytes += size;
   if (mtime_ms > v->mtime_ms) v->mtime_ms = mtime_ms;

@@ -6,7 +6,7 @@
 
 typedef struct ra_op_versions {
   char prefix[512];  // "collection/dataset", or "" for all
-  ra_str json;  // [{"collection","dataset","version","objects","bytes","mtime"},…], in the order of keys
+  ra_str json;  // [{"collection","dataset","version","objects","bytes","mtime","finished"},…], in the order of keys
 } ra_op_versions;
 
 typedef struct ra_op_remove {

@@ -27,6 +27,15 @@ struct ra_sql {
   const volatile uint64_t *log_header;  // of the log's index in shared memory; NULL: none
 };
 
+// SQLite's own words and, where there is one, the system's reason.
+static int fail_io(const ra_sql *sql, ra_err *err, const char *what, const char *text) {
+  int reason = sql->db ? sqlite3_system_errno(sql->db) : 0;
+  if (!reason) return ra_fail(err, RA_E_IO, sql->path, "%s: %s", what, text);
+  ra_fail_errno(err, reason, sql->path, "%s: %s", what, text);
+  if (err) err->code = RA_E_IO;
+  return RA_E_IO;
+}
+
 static int fail(const ra_sql *sql, int code, ra_err *err, const char *what) {
   const char *text = sql->db ? sqlite3_errmsg(sql->db) : sqlite3_errstr(code);
   switch (code & 0xff) {
@@ -45,7 +54,7 @@ static int fail(const ra_sql *sql, int code, ra_err *err, const char *what) {
     case SQLITE_NOTADB: return ra_fail(err, RA_E_CORRUPT, sql->path, "%s: %s", what, text);
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-    case SQLITE_FULL: return ra_fail(err, RA_E_IO, sql->path, "%s: %s", what, text);
+    case SQLITE_FULL: return fail_io(sql, err, what, text);
     default: return ra_fail(err, RA_E_INTERNAL, sql->path, "%s: %s", what, text);
   }
 }

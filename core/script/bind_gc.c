@@ -16,7 +16,7 @@ static int push_versions(lua_State *L, ra_op *op) {
   return 1;
 }
 
-// rastrum.versions.list("collection/dataset" or nil) -> {{collection=, dataset=, version=, objects=, bytes=, mtime=}, …} | nil, err
+// rastrum.versions.list("collection/dataset" or nil) -> {{collection=, dataset=, version=, objects=, bytes=, mtime=, finished=}, …} | nil, err
 static int l_list(lua_State *L) {
   size_t size;
   const char *prefix = luaL_optlstring(L, 1, "", &size);

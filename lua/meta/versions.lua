@@ -1,6 +1,6 @@
 ---@meta
 
----What the store holds: {collection=, dataset=, version=, objects=, bytes=, mtime=} each.
+---What the store holds: {collection=, dataset=, version=, objects=, bytes=, mtime=, finished=} each.
 ---@param folder string|nil  only what is below "collection/dataset"
 ---@return table[]|nil
 ---@return rastrum.Error|nil

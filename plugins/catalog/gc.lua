@@ -21,7 +21,7 @@ local function read_current(driver, state)
     if not rows then return nil, err end
     for _, each in ipairs(rows) do
       each.collection = row.id
-      state.current[key_of(each)], state.known = true, true
+      state.current[key_of(each)], state.known[key_of(each)] = true, true
     end
     rows, err = driver:segments(row.id)
     if not rows then return nil, err end
@@ -37,7 +37,7 @@ local function read_leases(driver, state)
   local leases, err = driver:leases()
   if not leases then return nil, err end
   for _, each in ipairs(leases) do
-    state.known = true
+    state.known[key_of(each)] = true
     each.state = catalog.lease_state(each, state.now)
     if each.state == "live" then
       state.writing[folder_of(each)] = each
@@ -53,7 +53,7 @@ local function read_retired(driver, state)
   local rows, err = driver:retired()
   if not rows then return nil, err end
   for _, each in ipairs(rows) do
-    state.known = true
+    state.known[key_of(each)] = true
     state.retired[key_of(each)] = each
   end
   return true
@@ -65,7 +65,7 @@ end
 ---@return rastrum.Error|nil
 function M.state(driver)
   local state = { now = rastrum.time.now(), current = {}, retired = {}, writing = {}, dead = {},
-    died = {}, known = false }
+    died = {}, known = {} }
   for _, read in ipairs { read_current, read_leases, read_retired } do
     local ok, err = read(driver, state)
     if not ok then return nil, err end
@@ -165,16 +165,21 @@ local function sweep(driver, oldest, report)
   return report.swept and true, err
 end
 
--- A catalog of another store, or none, would make garbage of everything.
+-- The catalog of another store, or none, would make garbage of everything: where the store holds
+-- finished versions, the catalog must know one of them.
 local function refuse_strangers(driver, state, versions)
   local revision, err = driver:revision()
   if revision == nil then return nil, err end
-  if revision and (state.known or #versions == 0) then return true end
-  local url = rastrum.config.catalog_url
-  return nil, { code = "conflict", where = url, message = (revision
-    and "names nothing, and the store holds %d versions: nothing is removed; is it the catalog of "
+  local finished = 0
+  for _, version in ipairs(versions) do
+    if state.known[key_of(version)] then return true end
+    if version.finished then finished = finished + 1 end
+  end
+  if finished == 0 then return true end
+  return nil, { code = "conflict", where = rastrum.config.catalog_url, message = (revision
+    and "names none of the %d versions in the store: nothing is removed; is it the catalog of "
     .. "another store?" or "there is no such catalog, and the store holds %d versions: nothing is "
-    .. "removed"):format(#versions) }
+    .. "removed"):format(finished) }
 end
 
 ---Removes what nothing names: {removed = versions, objects =, bytes =, kept =, swept = {files=, bytes=}}.

@@ -407,17 +407,21 @@ function Catalog:past(collection, most)
     collection, most)
 end
 
----Forgets retired versions, whose objects are gone.
+---Forgets retired versions, whose objects are gone; snapshots that still have them are made anew.
 function Catalog:forget(list)
+  if #list == 0 then return true end
   local db, err = self:writer()
   if not db then return nil, err end
-  local statements = {}
-  for i, each in ipairs(list) do
-    statements[i] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND version = ?",
-      each.collection, each.dataset,
-      each.version }
+  local statements, seen = { COUNT }, {}
+  for _, each in ipairs(list) do
+    statements[#statements + 1] = { "DELETE FROM retired WHERE collection = ? AND dataset = ? AND "
+      .. "version = ?", each.collection, each.dataset, each.version }
+    if not seen[each.collection] then
+      seen[each.collection] = true
+      statements[#statements + 1] = { "UPDATE collections SET generation = " .. COUNTED
+        .. " WHERE id = ?", each.collection }
+    end
   end
-  if #statements == 0 then return true end
   local done
   done, err = db:transaction(statements)
   return done and true, err

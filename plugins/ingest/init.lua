@@ -170,7 +170,6 @@ local function convert(job)
     ok, err = beat(job)
     if not ok then return nil, err end
   until job.progress.done
-  job.written = true
   return true
 end
 
@@ -245,17 +244,24 @@ local function report(job, err)
   }
 end
 
--- Nothing may name what is discarded, and it must still be this process's own.
+-- Nothing may name what is discarded, and nobody else may be writing it: where the lease was lost,
+-- it has to be had again.
 local function discard(job)
+  if not job.lease.renew() then
+    job.lease = catalog.lease(job.collection, job.dataset, job.version)
+    if not job.lease then return end
+  end
   local row = catalog.find(job.collection, job.dataset)
   local unnamed = row == false or (row and row.version ~= job.version)
-  if unnamed and job.lease.renew() then rastrum.ingest.discard(job.handle) end
+  if unnamed and catalog.is_retired(job.collection, job.dataset, job.version) == false then
+    rastrum.versions.remove(job.collection, job.dataset, job.version)
+  end
 end
 
 -- What a job held or wrote is given back, whatever happened.
 local function settle(job, failed)
-  if failed and job.written then discard(job) end
-  if job.handle then job.handle:close() end
+  if job.handle then job.handle:close() end  -- ends a conversion that still runs
+  if failed and job.lease then discard(job) end
   if job.lease then job.lease.release() end
 end
 

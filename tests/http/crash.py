@@ -15,6 +15,7 @@ import time
 import google_crc32c
 import netCDF4
 import numpy as np
+import pytest
 
 from conftest import TRACE, Client
 
@@ -30,12 +31,12 @@ def values(state):
     return (state * 1000 + np.arange(len(TIMES) * LAT.size * LON.size)).reshape(len(TIMES), LAT.size, LON.size).astype("f4")
 
 
-def write_source(path, state, steps=None):
+def write_source(path, state, steps=None, first_day=0):
     """The file as it is in a state, put in place as a whole; `steps` makes it larger by repeating."""
     field = values(state) if steps is None else np.resize(values(state), (steps, LAT.size, LON.size))
     new = path.with_suffix(".new")
     with NETCDF, netCDF4.Dataset(new, "w") as out:
-        for name, units, axis in (("time", "days since 2020-01-01", np.arange(field.shape[0])), ("lat", "degrees_north", LAT),
+        for name, units, axis in (("time", "days since 2020-01-01", first_day + np.arange(field.shape[0])), ("lat", "degrees_north", LAT),
                                   ("lon", "degrees_east", LON)):
             out.createDimension(name, axis.size)
             out.createVariable(name, "f8", (name,)).units = units
@@ -53,6 +54,19 @@ def run(binary, *words, fault=None, env=None, timeout=120, **options):
     return done
 
 
+def start(binary, *words, env=None, **options):
+    return subprocess.Popen([str(binary), *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}, **options)
+
+
+def build_faultfs(folder):
+    """The preloaded library of tests/support/faultfs.c."""
+    library = folder / "faultfs.so"
+    source = pathlib.Path(__file__).resolve().parents[1] / "support" / "faultfs.c"
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-std=c17", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
+
+
 class Site:
     """A store, its catalog and a server on it."""
 
@@ -68,6 +82,10 @@ class Site:
 
     def ingest(self, path, collection, *words, **options):
         return self.run("ingest", path, "--collection", collection, "--jobs", 1, *words, **options)
+
+    def begin(self, *words, **options):
+        """The command as a running process."""
+        return start(self.binary, *words, "--store", self.root, "--catalog", f"sqlite:{self.catalog}", **options)
 
     # ---- what the server answers
 
@@ -182,6 +200,50 @@ def state_of_series(document):
     want = values(state)
     np.testing.assert_array_equal(numbers, [want[:, 0, 0], want[:, 2, 4]])
     return state
+
+
+class Poller:
+    """Asks all the time, and keeps what was wrong; `allowed` may be changed meanwhile."""
+
+    def __init__(self, site, collection, allowed, threads=2):
+        self.site, self.collection, self.allowed = site, collection, set(allowed)
+        self.wrong, self.asked, self.ended = [], 0, threading.Event()
+        self.threads = [threading.Thread(target=self._ask, args=(k,)) for k in range(threads)]
+
+    def _ask(self, k):
+        while not self.ended.is_set() and len(self.wrong) < 5:
+            try:
+                before = set(self.allowed)
+                seen = self.site.series(self.collection) if (self.asked + k) % 2 else self.site.tile(self.collection, self.asked // 2 % len(TIMES))
+                self.asked += 1
+                if seen not in before | self.allowed:
+                    self.wrong.append(f"state {seen}, allowed {self.allowed}")
+            except AssertionError as error:
+                self.wrong.append(str(error)[:500])
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+        assert not self.wrong, self.wrong
+
+
+@contextlib.contextmanager
+def mounted(folder, size):
+    """A small file system of its own at `folder`; skips where mounting is not allowed."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no leave to mount: {done.stderr.strip()}")
+    try:
+        yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", folder], capture_output=True, check=False).returncode == 0
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def point_of(done):
