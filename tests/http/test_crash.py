@@ -119,7 +119,7 @@ def test_a_kill_at_a_random_moment(site, tmp_path, capsys, times):
     crash.write_source(file, 1)
     began = time.monotonic()
     site.run(*words)
-    most = 1.3 * (time.monotonic() - began)
+    most = 2 * (time.monotonic() - began)
     killed = 0
     with capsys.disabled():
         print(f"\nseed {seed}, kills within {most:.2f} s")
@@ -158,7 +158,7 @@ def test_objects_and_folders_are_durable_before_the_commit(site, tmp_path):
     assert events[last][1].endswith("manifest.json")
 
     def synced_between(path, first, end):
-        return ["sync", path] in events[first:end]
+        return ["sync", path] in events[first:end] or ["syncfs", str(site.root)] in events[first:end]
 
     for i, (what, path) in enumerate(events[:commit]):
         if what == "rename":
