@@ -7,8 +7,7 @@ local catalog = require "rastrum.catalog"
 
 local M = {}
 
-M.FAN_IN = 32
-
+local FAN_IN = 32
 local FORMAT = 1    -- raised when the same members would give other bytes
 local BEAT_S = 10   -- between two beats of the lease's heart
 local WATCH_MS = 100
@@ -27,7 +26,7 @@ end
 -- A segment of which little is left counts as one of a lower tier.
 local function tier_of(unit)
   local tier = unit.segment and unit.segment.row.tier or 0
-  while tier > 0 and #unit.entries <= M.FAN_IN ^ (tier - 1) do tier = tier - 1 end
+  while tier > 0 and #unit.entries <= FAN_IN ^ (tier - 1) do tier = tier - 1 end
   return tier
 end
 
@@ -101,7 +100,7 @@ local function merge(kind, units)
   end
   for tier = 0, most do
     local list = tiers[tier] or {}
-    if #list >= M.FAN_IN then return job_of(kind, tier + 1, { unpack(list, 1, M.FAN_IN) }) end
+    if #list >= FAN_IN then return job_of(kind, tier + 1, { unpack(list, 1, FAN_IN) }) end
   end
 end
 
@@ -123,7 +122,7 @@ local function repair(kind, units, thorough)
   for _, unit in ipairs(units) do
     local stale = unit.segment and #unit.segment.members - #unit.entries or 0
     local between = unit.segment and enclosed(unit, units) or {}
-    local worth = (stale + #between) * M.FAN_IN >= #unit.entries
+    local worth = (stale + #between) * FAN_IN >= #unit.entries
     if unit.segment and (thorough and stale + #between > 0 or stale > 0 and worth) then
       between[#between + 1] = unit
       return job_of(kind, unit.segment.row.tier, between)
@@ -294,7 +293,7 @@ function M.after_publish(collection, options)
   if rastrum.config.compact == false then return end
   local driver = catalog.driver()
   local pending = driver and driver:pending(collection)
-  if not pending or pending.since + pending.rest < M.FAN_IN then return end
+  if not pending or pending.since + pending.rest < FAN_IN then return end
   local done, err = M.run(collection, { memory = options.memory, jobs = options.jobs })
   if not done and err.code ~= "conflict" then
     rastrum.log.warn("the collection was not compacted", { collection = collection,

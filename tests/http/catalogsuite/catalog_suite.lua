@@ -148,6 +148,44 @@ local cases = {
     equal(rastrum.json.decode(row.stretch).sst[1], 7, "low")
     equal(row.stretch_generation, 1, "generation of the limits")
   end },
+  { "segments", function(driver)
+    local function segment(version, seen, replaces)
+      return { collection = "c", version = version, kind = "k", tier = 1, rest = 3, created = "2026-01-01T00:00:00Z",
+        members = '[{"dataset":"a","version":"1","steps":[[0,1]]}]', body = ('{"version":"%s"}'):format(version),
+        seen = seen, replaces = replaces or {}, owner = "me", now = 2000 }
+    end
+    equal(#driver:segments("c"), 0, "none at first")
+    local pending = driver:pending("c")
+    equal(pending.since, #driver:datasets("c"), "all datasets are new")
+    equal(pending.rest, 0, "nothing was left")
+    fails("conflict", driver:swap(segment("s1", 0)))
+    assert(driver:lease("c", "segments", "s1", "me", 1000, 500))
+    fails("conflict", driver:swap(segment("s1", 1)))
+    equal(#driver:segments("c"), 0, "a lost swap changes nothing")
+    local before = driver:collections()[1].generation
+    assert(driver:swap(segment("s1", 0)))
+    if driver:collections()[1].generation == before then error("the same generation", 0) end
+    local row = driver:segments("c")[1]
+    equal(row.version .. row.kind .. row.tier, "s1k1", "its row")
+    equal(driver:pending("c").since, 0, "nothing is new")
+    equal(driver:pending("c").rest, 3, "what it left")
+    equal(driver:segment_bodies("c", { "s1", "gone" }).s1.body, '{"version":"s1"}', "its body")
+    fails("conflict", driver:swap(segment("s2", 0)))
+    fails("conflict", driver:swap(segment("s2", row.published, { "s0" })))
+    assert(driver:swap(segment("s2", row.published, { "s1" })))
+    equal(#driver:segments("c"), 1, "one in place of the other")
+    local retired = driver:retired()
+    local last = retired[#retired]
+    for _, each in ipairs(retired) do last = each.version == "s1" and each or last end
+    equal(last.dataset .. last.version, "segmentss1", "the other is retired")
+    assert(driver:forget { last })
+    local only = segment(nil, driver:segments("c")[1].published, { "s2" })
+    assert(driver:swap(only))
+    equal(#driver:segments("c"), 0, "dropped without another")
+    assert(driver:swap(segment("s2", 0)))
+    for _, each in ipairs(driver:retired()) do equal(each.version ~= "s2", true, "what is published again is not retired") end
+    assert(driver:release("c", "segments", "me"))
+  end },
   { "removal", function(driver)
     equal(driver:remove("c", "gone", 1), false, "what is not there")
     for _, id in ipairs { "a", "b", "d", "always", "nowhere" } do equal(driver:remove("c", id, 1), true, id) end
@@ -161,7 +199,8 @@ local cases = {
     assert(driver:forget { { collection = "c", dataset = "x", version = "1" },
       { collection = "c", dataset = "y", version = "1" } })
     local retired = driver:retired()
-    equal(#retired, 6, "retired")
+    equal(#retired, 7, "retired, the segment with its collection")
+    equal(#driver:segments("c"), 0, "segments")
     assert(driver:forget(retired))
     equal(#driver:retired(), 0, "forgotten")
   end },

@@ -455,6 +455,55 @@ static void expect_error(const ra_series_request *request, ra_cancel *cancel, in
   if (!strstr(err.message, word)) fail_msg("no \"%s\" in: %s", word, err.message);
 }
 
+// A plan that goes to a store and back, out of its order, reads each store's chunk once, and says how many stores there
+// were.
+static void a_plan_may_go_to_and_fro(void **state) {
+  (void)state;
+  uint64_t seed = test_seed("a_plan_may_go_to_and_fro");
+  enum { PARTS = 40 };
+  world worlds[2] = {world_of("one", "t2m"), world_of("two", "t2m")};
+  ra_dataset *both[2], *datasets[PARTS];
+  for (int i = 0; i < 2; i++) {
+    worlds[i].first_ms += i * 86400000;
+    worlds[i].offset += i * 100;  // tells them apart
+    world_write(&worlds[i], &store);
+    both[i] = world_dataset(&worlds[i], 1);
+  }
+  unsigned steps[PARTS], which[PARTS];
+  for (int s = 0; s < PARTS; s++) {
+    which[s] = s < 2 ? (unsigned)s : (unsigned)below(&seed, 2);
+    datasets[s] = both[which[s]];
+  }
+  const char *variable = "t2m";
+  const ra_series_point point = {50, 45};
+  ra_series_request request = ask(datasets, PARTS, &variable, 1, &point, 1);
+  for (int s = 0; s < PARTS; s++) {
+    request.parts[s].step_count = 1;
+    request.parts[s].steps = malloc(sizeof(size_t));
+    request.parts[s].steps[0] = steps[s] = (unsigned)below(&seed, 10);
+  }
+  json_decref(render(&request));  // headers
+  store.reads = 0;
+  ra_buf *buf = NULL;
+  ra_timing timing = {0};
+  assert_int_equal(ra_series_render(context, &request, NULL, &timing, &buf, NULL), RA_OK);
+  ra_buf_unref(buf);
+  assert_int_equal(store.reads, 2);
+  assert_int_equal(timing.stores, 2);
+  json_t *answer = render(&request);
+  for (int s = 0; s < PARTS; s++) {
+    check_value(value_at(answer, (size_t)s), world_value(&worlds[which[s]], steps[s], 0, 4, 5), 1e-7);
+    char want[40];
+    const world *w = &worlds[which[s]];
+    ra_time_format(RA_CALENDAR_STANDARD, w->first_ms + steps[s] * w->step_ms, want);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(answer, "timestamps"), (size_t)s)), want);
+  }
+  json_decref(answer);
+  ra_series_request_deinit(&request);
+  for (int i = 0; i < 2; i++) ra_dataset_unref(both[i]);
+}
+
 static void mistakes_are_said(void **state) {
   (void)state;
   world w = world_of("d", "t2m");
@@ -503,6 +552,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(times_that_differ_stand_with_their_series, setup, teardown),
       cmocka_unit_test_setup_teardown(bodies_are_as_the_contract_says, setup, teardown),
       cmocka_unit_test_setup_teardown(only_the_chunks_needed_are_read, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_plan_may_go_to_and_fro, setup, teardown),
       cmocka_unit_test_setup_teardown(mistakes_are_said, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
