@@ -5,8 +5,8 @@
 #include "format/dataset.h"
 
 typedef struct ra_stac_writer {
-  const char *base_url;       // borrowed: "http://127.0.0.1:8080"
-  const char *segment;        // version of the segment that holds the next item's steps; NULL: its own store
+  const char *base_url;  // borrowed: "http://127.0.0.1:8080"
+  const char *segment;  // version of the segment that holds the next item's steps; NULL: its own store
   const ra_dataset *dataset;  // whose pieces are kept; borrowed
   uint64_t axes;              // the axes that the pieces' items have: bit i for axis i
   bool has_mappable;

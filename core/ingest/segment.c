@@ -44,8 +44,8 @@ static int put_manifest(ra__segment *segment, const ra_str *members, ra_err *err
   ra_str_init(&text);
   ra_str_add(&text, "{\"format\":1,\"collection\":");
   ra_str_add_json(&text, segment->options->collection);
-  ra_str_addf(&text, ",\"dataset\":\"segments\",\"version\":\"%s\",\"members\":",
-              segment->options->version);
+  ra_str_addf(
+      &text, ",\"dataset\":\"segments\",\"version\":\"%s\",\"members\":", segment->options->version);
   ra_str_add_bytes(&text, members->ptr, members->len);
   ra_str_add(&text, ",\"objects\":[");
   if (segment->objects.len) ra_str_add_bytes(&text, segment->objects.ptr, segment->objects.len);
@@ -110,9 +110,9 @@ static int put_root(const documents *docs, ra_err *err) {
   const char *attributes = ra__segment_attributes(segment, root, NULL, "");
   ra_str text;
   ra_str_init(&text);
-  int rc = attributes ? ra_zarr_group_json(attributes, docs->paths, docs->texts, docs->count, &text,
-                                           err)
-                      : ra_fail(err, RA_E_NOMEM, "", "out of memory");
+  int rc = attributes
+               ? ra_zarr_group_json(attributes, docs->paths, docs->texts, docs->count, &text, err)
+               : ra_fail(err, RA_E_NOMEM, "", "out of memory");
   if (rc >= 0) rc = ra__segment_put(segment, "", "/zarr.json", text.ptr, text.len, err);
   ra_str_deinit(&text);
   return rc;

@@ -9,9 +9,9 @@
 
 // The steps of one dataset: [first, first + count) of each axis of the store that they are read from.
 typedef struct ra_segment_member {
-  ra_dataset *store;            // the dataset itself, or a segment that holds it; borrowed
+  ra_dataset *store;              // the dataset itself, or a segment that holds it; borrowed
   const char *dataset, *version;  // whose steps they are
-  const size_t *first, *count;  // one an axis of the store
+  const size_t *first, *count;    // one an axis of the store
 } ra_segment_member;
 
 typedef struct ra_segment_options {
@@ -21,7 +21,7 @@ typedef struct ra_segment_options {
 } ra_segment_options;
 
 typedef struct ra_segment_result {
-  ra_str body;     // JSON in the form of a dataset's body; its dataset is "segments"
+  ra_str body;  // JSON in the form of a dataset's body; its dataset is "segments"
   ra_str members;  // JSON list of {"dataset","version","steps":[[first, count] of each axis of the segment]}
   uint64_t bytes, objects;
 } ra_segment_result;

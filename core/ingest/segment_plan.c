@@ -143,8 +143,7 @@ static bool fits(const ra__segment_array *array, const ra_zarr_info *info) {
 
 // Parses the array in every store; false: some lacks it, or has another shape.
 static bool open_sources(ra__segment *segment, const char *path, ra__segment_array *array) {
-  array->sources =
-      ra_arena_calloc(&segment->arena, segment->store_count, sizeof(ra_zarr_array *));
+  array->sources = ra_arena_calloc(&segment->arena, segment->store_count, sizeof(ra_zarr_array *));
   for (size_t i = 0; array->sources && i < segment->store_count; i++) {
     const json_t *node = ra__segment_node(segment, i, path);
     int dim;
@@ -185,7 +184,7 @@ static bool same_packing(const ra_dataset_variable *a, const ra_dataset_variable
   return x->missing_count == y->missing_count;
 }
 
-static const char *const PACKING[] = {"scale_factor", "add_offset",  "_FillValue",
+static const char *const PACKING[] = {"scale_factor",  "add_offset", "_FillValue",
                                       "missing_value", "valid_min",  "valid_max",
                                       "valid_range",   "_Unsigned",  NULL};
 
@@ -238,7 +237,8 @@ static int read_static(ra__segment *segment, const ra__segment_array *array, siz
 // Coordinates of one grid may differ in their last digits, and in their type.
 static bool close_enough(const double *a, const double *b, size_t n, double tolerance) {
   for (size_t i = 0; i < n; i++) {
-    if (!same_number(a[i], b[i]) && !(fabs(a[i] - b[i]) <= tolerance * (1 + fabs(a[i])))) return false;
+    if (!same_number(a[i], b[i]) && !(fabs(a[i] - b[i]) <= tolerance * (1 + fabs(a[i]))))
+      return false;
   }
   return true;
 }
@@ -308,8 +308,8 @@ static void limit_shard(const ra__segment *segment, ra_zarr_spec *zarr) {
 static bool attributes_agree(const ra__segment *segment, const char *path) {
   static const char *const names[] = {"units", "calendar", "scale_factor", "add_offset",
                                       "_FillValue"};
-  const json_t *newest = json_object_get(ra__segment_node(segment, segment->newest, path),
-                                         "attributes");
+  const json_t *newest =
+      json_object_get(ra__segment_node(segment, segment->newest, path), "attributes");
   for (size_t i = 0; i < segment->store_count; i++) {
     const json_t *own = json_object_get(ra__segment_node(segment, i, path), "attributes");
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
@@ -328,8 +328,8 @@ static bool dtypes_agree(const ra__segment *segment, const ra__segment_array *ar
 }
 
 // How an array along time is joined; *keep false: it cannot be, and is no data.
-static int plan_timed(ra__segment *segment, const json_t *node, ra__segment_array *array, bool whole,
-                      bool *keep, ra_err *err) {
+static int plan_timed(ra__segment *segment, const json_t *node, ra__segment_array *array,
+                      bool whole, bool *keep, ra_err *err) {
   const char *path = array->zarr.name;
   const ra_dataset *newest = segment->stores[segment->newest].dataset;
   if (ra__segment_times_differ(segment, path, array->axis)) {
@@ -424,8 +424,8 @@ static int plan_nodes(ra__segment *segment, bool coordinates, ra_err *err) {
 
 int ra__segment_plan(ra__segment *segment, ra_err *err) {
   size_t nodes = json_object_size(segment->stores[segment->newest].nodes);
-  segment->arrays = ra_arena_calloc(&segment->arena, nodes + segment->axis_count + 1,
-                                    sizeof *segment->arrays);
+  segment->arrays =
+      ra_arena_calloc(&segment->arena, nodes + segment->axis_count + 1, sizeof *segment->arrays);
   if (!segment->arrays) return no_memory("", err);
   int rc = plan_nodes(segment, true, err);
   if (rc >= 0) rc = plan_given_times(segment, err);

@@ -34,8 +34,8 @@ typedef struct ra__segment_array {
   ra_zarr_spec zarr;  // of the segment
   int axis;           // -1: without time
   unsigned time_dim;
-  int y_dim, x_dim;         // -1: not on a grid
-  ra_zarr_array **sources;  // one a store; without time the newest's alone
+  int y_dim, x_dim;                          // -1: not on a grid
+  ra_zarr_array **sources;                   // one a store; without time the newest's alone
   const ra_dataset_variable *const *decode;  // one a store: stored numbers become values; NULL: they are copied
   const void *cells;                         // ready, instead of sources
 } ra__segment_array;
@@ -86,7 +86,8 @@ int ra__segment_encode_times(ra__segment *segment, ra__segment_array *array, con
 int ra__segment_read(const ra__segment *segment, const ra__segment_array *array,
                      const uint64_t *start, const uint64_t *count, void *cells, ra_err *err);
 // Queues all shards of an array.
-int ra__segment_copy(ra__segment *segment, const ra__segment_array *array, ra_pool *pool, ra_err *err);
+int ra__segment_copy(ra__segment *segment, const ra__segment_array *array, ra_pool *pool,
+                     ra_err *err);
 int ra__segment_put(ra__segment *segment, const char *array, const char *part, const void *data,
                     size_t size, ra_err *err);
 

@@ -131,9 +131,9 @@ static unit coarsest(const int64_t *ms, size_t n) {
 
 static const char *describe(ra__segment *segment, const ra__segment_array *array, const char *path,
                             const unit *chosen, bool missing) {
-  static const char *const DROP[] = {"units",     "calendar",      "scale_factor", "add_offset",
-                                     "_FillValue", "missing_value", "valid_min",    "valid_max",
-                                     "valid_range", "actual_range", NULL};
+  static const char *const DROP[] = {
+      "units",     "calendar",  "scale_factor", "add_offset",   "_FillValue", "missing_value",
+      "valid_min", "valid_max", "valid_range",  "actual_range", NULL};
   const ra_dataset *newest = segment->stores[segment->newest].dataset;
   const json_t *node = ra__segment_node(segment, segment->newest, path);
   ra_calendar calendar = ra_dataset_get_axis(newest, (size_t)array->axis)->calendar;

@@ -57,8 +57,8 @@ static void add_server_timing(ra_str *head, const ra_timing *timing) {
     any = true;
   }
   if (timing->stores) {
-    ra_str_addf(head, "%sstores;desc=\"%llu\"", any ? ", " : "Server-Timing: ",
-                (unsigned long long)timing->stores);
+    ra_str_addf(head, "%sstores;desc=\"%llu\"",
+                any ? ", " : "Server-Timing: ", (unsigned long long)timing->stores);
     any = true;
   }
   if (any) ra_str_add(head, "\r\n");

@@ -108,8 +108,7 @@ static bool read_segments(lua_State *L, ra_op_items *items) {
   lua_getfield(L, 1, "segments");
   bool given = lua_istable(L, -1), ok = true;
   if (given) {
-    const char **list =
-        ra_arena_calloc(&items->arena, items->dataset_count + 1, sizeof *list);
+    const char **list = ra_arena_calloc(&items->arena, items->dataset_count + 1, sizeof *list);
     for (size_t i = 0; list && ok && i < items->dataset_count; i++) {
       lua_rawgeti(L, -1, (int)i + 1);
       list[i] = ra_arena_strdup(&items->arena, lua_tostring(L, -1));
@@ -245,8 +244,8 @@ static int l_times(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   check_lists(L);
-  for (const char *const *name = (const char *const[]){"collection", "variable", "generation",
-                                                          "run", NULL};
+  for (const char *const *name =
+           (const char *const[]){"collection", "variable", "generation", "run", NULL};
        *name; name++)
     ra_bind_opt_string(L, 1, *name, "");
   ra_bind_opt_number(L, 1, "first", 0);

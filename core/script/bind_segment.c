@@ -71,7 +71,8 @@ static void check_steps(lua_State *L, int member, const char *name, size_t axes)
   for (size_t k = 1; k <= axes; k++) {
     lua_rawgeti(L, -1, (int)k);
     double value = luaL_checknumber(L, -1);
-    if (!(value >= 0 && value < 9e15)) luaL_error(L, "bad option '%s' (a step is out of range)", name);
+    if (!(value >= 0 && value < 9e15))
+      luaL_error(L, "bad option '%s' (a step is out of range)", name);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -152,12 +153,11 @@ static bool fill_members(lua_State *L, work *w, size_t count) {
 
 static bool fill(lua_State *L, work *w, size_t count) {
   ra_arena_init(&w->arena, 0);
-  w->options =
-      (ra_segment_options){.collection = copy_field(L, &w->arena, 1, "collection"),
-                           .version = copy_field(L, &w->arena, 1, "version"),
-                           .created = copy_field(L, &w->arena, 1, "created"),
-                           .memory = (size_t)ra_bind_opt_number(L, 1, "memory", 0),
-                           .jobs = (unsigned)ra_bind_opt_integer(L, 1, "jobs", 0)};
+  w->options = (ra_segment_options){.collection = copy_field(L, &w->arena, 1, "collection"),
+                                    .version = copy_field(L, &w->arena, 1, "version"),
+                                    .created = copy_field(L, &w->arena, 1, "created"),
+                                    .memory = (size_t)ra_bind_opt_number(L, 1, "memory", 0),
+                                    .jobs = (unsigned)ra_bind_opt_integer(L, 1, "jobs", 0)};
   return w->options.collection && w->options.version && w->options.created &&
          fill_members(L, w, count);
 }
