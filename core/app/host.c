@@ -91,6 +91,7 @@ int ra_host_script(ra_host *host, const ra_config *config, const ra_host_start *
   ra_str_init(&json);
   settings(config, &json);
   const ra_script_config script = {.ops = &host->ops,
+                                   .shared = host->shared,
                                    .bundle = start->bundle,
                                    .disabled = ra_config_list(config, "disable"),
                                    .role = start->role,
@@ -108,6 +109,7 @@ static int make_script(ra_host *host, const ra_config *config, const ra_host_sta
                        ra_err *err) {
   ra_host_start own = *start;
   int rc = own.bundle ? RA_OK : ra_dirs_bundle(config, &own.bundle, err);
+  if (rc == RA_OK) rc = ra_shared_new(ra_config_bytes(config, "shared_memory"), &host->shared, err);
   if (rc == RA_OK) rc = ra_host_script(host, config, &own, &host->script, err);
   if (rc == RA_OK) rc = ra_script_load(host->script, err);
   if (!start->bundle) ra_bundle_unref(own.bundle);
@@ -149,6 +151,7 @@ void ra_host_deinit(ra_host *host) {
     uv_run(&host->loop, UV_RUN_DEFAULT);
     uv_loop_close(&host->loop);
   }
+  ra_shared_free(host->shared);
   ra_render_context_free(host->ops.render);
   ra_store_free(host->ops.store);
   *host = (ra_host){0};

@@ -8,6 +8,7 @@
 typedef struct ra_host {
   uv_loop_t loop;
   ra_ops ops;
+  ra_shared *shared;  // of all its VMs
   ra_script *script;
   bool loop_open;
 } ra_host;

@@ -73,6 +73,8 @@ const ra_option RA_OPTIONS[] = {
      "steps of one pattern match of a plugin"},
     {"plugin_requests", RA_OPTION_INT, "0", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
      "requests that one plugin may be answering; over it the answer is 503 (0: any number)"},
+    {"shared_memory", RA_OPTION_BYTES, "64M", RA_CMD_HOST, false, false, "BYTES",
+     "memory of what plugins keep in rastrum.shared"},
     {"external_memory", RA_OPTION_BYTES, "1G", RA_CMD_HOST, false, false, "BYTES",
      "bytes of live buffers over which requests are refused"},
     {"max_connections", RA_OPTION_INT, "10000", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
@@ -139,11 +141,11 @@ const ra_option *ra_option_find(const char *name) {
 
 bool ra_option_is_fixed(const char *name) {
   static const char *const fixed[] = {
-      "store",          "catalog",         "log_level",    "log_format",      "listen",
-      "next_free_port", "workers",         "threads",      "admin",           "drain_delay",
-      "watchdog",       "trusted_proxies", "cors_origins", "block_cache",     "header_cache",
-      "request_bytes",  "queue",           "dev",          "max_connections", "idle_timeout",
-      "header_timeout", "body_timeout",    "write_timeout"};
+      "store",          "catalog",        "log_level",       "log_format",   "listen",
+      "next_free_port", "workers",        "threads",         "admin",        "drain_delay",
+      "watchdog",       "shared_memory",  "trusted_proxies", "cors_origins", "block_cache",
+      "header_cache",   "request_bytes",  "queue",           "dev",          "max_connections",
+      "idle_timeout",   "header_timeout", "body_timeout",    "write_timeout"};
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (same(fixed[i], name)) return true;
   }

@@ -64,6 +64,8 @@ void *ra_bind_new(lua_State *L, size_t size, const char *type, void (*close)(voi
 void *ra_bind_check(lua_State *L, int arg, const char *type);
 // The payload, or NULL for anything else or a closed one.
 void *ra_bind_test(lua_State *L, int arg, const char *type);
+// Closes it now.
+void ra_bind_close(lua_State *L, void *payload);
 // External bytes that this userdata holds, for limits and metrics; replaces what was said before.
 void ra_bind_bytes(lua_State *L, void *payload, size_t bytes);
 

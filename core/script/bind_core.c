@@ -1,6 +1,4 @@
-// bind_core.c - rastrum.* itself and the small modules: hash, rastrum.log, rastrum.shared, rastrum.time,
-// rastrum.metrics.
-#include <jansson.h>
+// bind_core.c - rastrum.* itself and the small modules: hash, rastrum.log, rastrum.time, rastrum.metrics.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,86 +100,6 @@ static int l_error(lua_State *L) { return write_log(L, RA_LOG_ERROR); }
 static const luaL_Reg LOG[] = {
     {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
 const ra_bind_module RA_BIND_LOG = {.name = "log", .functions = LOG};
-
-// ---- rastrum.shared: texts, numbers and booleans that outlive a reload and that all plugins of the process see
-
-enum { SHARED_MOST = 10000, SHARED_TEXT_MOST = 1 << 20 };
-
-static json_t *shared_values;
-
-static json_t *shared_map(lua_State *L) {
-  if (!shared_values) shared_values = json_object();
-  if (!shared_values) luaL_error(L, "shared: not enough memory");
-  return shared_values;
-}
-
-static json_t *shared_value(lua_State *L, int arg) {
-  size_t size;
-  const char *text;
-  switch (lua_type(L, arg)) {
-    case LUA_TBOOLEAN: return json_boolean(lua_toboolean(L, arg));
-    case LUA_TNUMBER: return json_real(lua_tonumber(L, arg));
-    case LUA_TSTRING:
-      text = lua_tolstring(L, arg, &size);
-      if (size > SHARED_TEXT_MOST) luaL_error(L, "shared: a text of more than 1 MiB");
-      return json_stringn_nocheck(text, size);
-    default: luaL_argerror(L, arg, "a text, number or boolean expected"); return NULL;
-  }
-}
-
-static void push_shared(lua_State *L, const json_t *value) {
-  if (json_is_string(value)) {
-    lua_pushlstring(L, json_string_value(value), json_string_length(value));
-  } else if (json_is_real(value)) {
-    lua_pushnumber(L, json_real_value(value));
-  } else if (value) {
-    lua_pushboolean(L, json_is_true(value));
-  } else {
-    lua_pushnil(L);
-  }
-}
-
-static void shared_store(lua_State *L, const char *key, json_t *value) {
-  json_t *map = shared_map(L);
-  bool full = !json_object_get(map, key) && json_object_size(map) >= SHARED_MOST;
-  if (full) json_decref(value);
-  if (full || !value || json_object_set_new_nocheck(map, key, value) < 0) {
-    luaL_error(L, "shared: full (%d keys)", SHARED_MOST);
-  }
-}
-
-static int l_shared_get(lua_State *L) {
-  push_shared(L, json_object_get(shared_map(L), luaL_checkstring(L, 1)));
-  return 1;
-}
-
-// shared.set(key, value); nil deletes
-static int l_shared_set(lua_State *L) {
-  const char *key = luaL_checkstring(L, 1);
-  if (lua_isnoneornil(L, 2)) {
-    json_object_del(shared_map(L), key);
-  } else {
-    shared_store(L, key, shared_value(L, 2));
-  }
-  return 0;
-}
-
-// shared.incr(key, by) -> the new number; an absent one counts as 0
-static int l_shared_incr(lua_State *L) {
-  const char *key = luaL_checkstring(L, 1);
-  double by = luaL_optnumber(L, 2, 1);
-  const json_t *old = json_object_get(shared_map(L), key);
-  if (old && !json_is_real(old)) return luaL_error(L, "shared.incr: '%s' holds no number", key);
-  double value = (old ? json_real_value(old) : 0) + by;
-  if (!isfinite(value)) return luaL_error(L, "shared.incr: '%s' would not be a finite number", key);
-  shared_store(L, key, json_real(value));
-  lua_pushnumber(L, value);
-  return 1;
-}
-
-static const luaL_Reg SHARED[] = {
-    {"get", l_shared_get}, {"set", l_shared_set}, {"incr", l_shared_incr}, {NULL, NULL}};
-const ra_bind_module RA_BIND_SHARED = {.name = "shared", .functions = SHARED};
 
 // ---- rastrum.time
 

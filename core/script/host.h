@@ -116,6 +116,7 @@ struct ra_script {
   void (*drained)(void *ctx);
   void *drained_ctx;
   ra__plugin *plugins, *nobody;  // nobody: the library's own
+  ra_shared *shared, *own_shared;
   ra_str scratch;                // where guarded functions make their results
   int host_ref;                  // what the library sees as its private `host` table
   int app_ref;                   // what rastrum/app.lua returned

@@ -88,6 +88,10 @@ void *ra_bind_check(lua_State *L, int arg, const char *type) {
   return h->payload;
 }
 
+void ra_bind_close(lua_State *L, void *payload) {
+  close_handle(ra__script(L), of_payload(payload));
+}
+
 static int l_collect(lua_State *L) {
   ra_handle *h = find(L, 1, NULL);
   if (h) close_handle(ra__script(L), h);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "cache/shared.h"
 #include "net/http.h"
 #include "ops/op.h"
 #include "script/bundle.h"
@@ -44,6 +45,7 @@ typedef struct ra_script_plugin_limits {
 
 typedef struct ra_script_config {
   ra_ops *ops;        // must outlive the host
+  ra_shared *shared;  // what outlives a reload; must outlive the host; NULL: one of its own
   ra_bundle *bundle;  // what is loaded (a reference is taken); NULL: the folders below are read
   const char *library_dir;  // folder that holds rastrum/*.lua
   const char *const *plugin_dirs;  // NULL-terminated; a later folder replaces plugins of an earlier by name

@@ -9,7 +9,10 @@
 #include "base/metrics.h"
 #include "script/host.h"
 
-enum { BIG = 128 << 10 };  // an allocation that takes long enough to look at the clock
+enum {
+  BIG = 128 << 10,        // an allocation that takes long enough to look at the clock
+  SHARED_MOST = 64 << 20  // where the configuration has no shared values
+};
 
 // Why the running task may not have `growth` bytes more in a block of `size`.
 static ra__refusal refusal(ra_script *script, const ra_task *task, size_t size, size_t growth) {
@@ -182,6 +185,8 @@ int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) 
   script->ready.tail = &script->ready.head;
   script->late.tail = &script->late.head;
   int rc = ra__plugins_init(script, err);
+  if (rc == RA_OK && !config->shared) rc = ra_shared_new(SHARED_MOST, &script->own_shared, err);
+  script->shared = config->shared ? config->shared : script->own_shared;
   script->L = rc == RA_OK ? lua_newstate(allocate, script) : NULL;
   if (rc == RA_OK && !script->L) rc = ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
   if (rc == RA_OK) {
@@ -213,6 +218,7 @@ static void close_vm(void *ctx) {
   if (script->L) lua_close(script->L);
   ra__plugins_free(script);
   ra_str_deinit(&script->scratch);
+  ra_shared_free(script->own_shared);
   free_config(&script->config);
   free(script->note);
   free(script);

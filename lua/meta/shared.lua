@@ -1,5 +1,6 @@
 ---@meta
--- What outlives a reload and what all plugins of the process see.
+-- What outlives a reload and what all plugins of the process see: at most 10,000 keys of up to 256
+-- bytes, texts of up to 1 MiB, `shared_memory` in all. Full: an error.
 
 ---@param key string
 ---@return string|number|boolean|nil
@@ -7,9 +8,15 @@ function rastrum.shared.get(key) end
 
 ---@param key string
 ---@param value string|number|boolean|nil  nil deletes
-function rastrum.shared.set(key, value) end
+---@param ttl number|nil  milliseconds after which it is gone
+function rastrum.shared.set(key, value, ttl) end
 
+---Adds in one step; an absent number counts as 0 and gets the ttl.
 ---@param key string
 ---@param by number|nil  1 when absent
+---@param ttl number|nil
 ---@return number
-function rastrum.shared.incr(key, by) end
+function rastrum.shared.incr(key, by, ttl) end
+
+---@param key string
+function rastrum.shared.delete(key) end

@@ -1,5 +1,7 @@
 """The examples: a route, a workflow, a search and a ramp, each as a newcomer would run it."""
 import re
+import signal
+import time
 
 import golden
 import pytest
@@ -45,6 +47,21 @@ def test_the_ramp(http):
     assert len(own) > 1 and own <= set(http.ok("/colorMaps").json()["colorMaps"])
     for name in own:
         assert http.ok("/tiles/globe/0/0/0.png", colormap_name=name).headers["content-type"] == "image/png"
+
+
+def test_what_is_shared(http):
+    before = int(re.search(r"(\d+) requests", http.ok("/popular/globe").text)[1])
+    for column in (0, 1):
+        http.ok(f"/tiles/globe/1/{column}/0.png")
+    assert http.ok("/popular/globe").text == f"globe: {before + 2} requests by now; the last was for globe\n"
+    http.server.process.send_signal(signal.SIGHUP)
+    for _ in range(200):
+        note = http.ok("/plugins").json().get("reload")
+        if note:
+            break
+        time.sleep(0.05)
+    assert note, "the reload is not told of"
+    assert http.ok("/popular/globe").text.startswith(f"globe: {before + 2} requests")
 
 
 def test_the_workflow(rastrum, sources, tmp_path):

@@ -23,6 +23,7 @@ typedef struct fixture {
   const char *dirs[2];
   const char *disabled[2];
   const ra_script_plugin_limits *plugin_limits;
+  ra_shared *shared;
 } fixture;
 
 typedef struct reply {
@@ -42,6 +43,7 @@ static inline void fixture_init(fixture *f) {
   snprintf(f->dir, sizeof f->dir, "/tmp/rastrum-test-XXXXXX");
   assert_non_null(mkdtemp(f->dir));
   f->dirs[0] = f->dir;
+  assert_int_equal(ra_shared_new(1 << 20, &f->shared, NULL), RA_OK);
 }
 
 static inline void fixture_write(fixture *f, const char *name, const char *source) {
@@ -59,6 +61,7 @@ static inline void fixture_load(fixture *f, const ra_script_limits *limits) {
                              .library_dir = RA_SOURCE_DIR "/lua",
                              .plugin_dirs = f->dirs,
                              .colormap_dirs = none,
+                             .shared = f->shared,
                              .disabled = f->disabled,
                              .plugin_limits = f->plugin_limits,
                              .settings_json = "{\"listen\":\"127.0.0.1:8080\",\"list\":[1,2]}"};
@@ -79,6 +82,7 @@ static inline void fixture_deinit(fixture *f) {
   ra_lane_free(f->ops.io);
   uv_run(&f->loop, UV_RUN_DEFAULT);
   assert_int_equal(uv_loop_close(&f->loop), 0);
+  ra_shared_free(f->shared);
   char command[100];
   snprintf(command, sizeof command, "rm -rf %s", f->dir);
   assert_int_equal(system(command), 0);

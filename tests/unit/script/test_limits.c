@@ -196,7 +196,9 @@ static void load_with(fixture *f, const ra_script_plugin_limits *list) {
 static void test_limits_of_one_plugin(void **state) {
   (void)state;
   const ra_script_plugin_limits list[] = {{.plugin = "greedy", .lua_ms = 20, .wall_ms = 300},
+                                          {.plugin = "plain", .lua_ms = 20000},
                                           {.plugin = "modest",
+                                           .lua_ms = 20000,
                                            .memory = 1 << 20,
                                            .external = 10 << 20,
                                            .output = 1 << 20,

@@ -33,6 +33,7 @@ static void build(void *arg) {
 static int build_apart(fixture *f, const char *refused, building *b) {
   static const char *const none[] = {NULL};
   const ra_script_config config = {.ops = &f->ops,
+                                   .shared = f->shared,
                                    .library_dir = RA_SOURCE_DIR "/lua",
                                    .plugin_dirs = f->dirs,
                                    .colormap_dirs = none,
