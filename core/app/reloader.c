@@ -254,6 +254,7 @@ static void begin(ra_reloader *r, bool by_file) {
     r->tried = 0;
     fail(r, reason);
   } else if (by_file && same) {
+    ra_log(RA_LOG_DEBUG, "reload: a file has changed, but none that counts");
     rest(r);
   } else {
     prepare(r);

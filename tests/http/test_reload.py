@@ -153,10 +153,11 @@ def test_a_changed_file(start, store, tmp_path):
 
 
 def test_what_does_not_matter_begins_none(start, store, tmp_path):
-    site = Site(start, store, tmp_path, "--dev")
-    (site.plugins / "notes.txt").write_text("x")
-    site.say("one")
-    (site.plugins / ".hidden.lua").write_text("return {")
+    site = Site(start, store, tmp_path, "--dev", "--log-level", "debug")
+    for count, change in enumerate((lambda: (site.plugins / "notes.txt").write_text("x"), lambda: site.say("one"),
+                                    lambda: (site.plugins / ".hidden.lua").write_text("return {")), 1):
+        change()
+        wait_for(lambda: site.server.log().count("a file has changed, but none that counts") >= count, "a look")
     site.say("two")
     wait_for(lambda: site.said() == "two", "the new text")
     assert site.http.ok("/plugins").json()["reload"]["generation"] == 2
@@ -272,9 +273,10 @@ def test_a_body_that_is_being_sent(site, store):
 
 @pytest.mark.release_only
 def test_building_holds_nobody_up(site):
-    """A plugin that takes a second to load: a heartbeat's median gap stays within twice idle meanwhile."""
+    """A plugin that takes a second to load: meanwhile a heartbeat's median gap stays within twice idle, and no gap is
+    as long as the load."""
     idle = beating(site.server, 300)
-    beside = None
+    seen = []
     for attempt in range(6):
         site.say(f"at {attempt}", "local t = rastrum.time.clock() while rastrum.time.clock() - t < 1 do end")
         reloading = threading.Thread(target=site.reloaded)
@@ -283,11 +285,12 @@ def test_building_holds_nobody_up(site):
             reloading.join(PATIENCE)
         assert site.said() == f"at {attempt}"
         gap = statistics.median(beat.gaps)
-        beside = gap if beside is None else min(beside, gap)
-        if beside <= 2 * idle:
+        seen.append((gap / idle, max(beat.gaps) / sum(beat.gaps)))
+        if gap <= 2 * idle and max(beat.gaps) < sum(beat.gaps) / 2:
             break
-    print(f"median gap idle {idle * 1e3:.2f} ms, while a VM is built {beside * 1e3:.2f} ms")
-    assert beside <= 2 * idle
+    print(f"median gap idle {idle * 1e3:.2f} ms; times idle and the longest's share while a VM is built: {seen}")
+    assert min(times for times, _ in seen) <= 2
+    assert min(share for _, share in seen) < 0.5
 
 
 def test_collections_are_in_memory_before_the_swap(site):
