@@ -9,7 +9,7 @@ local M = {}
 
 local FAN_IN = 32
 local FORMAT = 1    -- raised when the same members would give other bytes
-local BEAT_S = 10   -- between two beats of the lease's heart
+local BEATS = 6     -- of a lease's heart in the time that it lives without one
 local WATCH_MS = 100
 
 -- ---- units: segments, and datasets that are in none
@@ -180,10 +180,11 @@ end
 -- Beats until the function returned is called.
 local function heart(lease)
   local beating, last = true, rastrum.time.clock()
+  local every = catalog.lease_ms() / 1000 / BEATS
   rastrum.spawn(function()
     while beating do
       rastrum.sleep(WATCH_MS)
-      if beating and rastrum.time.clock() - last > BEAT_S then
+      if beating and rastrum.time.clock() - last > every then
         last = rastrum.time.clock()
         lease.renew()
       end
@@ -200,12 +201,16 @@ local function write(collection, job, options)
   }
 end
 
--- Nothing may name what is discarded: another process can have published the same version.
-local function discard(driver, collection, version)
+-- Nothing may name or read what is discarded, and nobody else may be writing it.
+local function discard(driver, collection, version, lease)
+  local holder = catalog.leased(collection, "segments")
+  if not holder or holder.owner ~= lease.owner then return end
   for _, row in ipairs(driver:segments(collection) or { { version = version } }) do
     if row.version == version then return end
   end
-  rastrum.versions.remove(collection, "segments", version)
+  if catalog.is_retired(collection, "segments", version) == false then
+    rastrum.versions.remove(collection, "segments", version)
+  end
 end
 
 local function publish(driver, collection, job, made, lease)
@@ -230,7 +235,7 @@ local function work(collection, job, options, lease)
   local ok = made
   if made then ok, err = publish(driver, collection, job, made, lease) end
   if not ok then
-    discard(driver, collection, job.version)
+    discard(driver, collection, job.version, lease)
     return nil, err
   end
   return made
@@ -254,7 +259,8 @@ local function step(collection, options)
   if not shot then return nil, err end
   local job = M.next(shot, options.thorough)
   if not job then return false end
-  local began, lease = rastrum.time.clock(), nil
+  local began = rastrum.time.clock()
+  local lease
   lease, err = catalog.lease(collection, "segments", job.version or "none")
   if not lease then return nil, err end
   shot, err = fresh(collection)

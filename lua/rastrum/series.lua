@@ -48,7 +48,7 @@ local function continues(run, shares, axis)
   if axis == false or run.axis ~= axis then return false end
   for v, share in ipairs(shares) do
     local last = run[v]
-    if not share ~= not last then return false end
+    if (not share) ~= (not last) then return false end
     if share then
       if share.dataset ~= last.dataset then return false end
       if share.variable.axis and share.first ~= last.first + last.count then return false end

@@ -459,8 +459,8 @@ function M.items(base, shots, wanted)
   return rastrum.items {
     datasets = #shots == 1 and shots[1].datasets or datasets,
     segments = #shots == 1 and segments.homes(shots[1]) or homes,
-    base_url = base, first = window.first, last = window.last, run = wanted.run, ids = wanted.ids, bbox = box,
-    intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields,
+    base_url = base, first = window.first, last = window.last, run = wanted.run, ids = wanted.ids,
+    bbox = box, intersects = wanted.intersects, sortby = wanted.sortby, fields = wanted.fields,
     token = wanted.token,
     limit = wanted.limit,
   }

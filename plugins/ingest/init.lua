@@ -32,8 +32,8 @@ end
 
 -- One source: its stem. Several: the path below their common parent, so that 2020/data.nc and
 -- 2021/data.nc differ.
-local function dataset_id(path, paths)
-  local name = #paths > 1 and path:sub(#common_parent(paths) + 2) or file_of(path)
+local function dataset_id(path, parent)
+  local name = parent and path:sub(#parent + 2) or file_of(path)
   return rastrum.ingest.id(stem(name))
 end
 
@@ -280,7 +280,7 @@ local function run_job(job)
     if job.done then break end
   end
   settle(job, false)
-  if job.written then compaction.after_publish(job.collection, job.options) end
+  if not job.done then compaction.after_publish(job.collection, job.options) end
   return true
 end
 
@@ -301,11 +301,12 @@ end
 -- Two sources of one run must not become one dataset.
 local function list_jobs(paths, options)
   local jobs, seen = {}, {}
+  local parent = #paths > 1 and common_parent(paths) or nil
   for i, path in ipairs(paths) do
     local job = {
       path = path, file = file_of(path), options = options,
       collection = options.collection or collection_id(path),
-      dataset = options.dataset or dataset_id(path, paths),
+      dataset = options.dataset or dataset_id(path, parent),
     }
     local key = job.collection .. "/" .. job.dataset
     if seen[key] then

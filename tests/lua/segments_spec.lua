@@ -12,17 +12,18 @@ local DAY = 86400000
 local function body(id, version, day, count, names)
   local variables = rastrum.json.array {}
   for i, name in ipairs(names or { "t" }) do
-    variables[i] = { name = name, units = "K", dims = { "time", "lat", "lon" }, shape = { count, 2, 4 },
-      dtype = "float32", grid = "g", time = "t", time_dim = 0, y_dim = 1, x_dim = 2, mappable = true,
-      bands = 1 }
+    variables[i] = { name = name, units = "K", dims = { "time", "lat", "lon" },
+      shape = { count, 2, 4 }, dtype = "float32", grid = "g", time = "t", time_dim = 0, y_dim = 1,
+      x_dim = 2, mappable = true, bands = 1 }
   end
   return rastrum.json.encode {
     format = 1, collection = "c", dataset = id, version = version,
     created = "2026-01-01T00:00:00Z",
     grids = rastrum.json.array { {
       id = "g", x = "lon", y = "lat", native = { 2, 4 }, shape = { 2, 4 },
-      transform = { -180, 90, 0, 90, 0, -90 }, crs = { epsg = 4326 }, bbox = { -180, -90, 180, 90 },
-      wraps = true, geometry = { type = "Point", coordinates = { 0, 0 } },
+      transform = { -180, 90, 0, 90, 0, -90 }, crs = { epsg = 4326 },
+      bbox = { -180, -90, 180, 90 }, wraps = true,
+      geometry = { type = "Point", coordinates = { 0, 0 } },
     } },
     axes = rastrum.json.array { { id = "t", name = "time", calendar = "standard", count = count,
       start = day * DAY, step = DAY } },
@@ -34,17 +35,21 @@ local made = {}
 
 local function dataset_of(id, version, day, count, names)
   local key = table.concat({ id, version, day, count, table.concat(names or {}, "+") }, " ")
-  made[key] = made[key] or assert(rastrum.dataset.parse(body(id, version, day, count, names))):keep()
+  if not made[key] then
+    made[key] = assert(rastrum.dataset.parse(body(id, version, day, count, names))):keep()
+  end
   return made[key]
 end
 
--- A snapshot of datasets {id, version, day, count, names} and segments {version, tier, members, names}.
+-- A snapshot of datasets {id, version, day, count, names} and segments {version, tier, members,
+-- names}.
 local function snapshot(datasets, joined)
   local shot = { id = "c", list = {}, entries = {}, segments = {}, datasets = {} }
   for i, each in ipairs(datasets) do
     local id, version, day, count, names = unpack(each)
     local entry = { dataset = dataset_of(id, version, day, count or 1, names), start = day * DAY,
-      stop = (day + (count or 1) - 1) * DAY, row = { version = version, published = i, start = day * DAY } }
+      stop = (day + (count or 1) - 1) * DAY,
+      row = { version = version, published = i, start = day * DAY } }
     shot.list[i], shot.entries[id], shot.datasets[i] = entry, entry, entry.dataset
   end
   table.sort(shot.list, function(a, b) return a.start < b.start end)
@@ -57,7 +62,8 @@ local function snapshot(datasets, joined)
     end
     local dataset = dataset_of("segments", each.version, 1, at, each.names)
     shot.segments[i] = { dataset = dataset, members = members,
-      row = { version = each.version, kind = shot.list[1].dataset:kind(), tier = each.tier, published = 100 + i } }
+      row = { version = each.version, kind = shot.list[1].dataset:kind(), tier = each.tier,
+        published = 100 + i } }
   end
   segments.settle(shot)
   return shot
@@ -169,8 +175,8 @@ end)
 
 it("makes the same tag of the same datasets, wherever they lie", function()
   local function tag(joined, datetime, list)
-    return select(2, series.plan(snapshot(list or days(1, 34), joined), { "t" }, { datetime = datetime,
-      extras = function() return {} end }))
+    return select(2, series.plan(snapshot(list or days(1, 34), joined), { "t" }, {
+      datetime = datetime, extras = function() return {} end }))
   end
   equal(tag(STALE), tag())
   equal(tag(STALE, "1970-01-03/1970-01-09"), tag(nil, "1970-01-03/1970-01-09"))
@@ -183,13 +189,15 @@ end)
 it("is text and back", function()
   local list = days(1, 34)
   list[5][2] = "new"
-  local parts = assert(series.plan(snapshot(list, STALE), { "t" }, { extras = function() return { 0 } end }))
+  local parts = assert(series.plan(snapshot(list, STALE), { "t" },
+    { extras = function() return { 0 } end }))
   local text = series.encode(parts)
   local again = assert(series.decode(text))
   equal(#again[1], #parts[1])
   for i, part in ipairs(parts[1]) do
     equal(again[1][i].dataset:version(), part.dataset:version())
-    equal({ again[1][i].first, again[1][i].count, again[1][i].extra }, { part.first, part.count, part.extra })
+    local own = again[1][i]
+    equal({ own.first, own.count, own.extra }, { part.first, part.count, part.extra })
   end
 end)
 
