@@ -319,6 +319,7 @@ def test_an_idle_worker_that_stops_is_nobodys_fault(start, tmp_path):
     os.kill(workers(server)[1], signal.SIGSTOP)
     line = until(lambda: lines(server, "is stuck"))[0]
     assert line["worker"] == 1 and line["plugin"] == "" and line["request"] == ""
+    until(lambda: len(lines(server, "worker started")) == 3)
     all_ready(server, 2)
     assert metric(fresh(server).text, 'rastrum_watchdog_kills_total{plugin=""}') == 1
 
