@@ -1,6 +1,7 @@
 // supervisor.c - see supervisor.h. Sockets, the workers' lives, signals.
 #include "app/supervisor.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,8 +328,15 @@ static void look_at(worker *w) {
   show_blocked(s);
 }
 
+// Who reads the log has stopped (a terminal's Ctrl-S, a pager): whoever writes to it waits, and no worker is to blame.
+static bool log_is_stopped(void) {
+  struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+  return poll(&log, 1, 0) == 0;
+}
+
 static void on_look(uv_timer_t *timer) {
   ra_supervisor *s = timer->data;
+  if (log_is_stopped()) return;
   for (unsigned i = 0; i < s->count; i++) look_at(&s->workers[i]);
 }
 

@@ -1,11 +1,14 @@
 """Several workers and their supervisor: one dies, hangs or is killed, and only its own requests notice."""
+import fcntl
 import json
 import os
 import re
 import signal
 import socket
 import stat
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -67,6 +70,11 @@ def exists(pid):
 def cpu(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8") as source:
         return int(source.read().rsplit(")", 1)[1].split()[11])
+
+
+def unread(pipe):
+    """The bytes that wait in it."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
 
 
 def metric(text, name):
@@ -322,6 +330,30 @@ def test_an_idle_worker_that_stops_is_nobodys_fault(start, tmp_path):
     until(lambda: len(lines(server, "worker started")) == 3)
     all_ready(server, 2)
     assert metric(fresh(server).text, 'rastrum_watchdog_kills_total{plugin=""}') == 1
+
+
+def test_a_log_that_nobody_reads_is_nobodys_fault(binary, tmp_path):
+    """A pager holds the log's pipe: requests wait until it reads on, and no worker is killed for it."""
+    answers, log = [], []
+    with subprocess.Popen([binary, "serve", "--listen", "127.0.0.1:0", "--store", tmp_path / "store", "--watchdog", "1s"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            port = int(process.stdout.readline().rsplit(":", 1)[1])
+            with Wire(port, 60) as wire:
+                for _ in range(30):
+                    wire.send(get("/healthz/" + "x" * 7000, "held"))
+                until(lambda: unread(process.stderr) > 50000)
+                time.sleep(2)  # the time in which a kill would come
+                reader = threading.Thread(target=lambda: log.extend(process.stderr))
+                reader.start()
+                answers = [wire.answer() for _ in range(30)]
+            process.terminate()
+            assert process.wait(20) == 0
+            reader.join(20)
+        finally:
+            process.kill()
+    assert all(answer and answer[0] == 404 for answer in answers)
+    assert not any("is stuck" in line or "a worker ended" in line for line in log)
 
 
 def test_endless_lua_is_no_stall(start, tmp_path, plugins):
