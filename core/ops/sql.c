@@ -49,6 +49,7 @@ static int fail(const ra_sql *sql, int code, ra_err *err, const char *what) {
     case SQLITE_NOMEM: return ra_fail(err, RA_E_NOMEM, sql->path, "%s: out of memory", what);
     case SQLITE_CONSTRAINT: return ra_fail(err, RA_E_CONFLICT, sql->path, "%s: %s", what, text);
     case SQLITE_READONLY:
+    case SQLITE_AUTH:
     case SQLITE_PERM: return ra_fail(err, RA_E_DENIED, sql->path, "%s: %s", what, text);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return ra_fail(err, RA_E_CORRUPT, sql->path, "%s: %s", what, text);
@@ -75,9 +76,17 @@ static int make_folder(const char *path, ra_err *err) {
   return RA_OK;
 }
 
+// A connection is to its one file: ATTACH and VACUUM INTO would reach every other. (Plain VACUUM attaches "".)
+static int authorize(void *ctx, int action, const char *file, const char *b, const char *c,
+                     const char *d) {
+  (void)ctx, (void)b, (void)c, (void)d;
+  return action == SQLITE_ATTACH && file && *file ? SQLITE_DENY : SQLITE_OK;
+}
+
 static int connect(ra_sql *sql, const char *name, int flags) {
   int code = sqlite3_open_v2(name, &sql->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
   if (code == SQLITE_OK) sqlite3_busy_timeout(sql->db, BUSY_MS);
+  if (code == SQLITE_OK) sqlite3_set_authorizer(sql->db, authorize, NULL);
   if (code == SQLITE_OK)
     code = sqlite3_exec(sql->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
   return code;

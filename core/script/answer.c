@@ -60,7 +60,7 @@ void ra__answer_deinit(ra__answer *answer) {
 // ---- reading the table
 
 static void read_headers(lua_State *L, ra__answer *out) {
-  lua_getfield(L, 1, "headers");
+  ra_bind_field(L, 1, "headers");
   if (lua_isnil(L, -1)) return;
   if (!lua_istable(L, -1))
     luaL_error(L, "the response's headers are a %s; a table is wanted", luaL_typename(L, -1));
@@ -82,7 +82,7 @@ static void read_headers(lua_State *L, ra__answer *out) {
 }
 
 static void read_body(lua_State *L, ra__answer *out) {
-  lua_getfield(L, 1, "body");
+  ra_bind_field(L, 1, "body");
   if (lua_isnil(L, -1)) return;
   if (ra_bind_test(L, -1, "ra.buf")) {
     out->body = ra_buf_ref(ra_bind_check_buf(L, -1));
@@ -98,7 +98,7 @@ static void read_body(lua_State *L, ra__answer *out) {
 }
 
 static void read_file(lua_State *L, ra__answer *out) {
-  lua_getfield(L, 1, "file");
+  ra_bind_field(L, 1, "file");
   if (lua_isnil(L, -1)) return;
   if (!ra_bind_take_file(L, -1, &out->file))
     luaL_error(L, "the response's file is no open ra.file");
@@ -136,17 +136,23 @@ static int read_table(lua_State *L) {
   return 0;
 }
 
-int ra__answer_read(ra_script *script, const char *plugin, ra__answer *out, ra_err *err) {
+// In a slice of the task's: a field may come from a metamethod.
+int ra__answer_read(ra_task *task, ra__answer *out, ra_err *err) {
+  ra_script *script = task->script;
+  const char *plugin = task->plugin;
   lua_State *L = script->L;
   *out = (ra__answer){.file.fd = -1};
   reading r = {.out = out, .plugin = plugin};
   lua_pushcfunction(L, read_table);
   lua_pushvalue(L, -2);
   lua_pushlightuserdata(L, &r);
-  if (lua_pcall(L, 2, 0, 0) == 0) return RA_OK;
+  ra__slice_begin(script, task);
+  int status = lua_pcall(L, 2, 0, 0);
+  ra__slice_end(script, task);
+  if (status == 0) return RA_OK;
   ra__answer_deinit(out);
   ra__take_error(L, plugin, err);
-  return err->code = RA_E_INTERNAL;
+  return ra__over_budget(task) ? ra__budget_error(task, err) : (err->code = RA_E_INTERNAL);
 }
 
 // ---- failures

@@ -17,7 +17,7 @@ typedef struct ra__answer {
 
 // Reads the table at the top of script->L. Its texts are borrowed from that table, which has to stay on the stack (its
 // headers may be replaced by their texts). On failure nothing is owned.
-int ra__answer_read(ra_script *script, const char *plugin, ra__answer *out, ra_err *err);
+int ra__answer_read(ra_task *task, ra__answer *out, ra_err *err);
 // application/problem+json for a failure.
 void ra__answer_problem(const ra_err *err, const char *plugin, ra__answer *out);
 void ra__answer_deinit(ra__answer *answer);

@@ -162,8 +162,14 @@ void ra__bind_init(lua_State *L) {
 
 // ---- option tables
 
+void ra_bind_field(lua_State *L, int table, const char *field) {
+  if (table < 0) table += lua_gettop(L) + 1;
+  lua_pushstring(L, field);
+  lua_rawget(L, table);
+}
+
 static void option(lua_State *L, int table, const char *field, int type, const char *wanted) {
-  lua_getfield(L, table, field);
+  ra_bind_field(L, table, field);
   if (lua_isnil(L, -1) || lua_type(L, -1) == type) return;
   luaL_error(L, "bad option '%s' (%s expected, got %s)", field, wanted, luaL_typename(L, -1));
 }
@@ -205,7 +211,7 @@ typedef struct reading {
 } reading;
 
 static void copy_field(lua_State *L, const char *field, char *out, size_t size) {
-  lua_getfield(L, 1, field);
+  ra_bind_field(L, 1, field);
   if (lua_isstring(L, -1)) snprintf(out, size, "%s", lua_tostring(L, -1));
   lua_pop(L, 1);
 }
@@ -214,11 +220,11 @@ static void copy_field(lua_State *L, const char *field, char *out, size_t size) 
 static int read_error(lua_State *L) {
   reading *r = lua_touserdata(L, 2);
   if (!lua_istable(L, 1)) return 0;
-  lua_getfield(L, 1, "code");
+  ra_bind_field(L, 1, "code");
   if (lua_isstring(L, -1)) r->err->code = ra_err_code(lua_tostring(L, -1));
   copy_field(L, "message", r->err->message, sizeof r->err->message);
   copy_field(L, "where", r->err->where, sizeof r->err->where);
-  lua_getfield(L, 1, "retry");
+  ra_bind_field(L, 1, "retry");
   r->err->retry = lua_toboolean(L, -1);
   return 0;
 }

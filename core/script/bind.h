@@ -77,6 +77,8 @@ ra_buf *ra_bind_check_buf(lua_State *L, int arg);  // borrowed
 // A Lua string's bytes or a ra.buf's; raises otherwise. Borrowed.
 const char *ra_bind_check_bytes(lua_State *L, int arg, size_t *size);
 
+// Pushes a field of a caller's table, without metamethods: what has been checked stays so, and texts stay in the table.
+void ra_bind_field(lua_State *L, int table, const char *field);
 // Option tables. The value of a field, or the default where it is nil; raises "bad option 'x' (integer expected, …)".
 double ra_bind_opt_number(lua_State *L, int table, const char *field, double fallback);
 lua_Integer ra_bind_opt_integer(lua_State *L, int table, const char *field, lua_Integer fallback);

@@ -260,7 +260,7 @@ static int l_variable(lua_State *L) {
   const char *name = luaL_checkstring(L, 2);
   lua_settop(L, 2);
   lua_getfenv(L, 1);
-  lua_getfield(L, 3, name);
+  ra_bind_field(L, 3, name);
   if (!lua_isnil(L, -1)) return 1;
   const ra_dataset_variable *variable = ra_dataset_find_variable(dataset, name);
   if (!variable) return 1;

@@ -6,7 +6,7 @@
 
 #include "base/path.h"
 #include "ingest/run.h"
-#include "script/bind.h"
+#include "script/host.h"
 
 enum { PATH_SIZE = PATH_MAX, LIST_SIZE = 4096, WAIT_MOST = 60000 };
 
@@ -46,6 +46,8 @@ static ra_ingest_run *check_run(lua_State *L, int arg) {
 static work *new_work(lua_State *L, const ra_op_kind *kind, ra_op **op) {
   ra_err err = {0};
   *op = NULL;
+  if (strcmp(ra__script(L)->config.role, "serve") == 0)
+    luaL_error(L, "%s: `rastrum ingest` reads files, the server does not", kind->name);
   if (ra_op_new(ra_bind_ops(L), kind, op, &err) >= 0) return ra_op_state(*op);
   ra_bind_fail(L, &err);
   return NULL;

@@ -13,7 +13,7 @@ static const size_t ID_BYTES = 64u << 20;
 static const char *const FIELDS[] = {"datetime", "id", "collection", "created", NULL};
 
 static size_t list_length(lua_State *L, const char *name, size_t most) {
-  lua_getfield(L, 1, name);
+  ra_bind_field(L, 1, name);
   size_t n = 0;
   if (!lua_isnil(L, -1)) {
     if (!lua_istable(L, -1)) luaL_error(L, "bad option '%s' (table expected)", name);
@@ -33,25 +33,25 @@ static int field_of(const char *name) {
 static void check_lists(lua_State *L) {
   size_t datasets = list_length(L, "datasets", SIZE_MAX / 2), ids = list_length(L, "ids", IDS_MAX);
   size_t sorts = list_length(L, "sortby", RA_ITEMS_SORTS);
-  lua_getfield(L, 1, "datasets");
+  ra_bind_field(L, 1, "datasets");
   for (size_t i = 1; i <= datasets; i++) {
     lua_rawgeti(L, -1, (int)i);
     ra_bind_check_dataset(L, -1);
     lua_pop(L, 1);
   }
-  lua_getfield(L, 1, "ids");
+  ra_bind_field(L, 1, "ids");
   for (size_t i = 1; i <= ids; i++) {
     lua_rawgeti(L, -1, (int)i);
     luaL_checkstring(L, -1);
     lua_pop(L, 1);
   }
-  lua_getfield(L, 1, "segments");
+  ra_bind_field(L, 1, "segments");
   for (size_t i = 1; lua_istable(L, -1) && i <= datasets; i++) {
     lua_rawgeti(L, -1, (int)i);
     luaL_checkstring(L, -1);
     lua_pop(L, 1);
   }
-  lua_getfield(L, 1, "sortby");
+  ra_bind_field(L, 1, "sortby");
   for (size_t i = 1; i <= sorts; i++) {
     lua_rawgeti(L, -1, (int)i);
     const char *name = luaL_checkstring(L, -1);
@@ -92,7 +92,7 @@ static const char *copy_text(lua_State *L, ra_arena *arena, const char *name, bo
 
 // New references; NULL when out of memory.
 static ra_dataset **read_datasets(lua_State *L, size_t *count) {
-  lua_getfield(L, 1, "datasets");
+  ra_bind_field(L, 1, "datasets");
   size_t n = lua_istable(L, -1) ? lua_objlen(L, -1) : 0;
   ra_dataset **datasets = calloc(n + 1, sizeof(ra_dataset *));
   for (size_t i = 0; datasets && i < n; i++) {
@@ -105,7 +105,7 @@ static ra_dataset **read_datasets(lua_State *L, size_t *count) {
 }
 
 static bool read_segments(lua_State *L, ra_op_items *items) {
-  lua_getfield(L, 1, "segments");
+  ra_bind_field(L, 1, "segments");
   bool given = lua_istable(L, -1), ok = true;
   if (given) {
     const char **list = ra_arena_calloc(&items->arena, items->dataset_count + 1, sizeof *list);
@@ -123,7 +123,7 @@ static bool read_segments(lua_State *L, ra_op_items *items) {
 }
 
 static bool read_ids(lua_State *L, ra_op_items *items) {
-  lua_getfield(L, 1, "ids");
+  ra_bind_field(L, 1, "ids");
   bool given = lua_istable(L, -1), ok = true;
   if (given) {
     items->id_count = lua_objlen(L, -1);
@@ -142,7 +142,7 @@ static bool read_ids(lua_State *L, ra_op_items *items) {
 }
 
 static void read_sorts(lua_State *L, ra_op_items *items) {
-  lua_getfield(L, 1, "sortby");
+  ra_bind_field(L, 1, "sortby");
   for (int i = 1; lua_istable(L, -1) && i <= (int)lua_objlen(L, -1); i++) {
     lua_rawgeti(L, -1, i);
     const char *name = lua_tostring(L, -1);
@@ -158,7 +158,7 @@ static void read_sorts(lua_State *L, ra_op_items *items) {
 static int read_place(lua_State *L, ra_op_items *items, ra_err *err) {
   const char *json = ra_bind_opt_string(L, 1, "intersects", "");
   if (*json) return ra_geometry_parse(json, strlen(json), &items->geometry, err);
-  lua_getfield(L, 1, "bbox");
+  ra_bind_field(L, 1, "bbox");
   int rc = RA_OK;
   if (lua_istable(L, -1)) {
     double box[4];

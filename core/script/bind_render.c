@@ -10,7 +10,7 @@
 
 // The list in field `name` of the table at 1, left on the stack; its length. Raises when it is no table.
 static size_t list_field(lua_State *L, const char *name, bool required) {
-  lua_getfield(L, 1, name);
+  ra_bind_field(L, 1, name);
   if (lua_isnil(L, -1) && !required) return 0;
   if (!lua_istable(L, -1)) luaL_error(L, "bad option '%s' (table expected)", name);
   return lua_objlen(L, -1);
@@ -20,7 +20,7 @@ static size_t list_field(lua_State *L, const char *name, bool required) {
 static ra_tile_source check_source(lua_State *L) {
   int table = lua_gettop(L);
   if (!lua_istable(L, table)) luaL_error(L, "bad option 'sources' (a list of tables expected)");
-  lua_getfield(L, table, "dataset");
+  ra_bind_field(L, table, "dataset");
   ra_tile_source source = {.dataset = ra_bind_check_dataset(L, -1)};
   const char *name = ra_bind_opt_string(L, table, "variable", "");
   source.variable = ra_dataset_find_variable(source.dataset, name);
@@ -82,7 +82,7 @@ static uint32_t check_u32(lua_State *L, const char *name, double most) {
 }
 
 static void check_nodata(lua_State *L, ra_tile_request *request) {
-  lua_getfield(L, 1, "nodata");
+  ra_bind_field(L, 1, "nodata");
   request->has_nodata = !lua_isnil(L, -1);
   if (request->has_nodata) request->nodata = luaL_checknumber(L, -1);
   lua_pop(L, 1);
@@ -104,7 +104,7 @@ static void check_tile(lua_State *L, ra_tile_request *request) {
   check_nodata(L, request);
   request->rescale[1] = 1;
   check_rescale(L, request->rescale);
-  lua_getfield(L, 1, "ramp");
+  ra_bind_field(L, 1, "ramp");
   if (!lua_isnil(L, -1)) request->ramp = ra_bind_check_ramp(L, -1);
   lua_pop(L, 1);
   const char *format = ra_bind_opt_string(L, 1, "format", "png");
@@ -158,7 +158,7 @@ static int l_point(lua_State *L) {
 // false (this dataset lacks the variable) or {dataset=, variable=, first=, count= | steps = {…}, extra = {…}}.
 
 static void check_steps(lua_State *L, int part, size_t most) {
-  lua_getfield(L, part, "steps");
+  ra_bind_field(L, part, "steps");
   if (lua_istable(L, -1)) {
     size_t n = lua_objlen(L, -1);
     for (size_t i = 1; i <= n; i++) {
@@ -178,7 +178,7 @@ static void check_steps(lua_State *L, int part, size_t most) {
 }
 
 static void check_extra(lua_State *L, int part, const ra_dataset_variable *variable) {
-  lua_getfield(L, part, "extra");
+  ra_bind_field(L, part, "extra");
   if (lua_istable(L, -1)) {
     for (unsigned i = 0; i < variable->extra_count; i++) {
       lua_rawgeti(L, -1, (int)i + 1);
@@ -255,7 +255,7 @@ static void check_series(lua_State *L, ra_series_request *request) {
 }
 
 static bool fill_steps(lua_State *L, int part, ra_series_part *out, size_t most) {
-  lua_getfield(L, part, "steps");
+  ra_bind_field(L, part, "steps");
   bool listed = lua_istable(L, -1);
   size_t first = listed ? 0 : (size_t)ra_bind_opt_integer(L, part, "first", 0);
   out->step_count =
@@ -274,7 +274,7 @@ static bool fill_steps(lua_State *L, int part, ra_series_part *out, size_t most)
 }
 
 static void fill_extra(lua_State *L, int part, const ra_dataset_variable *variable, size_t *extra) {
-  lua_getfield(L, part, "extra");
+  ra_bind_field(L, part, "extra");
   for (unsigned i = 0; lua_istable(L, -1) && i < variable->extra_count; i++) {
     lua_rawgeti(L, -1, (int)i + 1);
     extra[i] = (size_t)lua_tonumber(L, -1);

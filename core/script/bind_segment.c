@@ -65,7 +65,7 @@ static const char *check_id(lua_State *L, int table, const char *name) {
 }
 
 static void check_steps(lua_State *L, int member, const char *name, size_t axes) {
-  lua_getfield(L, member, name);
+  ra_bind_field(L, member, name);
   if (!lua_istable(L, -1) || lua_objlen(L, -1) != axes)
     luaL_error(L, "bad option '%s' (a number for each of %d axes expected)", name, (int)axes);
   for (size_t k = 1; k <= axes; k++) {
@@ -82,7 +82,7 @@ static void check_steps(lua_State *L, int member, const char *name, size_t axes)
 static ra_dataset *check_member(lua_State *L) {
   int member = lua_gettop(L);
   luaL_checktype(L, member, LUA_TTABLE);
-  lua_getfield(L, member, "store");
+  ra_bind_field(L, member, "store");
   ra_dataset *store = ra_bind_check_dataset(L, -1);
   check_id(L, member, "dataset");
   check_id(L, member, "version");
@@ -102,7 +102,7 @@ static size_t check_arguments(lua_State *L) {
   ra_bind_opt_string(L, 1, "created", "");
   ra_bind_opt_number(L, 1, "memory", 0);
   ra_bind_opt_integer(L, 1, "jobs", 0);
-  lua_getfield(L, 1, "members");
+  ra_bind_field(L, 1, "members");
   luaL_checktype(L, 2, LUA_TTABLE);
   size_t count = lua_objlen(L, 2);
   if (count < 1 || count > MEMBERS_MAX) luaL_error(L, "1 to %d members", MEMBERS_MAX);
@@ -121,7 +121,7 @@ static const char *copy_field(lua_State *L, ra_arena *arena, int table, const ch
 }
 
 static const size_t *copy_steps(lua_State *L, ra_arena *arena, int member, const char *name) {
-  lua_getfield(L, member, name);
+  ra_bind_field(L, member, name);
   size_t axes = lua_objlen(L, -1), *out = ra_arena_calloc(arena, axes + 1, sizeof *out);
   for (size_t k = 0; out && k < axes; k++) {
     lua_rawgeti(L, -1, (int)k + 1);
@@ -138,7 +138,7 @@ static bool fill_members(lua_State *L, work *w, size_t count) {
   for (size_t i = 0; ok && i < count; i++) {
     lua_rawgeti(L, 2, (int)i + 1);
     int table = lua_gettop(L);
-    lua_getfield(L, table, "store");
+    ra_bind_field(L, table, "store");
     ra_segment_member *member = &w->members[w->count++];
     *member = (ra_segment_member){.store = ra_dataset_ref(ra_bind_check_dataset(L, -1)),
                                   .dataset = copy_field(L, &w->arena, table, "dataset"),

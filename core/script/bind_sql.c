@@ -169,7 +169,7 @@ static int push_affected(lua_State *L, ra_op *op) {
 }
 
 static int param_count(lua_State *L, int table) {
-  lua_getfield(L, table, "n");  // as table.pack's, where the last parameters may be nil
+  ra_bind_field(L, table, "n");  // as table.pack's, where the last parameters may be nil
   int count = lua_isnumber(L, -1) ? (int)lua_tointeger(L, -1) : (int)lua_objlen(L, table) - 1;
   lua_pop(L, 1);
   return count;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "script/host.h"
+#include "script/guard.h"
 
 // ---- sleep
 
@@ -216,6 +216,12 @@ static int l_spawn(lua_State *L) {
   // Requests are answered to the end, and may need a job for it; other jobs have been ended.
   bool ending = script->ending && script->running && script->running->phase == RA_PHASE_JOB;
   if (ending) return luaL_error(L, "spawn: the host is shutting down");
+  const ra__plugin *plugin = ra__owner(script);
+  unsigned jobs = plugin->tasks - plugin->requests, most = script->limits.tasks / 4;
+  if (jobs >= most)
+    ra__guard_raise(L, RA_E_BUSY,
+                    "plugin '%s' has %u jobs that live, the most that may; this limit is fixed",
+                    plugin->name, jobs);
   if (ra__task_new(script, RA_PHASE_JOB, ra_bind_plugin(L), &task, &err) < 0)
     return ra_bind_fail(L, &err);
   task->finish = on_spawned_end;

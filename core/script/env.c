@@ -35,7 +35,7 @@ int ra__load_source(lua_State *L, const char *name, const char *chunk, ra_err *e
   if (entry->failed) return ra_fail(err, RA_E_IO, name, "%s", entry->text);
   if (entry->size && entry->text[0] == 0x1b)
     return ra_fail(err, RA_E_INVALID, name, "bytecode; a Lua source text is wanted");
-  if (luaL_loadbuffer(L, entry->text, entry->size, chunk) == 0) return RA_OK;
+  if (luaL_loadbufferx(L, entry->text, entry->size, chunk, "t") == 0) return RA_OK;
   const char *text = lua_tostring(L, -1);
   int rc = ra_fail(err, RA_E_INVALID, name, "%s", text ? text : "cannot be compiled");
   lua_pop(L, 1);
@@ -131,6 +131,7 @@ static void push_host(lua_State *L) {
   lua_newtable(L);
   luaL_register(L, NULL, HOST);
   luaL_register(L, NULL, RA__HOST_SLICE);
+  luaL_register(L, NULL, RA__HOST_SCOPE);
   luaL_register(L, NULL, RA__HOST_STRING);
   luaL_register(L, NULL, RA__HOST_TABLE);
   luaL_register(L, NULL, RA__HOST_FILES);

@@ -201,6 +201,7 @@ void ra__scope_close(ra_task *task);
 void ra__push_buf(lua_State *L,
                   ra_buf *buf);  // ra_bind_push_buf without its limit: never raises but for memory
 extern const luaL_Reg RA__BUF_METHODS[];
+extern const luaL_Reg RA__HOST_SCOPE[];
 
 // bind.c
 void ra__bind_init(lua_State *L);

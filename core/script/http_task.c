@@ -27,7 +27,7 @@ static void make_answer(ra_task *task, int rc, const ra_err *err, ra__answer *ou
   if (rc == RA_OK) {
     lua_settop(task->co, 1);
     lua_xmove(task->co, script->L, 1);
-    rc = ra__answer_read(script, task->plugin, out, &own);
+    rc = ra__answer_read(task, out, &own);
     if (rc < 0) {
       ra_log(RA_LOG_ERROR, "plugin '%s': %s", task->plugin, own.message);
       ra__answer_problem(&own, task->plugin, out);

@@ -10,8 +10,8 @@ struct ra_handle {
   const char *type;  // the metatable's name, which lives as long as the VM
   ra__plugin *owner;
   size_t bytes;
-  unsigned *counter;  // of its task; while it is in the scope
-  bool closed;
+  unsigned *counter;    // of its task; while it is in the scope
+  bool closed, pinned;  // pinned: the library's, which plugins may use and not close
   _Alignas(16) unsigned char payload[];
 };
 
@@ -98,6 +98,26 @@ static int l_collect(lua_State *L) {
   return 0;
 }
 
+static int l_close(lua_State *L) {
+  ra_handle *h = find(L, 1, NULL);
+  if (h && h->pinned && !h->closed)
+    return luaL_error(L, "close() on a %s that all plugins use", h->type);
+  if (h) close_handle(ra__script(L), h);
+  return 0;
+}
+
+// host.pin(handle) -> it, kept until host.close(handle); plugins cannot close it
+static int l_pin(lua_State *L) {
+  ra_handle *h = find(L, 1, NULL);
+  if (!h || h->closed) return luaL_error(L, "pin() on something that is no open handle");
+  leave_scope(h);
+  h->pinned = true;
+  lua_settop(L, 1);
+  return 1;
+}
+
+const luaL_Reg RA__HOST_SCOPE[] = {{"pin", l_pin}, {"close", l_collect}, {NULL, NULL}};
+
 static int l_keep(lua_State *L) {
   ra_handle *h = find(L, 1, NULL);
   if (!h || h->closed) return luaL_error(L, "keep() on something that is no open handle");
@@ -112,7 +132,7 @@ static int l_tostring(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg COMMON[] = {{"close", l_collect}, {"keep", l_keep}, {NULL, NULL}};
+static const luaL_Reg COMMON[] = {{"close", l_close}, {"keep", l_keep}, {NULL, NULL}};
 
 void ra_bind_type(lua_State *L, const char *type, const luaL_Reg *methods) {
   if (!luaL_newmetatable(L, type)) {

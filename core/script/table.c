@@ -39,7 +39,7 @@ static int run(lua_State *L) {
   loading *l = lua_touserdata(L, 1);
   const char *chunk = lua_pushfstring(L, "@%s", l->path);
   if (l->size && l->text[0] == 0x1b) return luaL_error(L, "bytecode; a Lua source text is wanted");
-  if (luaL_loadbuffer(L, l->text, l->size, chunk) != 0) return lua_error(L);
+  if (luaL_loadbufferx(L, l->text, l->size, chunk, "t") != 0) return lua_error(L);
   lua_newtable(L);
   lua_setfenv(L, -2);
   lua_sethook(L, on_count, LUA_MASKCOUNT, COUNT_MOST);

@@ -43,13 +43,13 @@ end
 ---In phase setup, when all are read.
 function App.setup(name)
   local entry = loaded[name]
-  if entry and entry.value.setup then entry.value.setup(rastrum.config) end
+  if entry and entry.value.setup then entry.value.setup(sandbox.copy(rastrum.config)) end
 end
 
 ---In phase setup, after all setups.
 function App.self_test(name)
   local entry = loaded[name]
-  if entry and entry.value.self_test then entry.value.self_test(rastrum.config) end
+  if entry and entry.value.self_test then entry.value.self_test(sandbox.copy(rastrum.config)) end
 end
 
 -- Takes back all routes and hooks of a plugin: the tree is made anew without it.
@@ -270,7 +270,9 @@ end
 -- ---- what built-in plugins tell of the program
 
 ---The OpenAPI document of all routes.
-function real.openapi(base_url) return openapi.document(App.entries, base_url) end
+function real.openapi(base_url)
+  return sandbox.copy(openapi.document(App.entries, base_url)) -- parts of it are the plugins' own
+end
 
 ---What loaded, what was refused and why.
 function real.plugins() return App.plugins() end

@@ -6,6 +6,7 @@
 local registry = require "rastrum.registry"
 local snapshots = require "rastrum.snapshot"
 local sources = require "rastrum.sources"
+local _, host = ...
 
 local M = {}
 
@@ -25,6 +26,25 @@ local function staleness()
   return (type(ms) == "number" and ms or 5000) / 1000
 end
 
+-- What others see of a driver's handle: its methods, which it cannot lose.
+local function front(handle)
+  local methods = {}
+  return setmetatable({}, {
+    __index = function(_, name)
+      local method = methods[name]
+      if method == nil and type(handle[name]) == "function" then
+        method = function(_, ...) return handle[name](handle, ...) end
+        methods[name] = method
+      end
+      return method
+    end,
+    __newindex = function(_, name)
+      error(("the catalog's driver is read-only: cannot set '%s'"):format(tostring(name)), 2)
+    end,
+    __metatable = false,
+  })
+end
+
 ---The driver's handle of the configured catalog.
 function M.driver()
   if state.handle then return state.handle end
@@ -38,8 +58,8 @@ function M.driver()
   end
   local handle, err = driver.open(rest)
   if not handle then return nil, err end
-  state.handle = handle
-  return handle
+  state.handle = front(handle)
+  return state.handle
 end
 
 -- ---- freshness. Reading is a job of its own, so that a client that goes away leaves nothing half
@@ -138,8 +158,8 @@ end
 ---Lets go of the database and of everything in memory; the next call begins anew.
 function M.close()
   for _, shot in pairs(state.shots) do
-    for _, entry in ipairs(shot.list) do entry.dataset:close() end
-    for _, segment in ipairs(shot.segments) do segment.dataset:close() end
+    for _, entry in ipairs(shot.list) do host.close(entry.dataset) end
+    for _, segment in ipairs(shot.segments) do host.close(segment.dataset) end
   end
   if state.handle and state.handle.close then state.handle:close() end
   state = new_state()

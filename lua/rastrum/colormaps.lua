@@ -56,7 +56,7 @@ function M.get(name)
   if parsed[name] then return parsed[name] end
   local ramp, err = parse(name)
   if not ramp then return nil, err end
-  parsed[name] = ramp:keep()
+  parsed[name] = host.pin(ramp)
   return ramp
 end
 

@@ -8,7 +8,13 @@ local LONG_TEXT = 65536 -- as in guard_string.c
 local LONG_LIST = 20000
 local LONG_PIECE = 2000
 local SHORT_SORT = 500
-local PRIVATE = { ["rastrum.app"] = true, ["rastrum.sandbox"] = true }
+
+-- What plugins may require; specs may require all but the first two of the others.
+local PUBLIC, PRIVATE = {}, { ["rastrum.app"] = true, ["rastrum.sandbox"] = true }
+for _, name in ipairs { "catalog", "colormaps", "compaction", "http", "segments", "select", "series",
+  "stac", "text", "workflow" } do
+  PUBLIC["rastrum." .. name] = true
+end
 
 local getmetatable, setmetatable, rawset, setfenv = getmetatable, setmetatable, rawset, setfenv
 local pairs, type, error, tostring, select = pairs, type, error, tostring, select
@@ -303,7 +309,7 @@ local function copy(value)
   if type(value) ~= "table" then return value end
   local out = {}
   for key, each in pairs(value) do out[key] = copy(each) end
-  return out
+  return real.json.is_array(value) and real.json.array(out) or out
 end
 
 -- A front of the C modules and of what the library adds, with what is the plugin's own.
@@ -361,6 +367,14 @@ end
 
 library_env = environment({}, require_library)
 
+-- A module as a plugin sees it: its functions, and copies of its tables.
+local function view(module, name)
+  if type(module) ~= "table" then return module end
+  local own = {}
+  for key, value in pairs(module) do own[key] = copy(value) end
+  return readonly(own, name)
+end
+
 -- The environment of a plugin. `load(name)` compiles a file of its folder; assets are its other
 -- files, by name.
 local function plugin_environment(plugin, load, assets)
@@ -370,9 +384,9 @@ local function plugin_environment(plugin, load, assets)
     if type(name) ~= "string" then error("require takes a name", 2) end
     if loaded[name] ~= nil then return loaded[name] end
     local module
-    if name:find("^rastrum%.[%a_]+$") and not PRIVATE[name] then
-      module = require_library(name)
-      if type(module) == "table" then module = readonly(module, name) end
+    if PUBLIC[name] or (real.config.specs and name:find("^rastrum%.[%a_]+$")
+      and not PRIVATE[name]) then
+      module = view(require_library(name), name)
     elseif name:find("^[%w_]+$") then
       local chunk, err = load(name)
       if not chunk then error(("no module '%s': %s"):format(name, err.message), 2) end
@@ -392,4 +406,4 @@ local function plugin_environment(plugin, load, assets)
   return env
 end
 
-return { environment = plugin_environment, require = require_library, setfenv = setfenv }
+return { environment = plugin_environment, require = require_library, setfenv = setfenv, copy = copy }

@@ -1,6 +1,8 @@
 -- A collection's segments in a snapshot: joined stores, each of whose members names the dataset and
 -- version that some of its steps are. A dataset is at home in a segment as long as that very version
 -- is published; replaced or removed, it is read from its own store, or no more.
+local _, host = ...
+
 local M = {}
 
 local BATCH = 8
@@ -35,7 +37,7 @@ local function parse(driver, collection, rows, out)
   list, err = rastrum.dataset.parse_list(texts)
   if not list then return nil, err end
   for i, dataset in ipairs(list) do
-    kept[i].dataset = dataset:keep()
+    kept[i].dataset = host.pin(dataset)
     out[#out + 1] = kept[i]
   end
   return true

@@ -4,6 +4,8 @@ local segments = require "rastrum.segments"
 
 local M = {}
 
+local _, host = ...
+
 local BATCH = 32
 
 -- ---- reading
@@ -23,7 +25,7 @@ local function parse_batch(driver, collection, rows, out)
   local list
   list, err = rastrum.dataset.parse_list(texts)
   if not list then return nil, err end
-  for i, dataset in ipairs(list) do out[#out + 1] = { row = kept[i], dataset = dataset:keep() } end
+  for i, dataset in ipairs(list) do out[#out + 1] = { row = kept[i], dataset = host.pin(dataset) } end
   return true
 end
 
@@ -191,7 +193,7 @@ local function retired_of(driver, shot)
   local texts, out = {}, {}
   for i, row in ipairs(rows) do texts[i], row.body = row.body, nil end
   local list = #texts > 0 and rastrum.dataset.parse_list(texts) or {}
-  for i, dataset in ipairs(list) do out[i] = { row = rows[i], dataset = dataset:keep() } end
+  for i, dataset in ipairs(list) do out[i] = { row = rows[i], dataset = host.pin(dataset) } end
   shot.retired = out
   return out
 end

@@ -72,7 +72,7 @@ static void load(runner *r) {
   char settings[400];
   ra_err err = {0};
   snprintf(settings, sizeof settings,
-           "{\"store\":\"%s/store\",\"catalog_url\":\"sqlite:%s/"
+           "{\"specs\":true,\"store\":\"%s/store\",\"catalog_url\":\"sqlite:%s/"
            "catalog.db\",\"listen\":\"127.0.0.1:8080\","
            "\"allowed_hosts\":[\"maps.example.org\"],\"catalog_staleness\":5000,\"request_bytes\":"
            "134217728}",

@@ -120,6 +120,27 @@ static void queries_only_read(void **state) {
   ra_sql_unref(reader);
 }
 
+static void no_other_file_is_reached(void **state) {
+  (void)state;
+  ra_sql *sql;
+  ra_err err;
+  char other[80], text[160];
+  snprintf(other, sizeof other, "%s/other.db", folder);
+  assert_int_equal(ra_sql_open(path, false, &sql, &err), RA_OK);
+  static const char *const forms[] = {"ATTACH '%s' AS other", "VACUUM INTO '%s'",
+                                      "ATTACH 'file:%s?mode=rwc' AS other"};
+  for (int i = 0; i < 3; i++) {
+    ra_sql_rows rows = {0};
+    snprintf(text, sizeof text, forms[i], other);
+    ra_sql_statement query = {.text = text};
+    assert_int_not_equal(ra_sql_query(sql, &query, NULL, &rows, &err), RA_OK);
+    ra_sql_rows_deinit(&rows);
+    assert_int_not_equal(change(sql, text, -1, &err), RA_OK);
+    assert_int_not_equal(access(other, F_OK), 0);
+  }
+  ra_sql_unref(sql);
+}
+
 static void nothing_is_left_beside_a_closed_file(void **state) {
   (void)state;
   char wal[80];
@@ -171,6 +192,7 @@ int main(void) {
                                      cmocka_unit_test(values_go_there_and_back),
                                      cmocka_unit_test(a_lost_condition_undoes_everything),
                                      cmocka_unit_test(queries_only_read),
+                                     cmocka_unit_test(no_other_file_is_reached),
                                      cmocka_unit_test(nothing_is_left_beside_a_closed_file),
                                      cmocka_unit_test(damage_is_said),
                                      cmocka_unit_test(a_stamp_tells_of_commits)};
