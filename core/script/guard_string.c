@@ -1,4 +1,5 @@
 // guard_string.c - the string library of plugins, as far as one call of it could make too much or run too long. See guard.h.
+#include <limits.h>
 #include <string.h>
 
 #include "script/guard.h"
@@ -198,10 +199,13 @@ static void repeat(char *out, size_t total, size_t have) {
 static int l_rep(lua_State *L) {
   size_t size, gap = 0;
   const char *s = luaL_checklstring(L, 1, &size);
+  double asked = luaL_checknumber(L, 2);  // past 31 bits LuaJIT's own makes nothing
   int times = ra__guard_int(L, 2);
   const char *separator = lua_isnoneornil(L, 3) ? "" : luaL_checklstring(L, 3, &gap);
   ra__text t;
   ra__text_init(&t, L, "string.rep");
+  if (asked > INT_MAX && size + gap > 0)
+    ra__guard_too_big(L, "string.rep", asked * (double)(size + gap));
   if (times > 0 && size + gap > 0) {
     double total = (double)(size + gap) * times - (double)gap;
     char *out = ra__text_room(&t, total);
