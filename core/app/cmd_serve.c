@@ -127,6 +127,7 @@ static int start_http(server *s, ra_err *err) {
                                .body_timeout_ms = ra_config_ms(s->config, "body_timeout"),
                                .write_timeout_ms = ra_config_ms(s->config, "write_timeout"),
                                .idle_timeout_ms = ra_config_ms(s->config, "idle_timeout"),
+                               .crowded = ra_config_bytes(s->config, "external_memory") / 2,
                                .cors_origins = ra_config_list(s->config, "cors_origins"),
                                .trusted_proxies = ra_config_list(s->config, "trusted_proxies"),
                                .lane = s->host.ops.io,

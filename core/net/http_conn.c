@@ -330,6 +330,15 @@ static void on_timeout(ra__http_conn *conn) {
   }
 }
 
+// A reader that has stopped holds its answer. Where memory is short it is given up earlier.
+static bool is_late(const ra__http_conn *conn, uint64_t now) {
+  const ra_http_config *config = &conn->server->config;
+  if (!conn->deadline) return false;
+  bool crowded =
+      conn->state == RA__CONN_WRITING && config->crowded && ra_buf_live_bytes() > config->crowded;
+  return now + (crowded ? config->write_timeout_ms / 8 * 7 : 0) >= conn->deadline;
+}
+
 void ra__http_conn_tick(ra__http_conn *conn, uint64_t now) {
   if (conn->state == RA__CONN_WRITING) {
     ra__http_reply *reply = &conn->reply;
@@ -339,7 +348,7 @@ void ra__http_conn_tick(ra__http_conn *conn, uint64_t now) {
       set_deadline(conn, conn->server->config.write_timeout_ms);
     reply->last_queue = queue;
   }
-  if (conn->deadline && now >= conn->deadline && conn->state != RA__CONN_CLOSED) on_timeout(conn);
+  if (conn->state != RA__CONN_CLOSED && is_late(conn, now)) on_timeout(conn);
 }
 
 static void on_tick(uv_timer_t *timer) {

@@ -116,10 +116,11 @@ static int refuse_when_full(ra_script *script, ra_err *err) {
       ra_clock_ns() - script->collected_ns > 100000000u) {
     ra__collect(script);
   }
-  if (script->external <= script->limits.external_hard) return RA_OK;
+  size_t held = ra_buf_live_bytes();  // Lua's, and what is on its way to slow readers
+  if (held <= script->limits.external_hard) return RA_OK;
   return ra_fail(err, RA_E_BUSY, "",
                  "%zu MiB are held by live buffers, the most that may; external_memory raises this",
-                 script->external >> 20);
+                 held >> 20);
 }
 
 static int start(ra_script *script, serving *s, const ra_http_request *request, ra_err *err) {

@@ -269,6 +269,22 @@ def test_slow_readers_hold_little(attacked):
     wait_for(lambda: held() <= 0)
 
 
+def test_readers_that_stop_do_not_fill_memory(start, store):
+    """Past external_memory there is 503 for all, but the readers that hold it are given up soon."""
+    server = start(store, "--plugins", PLUGINS, "--external-memory", "16M", "--write-timeout", "16s")
+    wires = []
+    for _ in range(40):
+        wires.append(Wire(server.port))
+        wires[-1].socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wires[-1].send(GET.format("/big/1024", ""))
+    status, headers, body = wait_for(lambda: (got := ask(server.port, GET.format("/echo", "")))[0] == 503 and got)
+    assert headers["retry-after"] and "external_memory" in json.loads(body)["detail"]
+    wait_for(lambda: ask(server.port, GET.format("/echo", ""))[0] == 200, seconds=15)
+    assert gauge(server.port, "rastrum_external_bytes") <= 9 << 20
+    for wire in wires:
+        wire.socket.close()
+
+
 def test_the_limit_of_bodies(attacked):
     most = 2 << 20
     assert statuses(attacked.port, f"POST /echo HTTP/1.1\r\n{HOST}Connection: close\r\nContent-Length: {most}\r\n\r\n".encode()

@@ -55,6 +55,24 @@ static void readers_that_stop_are_closed(void **state) {
   assert_int_equal(ra_buf_live_bytes(), 0);
 }
 
+// Where memory is short they have an eighth of their time.
+static void readers_that_stop_give_way(void **state) {
+  (void)state;
+  fixture *crowded = fixture_start((ra_http_config){.write_timeout_ms = 8000, .crowded = BIG / 2});
+  fixture *roomy = fixture_start((ra_http_config){.write_timeout_ms = 8000, .crowded = 100 * BIG});
+  int fd = dial(crowded), other = dial(roomy);
+  say(other, GET("/big"));
+  say(fd, GET("/big"));
+  await(&crowded->logged, 1);
+  assert_true(atomic_load(&crowded->last_bytes) < BIG);
+  assert_int_equal(atomic_load(&roomy->logged), 0);
+  close(fd);
+  close(other);
+  fixture_stop(crowded);
+  fixture_stop(roomy);
+  assert_int_equal(ra_buf_live_bytes(), 0);
+}
+
 // Many slow readers of a file hold one piece each, whatever the file's size; and all get it.
 static void slow_readers_hold_little(void **state) {
   (void)state;
@@ -332,6 +350,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(slow_clients_are_told),
       cmocka_unit_test(readers_that_stop_are_closed),
+      cmocka_unit_test(readers_that_stop_give_way),
       cmocka_unit_test(slow_readers_hold_little),
       cmocka_unit_test(files_wait_for_a_full_lane),
       cmocka_unit_test(too_many_connections_get_503),
