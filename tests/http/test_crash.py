@@ -265,3 +265,34 @@ def test_a_catalog_that_another_process_holds(site, tmp_path):
     assert process.returncode == 0, said
     site.check("c", {2})
     site.gc()
+
+
+def test_a_catalog_that_does_not_answer(site, tmp_path):
+    """What was read before is served, and the log says so; later the catalog counts again."""
+    crash.write_source(tmp_path / "data.nc", 1)
+    site.ingest(tmp_path / "data.nc", "c")
+    site.check("c", {1})
+    with sqlite3.connect(site.catalog) as database:
+        database.execute("ALTER TABLE collections RENAME TO elsewhere")
+    for _ in range(20):
+        assert site.tile("c", 0) == site.series("c") == 1
+    assert site.http.ok("/stac/collections").json()["collections"]
+    assert site.server.log().count("the catalog does not answer") == 1
+    with sqlite3.connect(site.catalog) as database:
+        database.execute("ALTER TABLE elsewhere RENAME TO collections")
+    crash.write_source(tmp_path / "data.nc", 2)
+    site.ingest(tmp_path / "data.nc", "c")
+    site.check("c", {2})
+
+
+def test_objects_that_are_lost_are_no_gaps(site, tmp_path):
+    """A shard that is not there is a gap in the data, but not where its whole version is not there."""
+    crash.write_source(tmp_path / "data.nc", 1)
+    site.ingest(tmp_path / "data.nc", "c")
+    version = site.published("c")
+    (site.root / "c" / version).rename(tmp_path / "away")
+    for path, params in (("/api/timeseries", {"collection": "c", "lon": "0", "lat": "0"}), ("/tiles/c/1/0/0.npy", {})):
+        assert site.http.problem(500, path, variable="v", **params)["title"] == "Stored data is damaged"
+    assert "not in the store" in site.server.log()
+    (tmp_path / "away").rename(site.root / "c" / version)
+    site.check("c", {1})

@@ -70,7 +70,7 @@ int mkdir(const char *path, mode_t mode) {
 int mkdirat(int dir, const char *path, mode_t mode) {
   return refused("mkdir", dir, path, true) ? -1 : REAL(mkdirat)(dir, path, mode);
 }
-// A full disk lets go of what is there; one that is read-only does not.
+// A full disk lets go of what is there, and renames it; one that is read-only does not.
 int unlink(const char *path) {
   return refused("unlink", AT_FDCWD, path, fail_errno != ENOSPC) ? -1 : REAL(unlink)(path);
 }
@@ -78,7 +78,7 @@ int unlinkat(int dir, const char *path, int flags) {
   return refused("unlink", dir, path, fail_errno != ENOSPC) ? -1 : REAL(unlinkat)(dir, path, flags);
 }
 int renameat(int from, const char *old, int to, const char *new) {
-  return refused("rename", to, new, true) ? -1 : REAL(renameat)(from, old, to, new);
+  return refused("rename", to, new, fail_errno != ENOSPC) ? -1 : REAL(renameat)(from, old, to, new);
 }
 int ftruncate(int fd, off_t size) { return refused("truncate", fd, NULL, true) ? -1 : REAL(ftruncate)(fd, size); }
 int ftruncate64(int fd, off_t size) { return ftruncate(fd, size); }
