@@ -27,10 +27,10 @@ struct ra_sql {
   const volatile uint64_t *log_header;  // of the log's index in shared memory; NULL: none
 };
 
-// SQLite's own words and, where there is one, the system's reason.
+// SQLite's own words and, where there is one, the system's reason (ENOENT is of files that need not be there).
 static int fail_io(const ra_sql *sql, ra_err *err, const char *what, const char *text) {
   int reason = sql->db ? sqlite3_system_errno(sql->db) : 0;
-  if (!reason) return ra_fail(err, RA_E_IO, sql->path, "%s: %s", what, text);
+  if (!reason || reason == ENOENT) return ra_fail(err, RA_E_IO, sql->path, "%s: %s", what, text);
   ra_fail_errno(err, reason, sql->path, "%s: %s", what, text);
   if (err) err->code = RA_E_IO;
   return RA_E_IO;

@@ -193,7 +193,7 @@ def state_of_tile(body, step):
 
 def state_of_series(document):
     """Points are cells (0, 0) and (2, 4)."""
-    numbers = np.array([document["series"][i]["values"] for i in range(2)] if "series" in document else document["values"], "f8")
+    numbers = np.array([each["values"] for each in document["series"]], "f8")
     states = {int(v // 1000) for v in numbers.ravel()}
     assert len(states) == 1, f"a series of states {numbers}"
     state = states.pop()

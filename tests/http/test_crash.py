@@ -42,8 +42,10 @@ def report(capsys, what, points):
         print(f"\n{what}: {len(points)} fault points walked ({', '.join(f'{n} {name}' for name, n in sorted(counts.items()))})")
 
 
-def test_an_ingest_at_every_fault_point(site, tmp_path, capsys):
+@pytest.mark.parametrize("days", (2, pytest.param(12, marks=pytest.mark.long)))
+def test_an_ingest_at_every_fault_point(site, tmp_path, capsys, monkeypatch, days):
     """Each point with a collection of its own, several at a time; first nothing becomes something, then it is replaced."""
+    monkeypatch.setattr(crash, "TIMES", [f"2020-01-{day + 1:02}T00:00:00Z" for day in range(days)])
 
     def ingest(n, fault=None):
         return site.ingest(tmp_path / "data.nc", f"c{n}", code=None, fault=fault)
