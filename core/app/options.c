@@ -145,7 +145,8 @@ bool ra_option_is_fixed(const char *name) {
       "next_free_port", "workers",        "threads",         "admin",        "drain_delay",
       "watchdog",       "shared_memory",  "trusted_proxies", "cors_origins", "block_cache",
       "header_cache",   "request_bytes",  "queue",           "dev",          "max_connections",
-      "idle_timeout",   "header_timeout", "body_timeout",    "write_timeout"};
+      "idle_timeout",   "header_timeout", "body_timeout",    "write_timeout",
+      "shared_memory"};
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (same(fixed[i], name)) return true;
   }

@@ -70,7 +70,7 @@ struct ra_task {
   ra__callback callbacks[RA__CALLBACKS_MOST];  // of table.sort and string.gsub that are on: nothing may wait in them
   unsigned callback_count;
   unsigned unstarted;  // live handles of operations
-  ra_handle *scope;  // newest first
+  ra_handle *scope;    // newest first
   ra_timing timing;
   ra_op *op;  // in flight, or finished and to be pushed
   ra_bind_push push;
@@ -93,10 +93,11 @@ struct ra_script {
   size_t heap, external, handles;
   unsigned task_count, dead_count;
   ra_task *tasks;
-  ra__queue ready;                 // woken by something: they go first
-  ra__queue late;                  // preempted: one slice of one of them a turn of the loop
-  ra_task *running;                // its slice is on; allocations are charged to it
-  ra_task *acting;                 // whose results are being pushed: the scope of new userdata
+  ra__queue ready;   // woken by something: they go first
+  ra__queue late;    // preempted: one slice of one of them a turn of the loop
+  ra__queue held;    // spawned while the VM was built apart: they wait for ra_script_start
+  ra_task *running;  // its slice is on; allocations are charged to it
+  ra_task *acting;   // whose results are being pushed: the scope of new userdata
   uint64_t slice_end_ns, hook_ns;  // hook_ns: when the hook looked last
   unsigned count;                  // instructions between two looks
   unsigned overtime;               // counts since the slice ended where it could not yield
@@ -117,9 +118,9 @@ struct ra_script {
   void *drained_ctx;
   ra__plugin *plugins, *nobody;  // nobody: the library's own
   ra_shared *shared, *own_shared;
-  ra_str scratch;                // where guarded functions make their results
-  int host_ref;                  // what the library sees as its private `host` table
-  int app_ref;                   // what rastrum/app.lua returned
+  ra_str scratch;  // where guarded functions make their results
+  int host_ref;    // what the library sees as its private `host` table
+  int app_ref;     // what rastrum/app.lua returned
   int sandbox_ref;
   int modules_ref;  // the real rastrum table, without proxies
   uint64_t slices, preemptions, drops;
@@ -155,6 +156,7 @@ void ra__task_run(ra_task *task, int args);
 void ra__task_drop(ra_task *task, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void ra__task_wake(ra_task *task);
+void ra__release_held(ra_script *script);
 // The running task is that plugin's from now on; raises when the plugin is switched off. `plugin` is held by the registry
 // of plugins as long as the VM lives.
 void ra__task_own(lua_State *L, ra_task *task, const char *plugin);
@@ -196,7 +198,8 @@ bool ra__over_budget(const ra_task *task);
 int ra__budget_error(const ra_task *task, ra_err *err);
 
 // scope.c
-void ra__handle_count(void *payload, unsigned *counter);  // *counter is one more while the handle is in its scope
+void ra__handle_count(void *payload,
+                      unsigned *counter);  // *counter is one more while the handle is in its scope
 void ra__scope_close(ra_task *task);
 void ra__push_buf(lua_State *L,
                   ra_buf *buf);  // ra_bind_push_buf without its limit: never raises but for memory

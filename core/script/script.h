@@ -66,7 +66,7 @@ typedef struct ra_script_config {
 int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err);
 // Reads the library and all plugins, then calls their setup and their self_test. A plugin that fails is refused and
 // recorded with its reason (log, /plugins); the call fails only when the host itself cannot work. Takes up to seconds: on
-// any thread, as long as nobody else uses the VM and the lanes; jobs that a setup spawns wait for ra_script_adopt.
+// any thread, as long as nobody else uses the VM and the lanes; jobs that a setup spawns wait for ra_script_start.
 int ra_script_build(ra_script *script, ra_err *err);
 // From now on the VM is the loop's, which runs its tasks.
 int ra_script_adopt(ra_script *script, ra_err *err);

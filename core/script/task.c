@@ -62,7 +62,9 @@ static bool unqueue_from(ra__queue *queue, ra_task *task) {
 }
 
 static void unqueue(ra_task *task) {
-  if (!unqueue_from(&task->script->ready, task)) unqueue_from(&task->script->late, task);
+  ra_script *script = task->script;
+  if (unqueue_from(&script->ready, task) || unqueue_from(&script->late, task)) return;
+  unqueue_from(&script->held, task);
 }
 
 static void enqueue_in(ra__queue *queue, ra_task *task) {
@@ -404,6 +406,14 @@ void ra__pump(ra_script *script, bool new_turn) {
 
 static void pump_soon(ra_script *script) {
   if (script->adopted && !script->pumping) ra_idle_start(script->pump);
+}
+
+void ra__release_held(ra_script *script) {
+  if (!script->held.head) return;
+  *script->ready.tail = script->held.head;
+  script->ready.tail = script->held.tail;
+  script->held = (ra__queue){.tail = &script->held.head};
+  pump_soon(script);
 }
 
 void ra__task_wake(ra_task *task) {

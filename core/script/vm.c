@@ -173,7 +173,10 @@ int ra_script_adopt(ra_script *script, ra_err *err) {
   int rc = make_timers(script, err);
   if (rc < 0) return rc;
   script->adopted = true;
-  if (script->ready.head) ra_idle_start(script->pump);
+  if (script->ready.head) {  // jobs of a setup: they are for the VM that serves
+    script->held = script->ready;
+    script->ready = (ra__queue){.tail = &script->ready.head};
+  }
   return RA_OK;
 }
 
@@ -184,6 +187,7 @@ int ra_script_new(const ra_script_config *config, ra_script **out, ra_err *err) 
   ra_str_init(&script->scratch);
   script->ready.tail = &script->ready.head;
   script->late.tail = &script->late.head;
+  script->held.tail = &script->held.head;
   int rc = ra__plugins_init(script, err);
   if (rc == RA_OK && !config->shared) rc = ra_shared_new(SHARED_MOST, &script->own_shared, err);
   script->shared = config->shared ? config->shared : script->own_shared;

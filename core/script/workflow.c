@@ -129,6 +129,7 @@ void ra_script_start(ra_script *script) {
   ra_err err = {0};
   ra_task *task;
   script->started = true;
+  ra__release_held(script);
   if (ra__task_new(script, RA_PHASE_JOB, "", &task, &err) < 0) {
     ra_log(RA_LOG_ERROR, "the plugins' hooks did not start: %s", err.message);
     return;

@@ -21,8 +21,13 @@ local M = {{ name = "site", api = 1 }}
 {setup}
 local function said() return {{ type = "text/plain", body = "{said}" }} end
 local function slow(req) rastrum.sleep(req.params.ms) return {{ type = "text/plain", body = "{said}" }} end
+local function wait(req)
+  repeat rastrum.sleep(10) until rastrum.shared.get(req.params.key)
+  return {{ type = "text/plain", body = "{said}" }}
+end
 local function set(req) rastrum.shared.set(req.params.key, true) return {{ body = "set" }} end
-M.routes = {{ {{ "GET", "/said", said }}, {{ "GET", "/slow/{{ms:int}}", slow }}, {{ "GET", "/set/{{key}}", set }} }}
+M.routes = {{ {{ "GET", "/said", said }}, {{ "GET", "/slow/{{ms:int}}", slow }},
+  {{ "GET", "/wait/{{key}}", wait }}, {{ "GET", "/set/{{key}}", set }} }}
 return M
 """
 
@@ -242,7 +247,7 @@ def test_what_has_begun_ends_on_the_old_ones(site):
         with httpx.Client(base_url=site.server.url, timeout=PATIENCE) as client:
             answers.append(client.get(path).text)
 
-    askers = [threading.Thread(target=ask, args=("/slow/1000",)) for _ in range(5)]
+    askers = [threading.Thread(target=ask, args=("/wait/go",)) for _ in range(5)]
     for each in askers:
         each.start()
     wait_for(lambda: site.gauge("rastrum_lua_tasks") >= 5, "five requests")
@@ -250,6 +255,7 @@ def test_what_has_begun_ends_on_the_old_ones(site):
     site.reloaded()
     assert not answers and site.said() == "two"
     assert site.gauge("rastrum_lua_vms") == 2
+    site.http.ok("/set/go")
     for each in askers:
         each.join(PATIENCE)
     assert answers == ["one"] * 5

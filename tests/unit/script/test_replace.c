@@ -84,6 +84,8 @@ static void test_the_old_one_finishes(void **state) {
   fixture_ask(&f, "GET", "/job", &job);
   ra_script *old = f.script;
   assert_int_equal(ra_script_adopt(b.script, NULL), RA_OK);
+  wait_ms(&f, 20);
+  assert_shared(&f, "spawned", "1");  // it is tested now; its jobs are for the one that serves
   f.script = b.script;
   ra_script_retire(old, b.script, 20000, fixture_drained, &drained);
   ra_script_start(f.script);
@@ -95,6 +97,7 @@ static void test_the_old_one_finishes(void **state) {
   assert_string_equal(slow.body, "old");
   assert_shared(&f, "job", "1");  // a job of the old one has finished too
   assert_shared(&f, "starts", "2");
+  assert_shared(&f, "spawned", "2");
   ra_script_free_apart(old);
   reply before, after;
   fixture_ask(&f, "GET", "/shared/old", &before);
