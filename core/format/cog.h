@@ -1,9 +1,10 @@
-// cog.h - our own Cloud Optimized GeoTIFF: writer (whole file in memory) and reader (header from bytes, blocks one by
+// cog.h - our own Cloud Optimized GeoTIFF: writer (whole file in memory, or row by row) and reader (header from bytes, blocks one by
 // one). No IO. Layout as GDAL's COG driver (contracts.md §8): ghost area, IFDs first, overviews smallest first.
 #pragma once
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "geo/crs.h"
 #include "raster/dtype.h"
 #include "raster/grid.h"
@@ -29,6 +30,23 @@ typedef struct ra_cog_spec {
 // pixels: [bands][height][width] stored cells, planar. The result passes rio-cogeo strict and GDAL's validator.
 // STATISTICS_* of each band are computed here, over valid stored cells.
 int ra_cog_write(const ra_cog_spec *spec, const void *pixels, ra_buf **out, ra_err *err);
+
+// The same from rows that come one after another, for images larger than memory. The file is the header, then the bytes
+// that `put` was given for each level, the smallest overview first, full resolution last. One thread at a time; the spec
+// must outlive it.
+typedef struct ra_cog_writer ra_cog_writer;
+// Takes the next bytes of a level (0: full resolution; its bytes come in their order).
+typedef int ra_cog_put(void *ctx, size_t level, const void *data, size_t size, ra_err *err);
+int ra_cog_writer_new(const ra_cog_spec *spec, ra_cog_put *put, void *ctx, ra_cog_writer **out,
+                      ra_err *err);
+void ra_cog_writer_free(ra_cog_writer *writer);  // NULL is fine
+// The next `count` rows: of the first band from its top to its bottom, then of the second, …
+int ra_cog_writer_rows(ra_cog_writer *writer, const void *rows, size_t count, ra_err *err);
+// After the last row. Adds the file's first bytes to *header.
+int ra_cog_writer_end(ra_cog_writer *writer, ra_str *header, ra_err *err);
+size_t ra_cog_writer_levels(const ra_cog_writer *writer);  // 1 + overviews
+// Bytes that a writer of such images holds, those of the header included; SIZE_MAX: too many to count.
+size_t ra_cog_writer_memory(const ra_cog_spec *spec);
 
 typedef struct ra_cog ra_cog;  // a parsed header: immutable, refcounted, any thread
 

@@ -145,12 +145,11 @@ static int fill_values(const ra__cog_writer *w, values *v, ra_err *err) {
     ra__cog_nodata_text(spec->has_nodata ? spec->nodata : (double)NAN, &v->nodata);
     ra_str_add_char(&v->nodata, 0);
   }
-  int rc = ra__cog_metadata(w, &v->metadata, err);
+  ra__cog_metadata(w, &v->metadata);
   ra_str_add_char(&v->metadata, 0);
-  if (rc == RA_OK && (v->nodata.failed || v->metadata.failed)) {
-    rc = ra_fail(err, RA_E_NOMEM, "", "no memory for a COG's metadata");
-  }
-  return rc;
+  return v->nodata.failed || v->metadata.failed
+             ? ra_fail(err, RA_E_NOMEM, "", "no memory for a COG's metadata")
+             : RA_OK;
 }
 
 static void put_blocks(ra__cog_writer *w, ra__cog_plane *plane, directory *dir) {

@@ -59,30 +59,59 @@ enum { RA__COG_LEVELS = 32 };
 
 // ---- writing
 
-typedef struct ra__cog_plane {  // one level of the pyramid, all bands: [bands][height][width]
+typedef struct ra__cog_span {  // the source cells along one side that an overview's cell covers
+  uint32_t first, count;
+  double weight[3];
+} ra__cog_span;
+
+enum { RA__COG_SPAN = 3 };  // most source cells along one side of an overview's cell
+
+// One level of the pyramid: its rows pass through, band after band.
+typedef struct ra__cog_plane {
   uint32_t width, height, across, down;
-  const uint8_t *cells;
-  uint8_t *owned;                      // NULL for the caller's own pixels
+  uint32_t row;                      // the next one of this band
+  uint8_t *strip;                    // the rows of the blocks that are being filled
+  uint64_t *offsets;                 // of blocks, from the first byte of the level's
+  uint32_t *counts;
+  size_t block_count;                // so far
+  uint64_t len;                      // bytes so far
   size_t offsets_field, counts_field;  // where the header has the two arrays
+  double *values[RA__COG_SPAN];      // the last rows, NaN where missing; row i in i modulo RA__COG_SPAN
+  // Towards the next level; none where there is no next one.
+  uint32_t made;                     // rows of it so far
+  ra__cog_span *columns;             // one a cell of the next level's row
+  double *sum, *share, *mean;        // of the rows a column; of the new row
+  uint8_t *cells;                    // the new row
 } ra__cog_plane;
 
-typedef struct ra__cog_writer {
+typedef struct ra_cog_writer ra__cog_writer;
+struct ra_cog_writer {
   const ra_cog_spec *spec;
+  ra_cog_put *put;
+  void *ctx;
   size_t size;  // bytes a cell
-  unsigned block;
+  unsigned block, band;
   bool big;
   int predictor;
   ra_packing packing;              // what is missing
   _Alignas(8) uint8_t missing[8];  // the cell that stands for it
   ra__cog_plane planes[RA__COG_LEVELS];
   size_t count;
+  struct ra_stats *stats;  // one a band
+  uint8_t *cells;          // one block
+  uint8_t *packed;         // the same compressed
+  size_t packed_cap;
   ra_geokeys keys;
-} ra__cog_writer;
+};
 
-// Makes planes[1…], each half of the one before, until one block holds it.
-int ra__cog_overviews(ra__cog_writer *w, ra_err *err);
+// Sizes of planes[1…], each half of the one before, until one block holds it.
+int ra__cog_levels(ra__cog_writer *w, ra_err *err);
+// Room for what leads from one level to the next.
+bool ra__cog_overview_init(ra__cog_writer *w, size_t level);
+// Whether the next row of the level above can be made of the rows that came; makes it in `cells`.
+bool ra__cog_overview_row(const ra__cog_writer *w, size_t level);
 // The text of GDAL_METADATA: statistics of each band and what the spec says of them.
-int ra__cog_metadata(const ra__cog_writer *w, ra_str *out, ra_err *err);
+void ra__cog_metadata(const ra__cog_writer *w, ra_str *out);
 void ra__cog_nodata_text(double nodata, ra_str *out);
 // Header, ghost area, IFDs and room for the arrays of offsets and counts.
 int ra__cog_header(ra__cog_writer *w, ra_str *out, ra_err *err);

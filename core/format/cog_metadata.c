@@ -1,6 +1,5 @@
 // cog_metadata.c - GDAL_METADATA (XML) and GDAL_NODATA of a COG.
 #include <math.h>
-#include <stdlib.h>
 
 #include "format/cog_impl.h"
 #include "raster/stats.h"
@@ -41,21 +40,6 @@ static void add_text(ra_str *out, const char *name, unsigned band, const char *r
   ra_str_add(out, "</Item>\n");
 }
 
-static int band_stats(const ra__cog_writer *w, unsigned band, ra_stats *stats, ra_err *err) {
-  const ra__cog_plane *full = &w->planes[0];
-  size_t row = full->width * w->size;
-  const uint8_t *cells = full->cells + band * row * full->height;
-  double *values = malloc(full->width * sizeof *values);
-  if (!values) return ra_fail(err, RA_E_NOMEM, "", "no memory for statistics");
-  ra_stats_init(stats);
-  for (uint32_t y = 0; y < full->height; y++) {
-    ra_unpack_f64(w->spec->dtype, cells + y * row, full->width, &w->packing, false, values);
-    ra_stats_add_f64(stats, values, full->width);
-  }
-  free(values);
-  return RA_OK;
-}
-
 static void add_stats(ra_str *out, unsigned band, const ra_stats *stats) {
   if (stats->count) {
     add_number(out, "STATISTICS_MAXIMUM", band, NULL, stats->max);
@@ -68,14 +52,11 @@ static void add_stats(ra_str *out, unsigned band, const ra_stats *stats) {
   ra_str_addf(out, "%.4g</Item>\n", share);
 }
 
-int ra__cog_metadata(const ra__cog_writer *w, ra_str *out, ra_err *err) {
+void ra__cog_metadata(const ra__cog_writer *w, ra_str *out) {
   const ra_cog_spec *spec = w->spec;
   ra_str_add(out, "<GDALMetadata>\n");
   for (unsigned band = 0; band < spec->bands; band++) {
-    ra_stats stats = {0};
-    int rc = band_stats(w, band, &stats, err);
-    if (rc < 0) return rc;
-    add_stats(out, band, &stats);
+    add_stats(out, band, &w->stats[band]);
     if (spec->band_names) {
       add_text(out, "DESCRIPTION", band, "description", spec->band_names[band]);
     }
@@ -86,7 +67,6 @@ int ra__cog_metadata(const ra__cog_writer *w, ra_str *out, ra_err *err) {
     add_text(out, "UNITTYPE", band, "unittype", spec->unit);
   }
   ra_str_add(out, "</GDALMetadata>\n");
-  return RA_OK;
 }
 
 void ra__cog_nodata_text(double nodata, ra_str *out) {
