@@ -9,6 +9,8 @@
 #include "raster/dtype.h"
 #include "raster/grid.h"
 
+enum { RA_COG_LEVELS = 32 };  // 1 + overviews, at most
+
 typedef enum ra_cog_compress { RA_COG_ZSTD, RA_COG_DEFLATE, RA_COG_NONE } ra_cog_compress;
 
 typedef struct ra_cog_spec {

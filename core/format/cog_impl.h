@@ -55,7 +55,7 @@ enum {  // types of TIFF fields
   RA__TIFF_LONG8 = 16,
 };
 
-enum { RA__COG_LEVELS = 32 };
+enum { RA__COG_LEVELS = RA_COG_LEVELS };
 
 // ---- writing
 
@@ -69,19 +69,19 @@ enum { RA__COG_SPAN = 3 };  // most source cells along one side of an overview's
 // One level of the pyramid: its rows pass through, band after band.
 typedef struct ra__cog_plane {
   uint32_t width, height, across, down;
-  uint32_t row;                      // the next one of this band
-  uint8_t *strip;                    // the rows of the blocks that are being filled
-  uint64_t *offsets;                 // of blocks, from the first byte of the level's
+  uint32_t row;       // the next one of this band
+  uint8_t *strip;     // the rows of the blocks that are being filled
+  uint64_t *offsets;  // of blocks, from the first byte of the level's
   uint32_t *counts;
-  size_t block_count;                // so far
-  uint64_t len;                      // bytes so far
+  size_t block_count;                  // so far
+  uint64_t len;                        // bytes so far
   size_t offsets_field, counts_field;  // where the header has the two arrays
-  double *values[RA__COG_SPAN];      // the last rows, NaN where missing; row i in i modulo RA__COG_SPAN
+  double *values[RA__COG_SPAN];  // the last rows, NaN where missing; row i in i modulo RA__COG_SPAN
   // Towards the next level; none where there is no next one.
-  uint32_t made;                     // rows of it so far
-  ra__cog_span *columns;             // one a cell of the next level's row
-  double *sum, *share, *mean;        // of the rows a column; of the new row
-  uint8_t *cells;                    // the new row
+  uint32_t made;               // rows of it so far
+  ra__cog_span *columns;       // one a cell of the next level's row
+  double *sum, *share, *mean;  // of the rows a column; of the new row
+  uint8_t *cells;              // the new row
 } ra__cog_plane;
 
 typedef struct ra_cog_writer ra__cog_writer;

@@ -70,8 +70,8 @@ static int prepare(ra__cog_writer *w, const ra_cog_spec *spec, ra_err *err) {
   }
   double missing = spec->has_nodata ? spec->nodata : is_float ? (double)NAN : 0;
   ra_dtype_store(spec->dtype, w->missing, 0, missing);
-  w->planes[0] = (ra__cog_plane){.width = (uint32_t)spec->grid.width,
-                                 .height = (uint32_t)spec->grid.height};
+  w->planes[0] =
+      (ra__cog_plane){.width = (uint32_t)spec->grid.width, .height = (uint32_t)spec->grid.height};
   w->count = 1;
   rc = check_size(w, err);
   if (rc >= 0) rc = ra__cog_levels(w, err);
@@ -197,8 +197,7 @@ static int put_block(ra__cog_writer *w, size_t level, ra_err *err) {
   ra__cog_plane *plane = &w->planes[level];
   ra_codec codec = codec_of(w);
   size_t raw = (size_t)w->block * w->block * w->size, got = 0;
-  int rc =
-      ra_predictor_encode(w->predictor, w->cells, w->block, w->block, 1, (unsigned)w->size, err);
+  int rc = ra_predictor_encode(w->predictor, w->cells, w->block, w->block, 1, (unsigned)w->size, err);
   if (rc < 0) return rc;
   rc = ra_codec_encode_into(&codec, chain_of(w), w->cells, raw, w->packed + 4, w->packed_cap, &got,
                             err);
@@ -291,7 +290,8 @@ int ra_cog_writer_end(ra_cog_writer *w, ra_str *header, ra_err *err) {
   if (rc >= 0) rc = fill_places(w, text.ptr, text.len, err);
   if (rc >= 0) ra_str_add_bytes(header, text.ptr, text.len);
   ra_str_deinit(&text);
-  return rc < 0 || !header->failed ? rc : ra_fail(err, RA_E_NOMEM, "", "no memory for a COG's header");
+  return rc < 0 || !header->failed ? rc
+                                   : ra_fail(err, RA_E_NOMEM, "", "no memory for a COG's header");
 }
 
 // ---- whole files

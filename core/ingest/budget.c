@@ -11,6 +11,7 @@
 #define MIB ((size_t)1 << 20)
 static const size_t BASE = 44 * MIB;          // the program, its libraries, catalog and Lua
 static const size_t AT_EASE = 64 * MIB;       // of blocks held: more threads are no use without
+static const size_t LEVELS_APART = 6 * MIB;   // of a COG's levels, what is still in memory
 enum { BLOCKS_MAX = 1 << 28, DECODING = 3 };  // DECODING: chunks' bytes that decoding one takes
 
 static size_t add(size_t a, size_t b) { return ra_size_add(a, b, &a) ? a : SIZE_MAX; }
@@ -68,14 +69,31 @@ static bool plan_shards(ra__array *array, size_t room) {
          ra__tiling_init(&plan->parts[RA__SHARDS], zarr->ndim, zarr->shard, side);
 }
 
+// `steps` maps at a time, each whole.
 static bool plan_maps(ra__array *array, uint64_t steps) {
   ra__plan *plan = &array->plan;
   uint64_t side[RA__DIMS];
   memcpy(side, array->zarr.shape, sizeof side);
   if (array->cf->time_dim >= 0) side[array->cf->time_dim] = steps;
   if (array->cf->run_dim >= 0) side[array->cf->run_dim] = 1;
+  plan->strips = false;
   return cut(array, side, &plan->targets[RA__MAPS]) &&
          ra__tiling_init(&plan->parts[RA__MAPS], array->zarr.ndim, side, side);
+}
+
+// One map at a time, of which a strip of one band's rows is in memory.
+static bool plan_strips(ra__array *array, size_t room) {
+  ra__plan *plan = &array->plan;
+  const ra_cf_variable *variable = array->cf;
+  if (!plan_maps(array, 1)) return false;
+  const uint64_t *map = plan->targets[RA__MAPS].side;
+  uint64_t side[RA__DIMS];
+  memcpy(side, map, sizeof side);
+  for (unsigned e = 0; e < variable->extra_count; e++) side[variable->extra[e].dim] = 1;
+  size_t row = map[variable->x_dim] * ra_dtype_size(array->zarr.dtype);
+  side[variable->y_dim] = most(least(map[variable->y_dim], room / row), 1);
+  plan->strips = true;
+  return ra__tiling_init(&plan->parts[RA__MAPS], array->zarr.ndim, map, side);
 }
 
 // ---- memory
@@ -97,10 +115,13 @@ static size_t shard_need(const ra__array *array) {
   return add(add(times(part, 2), times(chunk, 2)), times(chunks, 32));
 }
 
-// The planes read back together, the overviews and the file of one.
-static size_t maps_need(const ra__array *array) {
-  size_t planes = side_bytes(&array->plan.targets[RA__MAPS], ra_dtype_size(array->zarr.dtype));
-  return add(add(planes, add(array->plane, array->plane / 2)), 2 * MIB);
+// The planes read back together, the file of one, and what makes it; or a strip, and what is about to go to the scratch file.
+static size_t maps_need(const ra_ingest *ingest, const ra__array *array) {
+  ra_cog_spec spec = ra__cog_spec(ingest, array);
+  size_t planes = side_bytes(&array->plan.parts[RA__MAPS], ra_dtype_size(array->zarr.dtype));
+  size_t making = add(ra_cog_writer_memory(&spec), 2 * MIB);  // and a sketch
+  if (array->plan.strips) return add(add(planes, making), LEVELS_APART);
+  return add(add(planes, making), add(array->plane, array->plane / 2));
 }
 
 static size_t tables_need(const ra__plan *plan) {
@@ -114,7 +135,7 @@ typedef struct needs {
   size_t fixed, worker, encoder;
 } needs;
 
-static needs needs_of(const ra__array *array) {
+static needs needs_of(const ra_ingest *ingest, const ra__array *array) {
   const ra__plan *plan = &array->plan;
   bool all = plan->buffers >= plan->blocks.count;
   needs n = {.fixed = add(BASE, tables_need(plan))};
@@ -123,35 +144,37 @@ static needs needs_of(const ra__array *array) {
   for (unsigned l = 0; l < plan->layouts; l++) {
     size_t record = all ? 0 : record_need(array, l);
     n.worker = most(n.worker, record);
-    n.encoder = most(n.encoder, add(l == RA__MAPS ? maps_need(array) : shard_need(array), record));
+    n.encoder =
+        most(n.encoder, add(l == RA__MAPS ? maps_need(ingest, array) : shard_need(array), record));
   }
   return n;
 }
 
-static size_t total(const ra__array *array) {
+static size_t total(const ra_ingest *ingest, const ra__array *array) {
   const ra__plan *plan = &array->plan;
-  needs n = needs_of(array);
+  needs n = needs_of(ingest, array);
   size_t threads = add(times(n.worker, plan->workers), times(n.encoder, plan->encoders));
   return add(add(n.fixed, threads), times(plan->block_bytes, plan->buffers));
 }
 
 // As many buffers as fit, at least `wanted`; false when not even those do.
-static bool take_buffers(ra__array *array, size_t memory, size_t wanted) {
+static bool take_buffers(const ra_ingest *ingest, ra__array *array, size_t wanted) {
   ra__plan *plan = &array->plan;
+  size_t memory = ingest->options.memory;
   plan->buffers = plan->blocks.count;
-  if (total(array) <= memory) return true;
+  if (total(ingest, array) <= memory) return true;
   plan->buffers = 0;
-  size_t used = total(array);
+  size_t used = total(ingest, array);
   plan->buffers = used < memory ? (memory - used) / plan->block_bytes : 0;
   if (plan->buffers >= plan->blocks.count) plan->buffers = plan->blocks.count - 1;
   return plan->buffers >= wanted;
 }
 
-static bool take_threads(ra__array *array, size_t memory, unsigned jobs, size_t wanted) {
+static bool take_threads(const ra_ingest *ingest, ra__array *array, size_t wanted) {
   ra__plan *plan = &array->plan;
-  for (plan->workers = jobs; plan->workers > 0; plan->workers--) {
+  for (plan->workers = ingest->jobs; plan->workers > 0; plan->workers--) {
     for (plan->encoders = plan->workers; plan->encoders > 0; plan->encoders--) {
-      if (take_buffers(array, memory, wanted)) return true;
+      if (take_buffers(ingest, array, wanted)) return true;
     }
   }
   plan->workers = plan->encoders = 1;
@@ -209,15 +232,16 @@ static void choose_order(ra__plan *plan) {
 }
 
 // Maps that come back from the scratch file are read several at a time, since each record holds pieces of all.
-static void group_maps(ra__array *array, size_t memory, size_t maps) {
+static void group_maps(const ra_ingest *ingest, ra__array *array) {
   ra__plan *plan = &array->plan;
   size_t spare = plan->buffers * plan->block_bytes / 3 / plan->encoders;
-  size_t steps = least(spare, maps) / array->plane;
-  if (array->cf->time_dim < 0 || !plan->spills[RA__MAPS] || plan->stream == RA__MAPS || steps < 2)
+  size_t steps = least(spare, ingest->sizes.maps) / array->plane;
+  if (plan->strips || array->cf->time_dim < 0 || !plan->spills[RA__MAPS] ||
+      plan->stream == RA__MAPS || steps < 2)
     return;
   size_t buffers = plan->buffers;
   plan_maps(array, least(steps, array->zarr.shape[array->cf->time_dim]));
-  if (take_buffers(array, memory, 1) && plan->buffers < plan->blocks.count) {
+  if (take_buffers(ingest, array, 1) && plan->buffers < plan->blocks.count) {
     plan->buffers = least(plan->buffers, buffers);
     return;
   }
@@ -227,46 +251,60 @@ static void group_maps(ra__array *array, size_t memory, size_t maps) {
 
 static uint64_t scratch_need(const ra__array *array) {
   const ra__plan *plan = &array->plan;
-  uint64_t raw = array->raw + array->raw / 64;
-  return (plan->spills[RA__SHARDS] ? raw : 0) + (plan->spills[RA__MAPS] ? raw : 0);
+  uint64_t raw = array->raw + array->raw / 64, plane = array->plane + array->plane / 2;
+  return (plan->spills[RA__SHARDS] ? raw : 0) + (plan->spills[RA__MAPS] ? raw : 0) +
+         (plan->strips ? plan->encoders * plane : 0);
 }
 
 static int refuse(const ra_ingest *ingest, const ra__array *array, ra_err *err) {
-  const ra__plan *plan = &array->plan;
   size_t chunk = ra_source_chunk_bytes(array->cf->source);
+  double row = array->cf->mappable ? (double)array->cf->grid->native_width : 0;
+  row *= (double)ra_dtype_size(array->zarr.dtype);
   return ra_fail(
       err, RA_E_TOOBIG, ra_source_name(ingest->source),
-      "does not fit: variable '%s' needs %zu MiB of memory, --memory allows %zu MiB (its "
-      "source chunks take %.1f MiB, one map %.1f, one shard %.1f); give more, or choose "
-      "other variables with --variables",
-      array->zarr.name, (total(array) >> 20) + 1, ingest->options.memory >> 20,
-      (double)chunk / (double)MIB, (double)array->plane / (double)MIB,
-      (double)side_bytes(&plan->targets[RA__SHARDS], ra_dtype_size(array->zarr.dtype)) / (double)MIB);
+      "does not fit: variable '%s' needs %zu MiB of memory, --memory allows %zu MiB (one "
+      "of its source chunks takes %.1f MiB decoded, 256 rows of its maps %.1f); give "
+      "more, or choose other variables with --variables",
+      array->zarr.name, (total(ingest, array) >> 20) + 1, ingest->options.memory >> 20,
+      (double)chunk / (double)MIB, row * 256 / (double)MIB);
+}
+
+// Whole maps if they leave room, else strips of them.
+static bool take_room(const ra_ingest *ingest, ra__array *array, size_t strip) {
+  ra__plan *plan = &array->plan;
+  size_t at_ease = most(AT_EASE / plan->block_bytes, 4);
+  if (take_threads(ingest, array, at_ease)) return true;
+  if (plan->layouts > 1 && plan_strips(array, strip) && take_threads(ingest, array, at_ease))
+    return true;
+  if (take_threads(ingest, array, 1)) return true;
+  plan->buffers = 1;
+  return false;
+}
+
+static bool plan_tilings(const ra_ingest *ingest, ra__array *array, size_t work) {
+  const ra__sizes *sizes = &ingest->sizes;
+  ra__plan *plan = &array->plan;
+  plan->layouts = array->cf->mappable ? 2 : 1;
+  return plan_blocks(array, least(most(work / 32, MIB / 4), sizes->block)) &&
+         plan_shards(array, least(most(work / 16, MIB), sizes->part)) &&
+         (plan->layouts == 1 || plan_maps(array, 1)) && plan->targets[RA__SHARDS].count < BLOCKS_MAX;
 }
 
 int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err) {
   ra__plan *plan = &array->plan;
-  size_t memory = ingest->options.memory, work = memory > BASE ? memory - BASE : 0;
-  plan->layouts = array->cf->mappable ? 2 : 1;
   const ra__sizes *sizes = &ingest->sizes;
-  bool counted = plan_blocks(array, least(most(work / 32, MIB / 4), sizes->block)) &&
-                 plan_shards(array, least(most(work / 16, MIB), sizes->part)) &&
-                 (plan->layouts == 1 || plan_maps(array, 1)) &&
-                 plan->targets[RA__SHARDS].count < BLOCKS_MAX;
-  if (!counted) {
+  size_t work = ingest->options.memory > BASE ? ingest->options.memory - BASE : 0;
+  if (!plan_tilings(ingest, array, work)) {
     return ra_fail(err, RA_E_TOOBIG, ra_source_name(ingest->source),
                    "variable '%s' has too many chunks or shards to count", array->zarr.name);
   }
-  size_t at_ease = most(AT_EASE / plan->block_bytes, 4);
-  if (!take_threads(array, memory, ingest->jobs, at_ease) &&
-      !take_threads(array, memory, ingest->jobs, 1)) {
-    plan->buffers = 1;
-    return refuse(ingest, array, err);
-  }
+  size_t strip = least(most(work / 16, MIB / 4), sizes->part);
+  if (!take_room(ingest, array, strip)) return refuse(ingest, array, err);
+  if (sizes->strips && plan->layouts > 1) plan_strips(array, strip);
   if (sizes->buffers && plan->buffers > sizes->buffers) plan->buffers = sizes->buffers;
   choose_order(plan);
-  if (plan->layouts > 1) group_maps(array, memory, ingest->sizes.maps);
-  plan->memory = total(array);
+  if (plan->layouts > 1) group_maps(ingest, array);
+  plan->memory = total(ingest, array);
   plan->scratch = scratch_need(array);
   return RA_OK;
 }

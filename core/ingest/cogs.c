@@ -5,16 +5,18 @@
 #include <string.h>
 
 #include "ingest/pass.h"
+#include "ingest/spool.h"
 
-// Where the cells of the maps' steps go: `maps` has one plane after the other. Two views, since the columns of a rotated
-// grid go to two places.
-static void map_views(const ra__target *target, uint8_t *maps, ra__view views[2]) {
+// Where the cells of a region of maps go: `maps` has one plane after the other, or one strip. Two views, since the columns
+// of a rotated grid go to two places.
+static void map_views(const ra__target *target, const ra__region *region, uint8_t *maps,
+                      ra__view views[2]) {
   const ra__array *array = ra__target_array(target);
   const ra_cf_variable *variable = array->cf;
   const ra_cf_grid *grid = variable->grid;
-  int64_t size = (int64_t)ra_dtype_size(array->zarr.dtype);
-  int64_t width = grid->native_width, height = grid->native_height, band = width * height * size;
-  ra__view view = {.region = target->region, .cells = maps};
+  int64_t size = (int64_t)ra_dtype_size(array->zarr.dtype), width = grid->native_width;
+  int64_t rows = (int64_t)region->count[variable->y_dim], band = width * rows * size;
+  ra__view view = {.region = *region, .cells = maps};
   for (unsigned e = variable->extra_count; e-- > 0;) {
     view.stride[variable->extra[e].dim] = band;
     band *= (int64_t)variable->extra[e].size;
@@ -22,7 +24,7 @@ static void map_views(const ra__target *target, uint8_t *maps, ra__view views[2]
   if (variable->time_dim >= 0) view.stride[variable->time_dim] = (int64_t)array->plane;
   view.stride[variable->y_dim] = (grid->y_reversed ? -width : width) * size;
   view.stride[variable->x_dim] = grid->x_reversed ? -size : size;
-  if (grid->y_reversed) view.cells += (height - 1) * width * size;
+  if (grid->y_reversed) view.cells += (rows - 1) * width * size;
   int64_t roll = grid->roll, cut = grid->x_reversed ? width - roll : roll;
   views[0] = views[1] = view;
   views[0].region.count[variable->x_dim] = (uint64_t)cut;
@@ -69,73 +71,191 @@ static bool needs_fold(const ra_cf_variable *variable) {
          (packing->missing_count == 1 && packing->missing[0] != variable->nodata);
 }
 
-static int encode(const ra__target *target, const uint8_t *pixels, ra_buf **out, ra_err *err) {
-  const ra_cf_variable *variable = ra__target_array(target)->cf;
-  const ra__output *output = ra__target_output(target);
-  const ra_dataset_variable *described =
-      ra_dataset_find_variable(output->dataset, variable->source->name);
-  ra_cog_spec spec = {
+ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array) {
+  const ra_cf_variable *variable = array->cf;
+  return (ra_cog_spec){
       .grid = variable->grid->grid,
       .crs = variable->grid->crs,
       .dtype = variable->source->dtype,
       .bands = (unsigned)variable->bands,
-      .band_names = described->band_names,
       .scale = variable->packing.scale,
       .offset = variable->packing.offset,
-      .unit = described->units,
       .has_nodata = variable->has_nodata,
       .nodata = variable->nodata,
       .categorical = variable->categorical,
-      .compress = output->ingest->options.compress,
+      .compress = ingest->options.compress,
   };
-  return ra_cog_write(&spec, pixels, out, err);
 }
 
-static int write_cog(const ra__target *target, size_t step, const uint8_t *pixels, ra_err *err) {
-  ra__output *output = ra__target_output(target);
-  const char *name = ra__target_array(target)->cf->source->name;
-  ra_buf *file = NULL;
-  int rc = encode(target, pixels, &file, err);
-  if (rc < 0) return ra_err_prefix(err, "COG of '%s'", name);
+// One COG in the making: its levels wait for the header, which is made last and comes first.
+typedef struct cog {
+  const ra__target *target;
+  ra__tally *tally;
+  size_t step;
+  bool wanted;  // a step without a time is no item, so nothing would name its COG
+  ra_cog_spec spec;
+  ra_cog_writer *writer;
+  ra_str header;
+  ra__spool levels[RA_COG_LEVELS];
+  size_t next;  // levels still to be written; at first the header, too
+} cog;
+
+static int put_level(void *ctx, size_t level, const void *data, size_t size, ra_err *err) {
+  cog *c = ctx;
+  return ra__spool_add(&c->levels[level], data, size, err);
+}
+
+static int cog_begin(cog *c, ra_err *err) {
+  const ra__array *array = ra__target_array(c->target);
+  const ra__output *output = ra__target_output(c->target);
+  const ra_dataset_variable *described = ra_dataset_find_variable(output->dataset, array->zarr.name);
+  const ra_cf_variable *variable = array->cf;
+  c->wanted = variable->time_dim < 0 || variable->time->ms[c->step] != RA_TIME_NONE;
+  c->spec = ra__cog_spec(output->ingest, array);
+  c->spec.band_names = described->band_names;
+  c->spec.unit = described->units;
+  for (size_t i = 0; i < RA_COG_LEVELS && array->plan.strips; i++)
+    c->levels[i].scratch = ra__target_scratch(c->target);
+  ra_str_init(&c->header);
+  if (!c->wanted) return RA_OK;
+  int rc = ra_cog_writer_new(&c->spec, put_level, c, &c->writer, err);
+  return rc < 0 ? ra_err_prefix(err, "COG of '%s'", array->zarr.name) : RA_OK;
+}
+
+static void cog_deinit(cog *c) {
+  ra_cog_writer_free(c->writer);
+  ra_str_deinit(&c->header);
+  for (size_t i = 0; i < RA_COG_LEVELS; i++) ra__spool_deinit(&c->levels[i]);
+}
+
+// Rows of one map in their order, which are changed.
+static int cog_rows(cog *c, uint8_t *pixels, size_t rows, ra_err *err) {
+  const ra_cf_variable *variable = ra__target_array(c->target)->cf;
+  int rc = ra__tally_add(c->tally, c->step, pixels, rows, err);
+  if (rc < 0 || !c->wanted) return rc;
+  if (needs_fold(variable)) {
+    fold(variable->source->dtype, &variable->packing, variable->nodata, pixels,
+         rows * (size_t)variable->grid->native_width);
+  }
+  return ra_cog_writer_rows(c->writer, pixels, rows, err);
+}
+
+static int next_piece(void *ctx, const void **data, size_t *size, ra_err *err) {
+  cog *c = ctx;
+  if (c->next > ra_cog_writer_levels(c->writer)) {
+    c->next--;
+    *data = c->header.ptr;
+    *size = c->header.len;
+    return RA_OK;
+  }
+  int rc = RA_OK;
+  for (*size = 0; rc >= 0 && *size == 0 && c->next > 0;) {
+    rc = ra__spool_next(&c->levels[c->next - 1], data, size, err);
+    if (*size == 0) c->next--;
+  }
+  return rc;
+}
+
+static int cog_end(cog *c, ra_err *err) {
+  ra__output *output = ra__target_output(c->target);
+  const char *name = ra__target_array(c->target)->zarr.name;
+  if (!c->wanted) return RA_OK;
+  int rc = ra_cog_writer_end(c->writer, &c->header, err);
+  if (rc < 0) return rc;
+  c->next = ra_cog_writer_levels(c->writer) + 1;
   ra_str key;
   ra_str_init(&key);
-  ra_dataset_cog_key(output->dataset, ra_dataset_find_variable(output->dataset, name), step, &key);
+  ra_dataset_cog_key(output->dataset, ra_dataset_find_variable(output->dataset, name), c->step, &key);
   rc = key.failed ? ra_fail(err, RA_E_NOMEM, name, "out of memory")
-                  : ra__output_put(output, key.ptr, ra_buf_data(file), ra_buf_size(file), err);
+                  : ra__output_stream(output, key.ptr, next_piece, c, err);
   ra_str_deinit(&key);
-  ra_buf_unref(file);
   if (rc >= 0) output->ingest->steps_done++;
   return rc;
 }
 
-static int make_step(const ra__target *target, size_t step, uint8_t *pixels, ra__tally *tally,
-                     ra_err *err) {
-  const ra__array *array = ra__target_array(target);
-  const ra_cf_variable *variable = array->cf;
-  size_t cells = array->plane / ra_dtype_size(variable->source->dtype);
-  int rc = ra__tally_add(tally, step, pixels, cells, err);
-  // A step without a time is no item, so nothing would name its COG.
-  if (rc < 0 || (variable->time_dim >= 0 && variable->time->ms[step] == RA_TIME_NONE)) return rc;
-  if (needs_fold(variable))
-    fold(variable->source->dtype, &variable->packing, variable->nodata, pixels, cells);
-  return write_cog(target, step, pixels, err);
-}
-
-int ra__maps_make(const ra__target *target, ra__tally *tally, ra_err *err) {
+static size_t first_step(const ra__target *target) {
   const ra__array *array = ra__target_array(target);
   int time = array->cf->time_dim, run = array->cf->run_dim;
   // Steps are numbered run by run where the runs of a forecast have a dimension of their own.
   size_t first = time >= 0 ? target->region.start[time] : 0;
-  if (run >= 0) first += target->region.start[run] * array->zarr.shape[time];
-  size_t count = time >= 0 ? target->region.count[time] : 1;
+  return run >= 0 ? first + target->region.start[run] * array->zarr.shape[time] : first;
+}
+
+static int make_whole(const ra__target *target, size_t step, uint8_t *pixels, ra__tally *tally,
+                      ra_err *err) {
+  const ra_cf_variable *variable = ra__target_array(target)->cf;
+  cog c = {.target = target, .tally = tally, .step = step};
+  int rc = cog_begin(&c, err);
+  if (rc >= 0)
+    rc = cog_rows(&c, pixels, (size_t)(variable->bands * variable->grid->native_height), err);
+  if (rc >= 0) rc = cog_end(&c, err);
+  cog_deinit(&c);
+  return rc;
+}
+
+// Maps whose pixels are in memory at once, some steps together.
+static int make_group(const ra__target *target, ra__tally *tally, ra_err *err) {
+  const ra__array *array = ra__target_array(target);
+  size_t first = first_step(target), count = 1;
+  if (array->cf->time_dim >= 0) count = target->region.count[array->cf->time_dim];
   ra_buf *maps;
   int rc = ra_buf_new(count * array->plane, &maps, err);
   if (rc < 0) return rc;
   ra__view views[2];
-  map_views(target, ra_buf_bytes(maps), views);
+  map_views(target, &target->region, ra_buf_bytes(maps), views);
   rc = ra__target_fill(target, 0, views, 2, err);
   for (size_t i = 0; i < count && rc >= 0; i++)
-    rc = make_step(target, first + i, ra_buf_bytes(maps) + i * array->plane, tally, err);
+    rc = make_whole(target, first + i, ra_buf_bytes(maps) + i * array->plane, tally, err);
   ra_buf_unref(maps);
   return rc;
+}
+
+// Strip `strip` of a band, counted from the map's top.
+static uint64_t strip_part(const ra__array *array, uint64_t band, uint64_t strip) {
+  const ra_cf_variable *variable = array->cf;
+  const ra__tiling *parts = &array->plan.parts[RA__MAPS];
+  uint64_t at[RA__DIMS] = {0}, strips = parts->grid[variable->y_dim], index = 0;
+  for (unsigned e = variable->extra_count; e-- > 0;) {
+    at[variable->extra[e].dim] = band % variable->extra[e].size;
+    band /= variable->extra[e].size;
+  }
+  at[variable->y_dim] = variable->grid->y_reversed ? strips - 1 - strip : strip;
+  for (unsigned d = 0; d < parts->ndim; d++) index = index * parts->grid[d] + at[d];
+  return index;
+}
+
+static int add_strip(cog *c, uint64_t part, uint8_t *pixels, ra_err *err) {
+  ra__region region;
+  ra__view views[2];
+  if (!ra__target_part(c->target, part, &region)) return RA_OK;
+  map_views(c->target, &region, pixels, views);
+  int rc = ra__target_fill(c->target, part, views, 2, err);
+  if (rc < 0) return rc;
+  return cog_rows(c, pixels, region.count[ra__target_array(c->target)->cf->y_dim], err);
+}
+
+// A map of which a strip at a time is in memory.
+static int make_strips(const ra__target *target, ra__tally *tally, ra_err *err) {
+  const ra__array *array = ra__target_array(target);
+  const ra_cf_variable *variable = array->cf;
+  const ra__tiling *parts = &array->plan.parts[RA__MAPS];
+  uint64_t strips = parts->grid[variable->y_dim];
+  ra_buf *pixels;
+  int rc = ra_buf_new(parts->side[variable->y_dim] * (size_t)variable->grid->native_width *
+                          ra_dtype_size(array->zarr.dtype),
+                      &pixels, err);
+  if (rc < 0) return rc;
+  cog c = {.target = target, .tally = tally, .step = first_step(target)};
+  rc = cog_begin(&c, err);
+  for (uint64_t i = 0; i < variable->bands * strips && rc >= 0; i++)
+    rc = add_strip(&c, strip_part(array, i / strips, i % strips), ra_buf_bytes(pixels), err);
+  if (rc >= 0) rc = cog_end(&c, err);
+  cog_deinit(&c);
+  ra_buf_unref(pixels);
+  return rc;
+}
+
+int ra__maps_make(const ra__target *target, ra__tally *tally, ra_err *err) {
+  bool strips = ra__target_array(target)->plan.strips;
+  return strips ? make_strips(target, tally, err) : make_group(target, tally, err);
 }

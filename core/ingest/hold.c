@@ -171,7 +171,8 @@ void ra__evict_begin(ra__pass *pass, bool stuck) {
   const ra__plan *plan = pass->plan;
   ra__eviction *e = &pass->eviction;
   uint64_t to_come = plan->blocks.count - pass->next;
-  if (e->active || !pass->scratch || to_come <= plan->buffers - pass->used) return;
+  bool spills = plan->spills[RA__SHARDS] || plan->spills[RA__MAPS];
+  if (e->active || !spills || to_come <= plan->buffers - pass->used) return;
   bool enough = pass->loose > 0 && pass->loose >= plan->buffers / (stuck ? 4 : 2);
   if (!enough && !stuck) return;
   e->layouts[plan->stream] = !enough;

@@ -26,6 +26,7 @@ typedef struct ra__plan {
   unsigned workers, encoders;       // threads, and how many of them encode at the same time
   unsigned stream;                  // the layout whose objects the order of reading follows
   bool spills[RA__LAYOUTS];
+  bool strips;  // a map does not fit: it is made of strips of rows, its bytes wait in the scratch file
   size_t memory;     // bytes at the peak, the process included
   uint64_t scratch;  // bytes at most
 } ra__plan;
@@ -47,6 +48,7 @@ typedef struct ra__array {
 typedef struct ra__sizes {
   size_t block, part, maps;  // bytes: decoded at once, of a shard at once, of maps read back together
   size_t buffers;            // blocks held at most; 0: as many as fit
+  bool strips;               // maps in strips, whatever their size
 } ra__sizes;
 
 struct ra_ingest {
@@ -70,6 +72,9 @@ struct ra_ingest {
 int ra__ingest_plan(ra_ingest *ingest, ra_err *err);
 // The last of these steps, on its own: memory, for ingest->sizes.
 int ra__ingest_fit(ra_ingest *ingest, ra_err *err);
+
+// What the COGs of an array are like, but for the texts.
+ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array);
 
 // Fills array->plan for that much memory; RA_E_TOOBIG, with what is needed, when even the smallest plan does not fit.
 int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err);
@@ -110,8 +115,8 @@ int ra__output_stream(ra__output *output, const char *key, ra_store_next *next, 
 typedef struct ra__tally ra__tally;
 int ra__tally_new(const ra__array *array, ra__tally **out, ra_err *err);
 void ra__tally_free(ra__tally *tally);  // NULL is fine
-// Adds one step: all of its stored cells. Any thread, each step once.
-int ra__tally_add(ra__tally *tally, size_t step, const void *cells, size_t count, ra_err *err);
+// Adds rows of stored cells to a step, in their order. One thread a step.
+int ra__tally_add(ra__tally *tally, size_t step, const void *cells, size_t rows, ra_err *err);
 void ra__tally_finish(const ra__tally *tally, ra__array *array);
 
 // Metadata of all arrays and groups, consolidated.

@@ -81,6 +81,7 @@ static int decode(const ra__pass *pass, uint64_t block, ra_err *err) {
 
 ra__output *ra__target_output(const ra__target *target) { return target->pass->output; }
 ra__array *ra__target_array(const ra__target *target) { return target->pass->array; }
+ra__scratch *ra__target_scratch(const ra__target *target) { return target->pass->scratch; }
 
 uint64_t ra__target_parts(const ra__target *target) {
   return target->pass->plan->parts[target->layout].count;

@@ -27,6 +27,7 @@ typedef struct ra__target {
 
 ra__output *ra__target_output(const ra__target *target);
 ra__array *ra__target_array(const ra__target *target);
+ra__scratch *ra__target_scratch(const ra__target *target);
 // The part's region in the array; false when it lies past the array's edge.
 bool ra__target_part(const ra__target *target, uint64_t part, ra__region *out);
 uint64_t ra__target_parts(const ra__target *target);

@@ -47,7 +47,7 @@ int ra__pass_init(ra__pass *pass, ra__output *output, ra__array *array, ra__scra
   *pass =
       (ra__pass){.output = output, .array = array, .plan = &array->plan, .ndim = array->zarr.ndim};
   pass->size = (unsigned)ra_dtype_size(array->zarr.dtype);
-  pass->scratch = array->plan.spills[0] || array->plan.spills[1] ? scratch : NULL;
+  pass->scratch = array->plan.scratch ? scratch : NULL;
   pthread_mutex_init(&pass->lock, NULL);
   pthread_cond_init(&pass->changed, NULL);
   if (!make_objects(pass) || !make_blocks(pass))

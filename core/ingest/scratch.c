@@ -12,7 +12,7 @@
 
 struct ra__scratch {
   int fd;
-  _Atomic uint64_t end, peak;
+  _Atomic uint64_t end, used, peak;
   char folder[];
 };
 
@@ -78,7 +78,7 @@ static int fail_write(const ra__scratch *scratch, int errnum, ra_err *err) {
   return ra_fail_errno(err, errnum, scratch->folder,
                        "is full after %.1f MB of scratch; name a folder with more room with "
                        "--scratch, or give more --memory",
-                       (double)scratch->end / 1e6);
+                       (double)scratch->used / 1e6);
 }
 
 int ra__scratch_append(ra__scratch *scratch, const void *data, size_t size, uint64_t *offset,
@@ -86,6 +86,9 @@ int ra__scratch_append(ra__scratch *scratch, const void *data, size_t size, uint
   const char *from = data;
   uint64_t at = atomic_fetch_add(&scratch->end, size);
   *offset = at;
+  uint64_t used = atomic_fetch_add(&scratch->used, size) + size, peak = scratch->peak;
+  while (used > peak && !atomic_compare_exchange_weak(&scratch->peak, &peak, used)) {
+  }
   while (size > 0) {
     ssize_t n = pwrite(scratch->fd, from, size, (off_t)at);
     if (n < 0 && errno == EINTR) continue;
@@ -94,10 +97,12 @@ int ra__scratch_append(ra__scratch *scratch, const void *data, size_t size, uint
     at += (uint64_t)n;
     size -= (size_t)n;
   }
-  uint64_t peak = scratch->peak;
-  while (at > peak && !atomic_compare_exchange_weak(&scratch->peak, &peak, at)) {
-  }
   return RA_OK;
+}
+
+void ra__scratch_release(ra__scratch *scratch, uint64_t offset, size_t size) {
+  int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  if (fallocate(scratch->fd, how, (off_t)offset, (off_t)size) == 0) scratch->used -= size;
 }
 
 int ra__scratch_read(const ra__scratch *scratch, uint64_t offset, void *dst, size_t size,
@@ -118,7 +123,7 @@ int ra__scratch_read(const ra__scratch *scratch, uint64_t offset, void *dst, siz
 }
 
 int ra__scratch_reset(ra__scratch *scratch, ra_err *err) {
-  scratch->end = 0;
+  scratch->end = scratch->used = 0;
   if (ftruncate(scratch->fd, 0) == 0) return RA_OK;
   return ra_fail_errno(err, errno, scratch->folder, "the scratch file cannot be emptied");
 }

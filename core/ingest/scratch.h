@@ -18,6 +18,8 @@ int ra__scratch_append(ra__scratch *scratch, const void *data, size_t size, uint
                        ra_err *err);
 int ra__scratch_read(const ra__scratch *scratch, uint64_t offset, void *dst, size_t size,
                      ra_err *err);
-// Gives the room back; no one reads or appends meanwhile.
+// Gives the room of what will not be read any more back to the disk, where the file system can.
+void ra__scratch_release(ra__scratch *scratch, uint64_t offset, size_t size);
+// Gives all room back; no one reads or appends meanwhile.
 int ra__scratch_reset(ra__scratch *scratch, ra_err *err);
-uint64_t ra__scratch_peak(const ra__scratch *scratch);  // most bytes so far
+uint64_t ra__scratch_peak(const ra__scratch *scratch);  // most bytes at a time so far

@@ -163,17 +163,18 @@ static int unpack(const reading *r, const uint8_t *bytes, size_t size, ra__bin *
   return rc;
 }
 
-int ra__bin_read(const ra__bin *bin, const ra__scratch *scratch, const ra__tiling *blocks,
-                 unsigned size, const ra__region *region, const ra__view *views, size_t count,
-                 ra_err *err) {
+int ra__bin_read(const ra__bin *bin, ra__scratch *scratch, const ra__tiling *blocks, unsigned size,
+                 const ra__region *region, const ra__view *views, size_t count, ra_err *err) {
   reading r = {blocks, size, region, views, count};
   ra__bin at = *bin;
   int rc = RA_OK;
   while (at.size && rc >= 0) {
+    ra__bin here = at;
     uint8_t *bytes = malloc(at.size);
     if (!bytes) return ra_fail(err, RA_E_NOMEM, "", "no memory to read back spilled cells");
     rc = ra__scratch_read(scratch, at.offset, bytes, at.size, err);
     if (rc >= 0) rc = unpack(&r, bytes, at.size, &at, err);
+    if (rc >= 0) ra__scratch_release(scratch, here.offset, here.size);
     free(bytes);
   }
   return rc;

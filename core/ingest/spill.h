@@ -26,7 +26,7 @@ int ra__record_add(ra__record *record, uint64_t block, const ra__view *cells,
 // Compresses and appends it to the bin, when it holds anything, and empties it.
 int ra__record_write(ra__record *record, ra__scratch *scratch, ra__bin *bin, ra_err *err);
 
-// Copies all that a bin holds of the region into the views; `blocks` is the tiling that the blocks' numbers are of.
-int ra__bin_read(const ra__bin *bin, const ra__scratch *scratch, const ra__tiling *blocks,
-                 unsigned size, const ra__region *region, const ra__view *views, size_t count,
-                 ra_err *err);
+// Copies all that a bin holds of the region into the views and gives up its room in the file; `blocks` is the tiling that
+// the blocks' numbers are of.
+int ra__bin_read(const ra__bin *bin, ra__scratch *scratch, const ra__tiling *blocks, unsigned size,
+                 const ra__region *region, const ra__view *views, size_t count, ra_err *err);

@@ -6,7 +6,7 @@
 #include "ingest/ingest_private.h"
 #include "raster/sketch.h"
 
-enum { PIECE = 1 << 14, FEW = 1 << 16 };
+enum { FEW = 1 << 16 };
 
 struct ra__tally {
   const ra_cf_variable *variable;
@@ -29,6 +29,7 @@ int ra__tally_new(const ra__array *array, ra__tally **out, ra_err *err) {
     ra__tally_free(tally);
     return rc;
   }
+  for (size_t i = 0; i < tally->count; i++) ra_stats_init(&tally->steps[i]);
   *out = tally;
   return RA_OK;
 }
@@ -41,35 +42,35 @@ void ra__tally_free(ra__tally *tally) {
   free(tally);
 }
 
-// Unpacks the cells piece by piece into the statistics or, where that is NULL, the sketch.
-static void scan(const ra_cf_variable *variable, const uint8_t *cells, size_t count, void *values,
+// Unpacks row after row into the statistics or, where that is NULL, the sketch.
+static void scan(const ra_cf_variable *variable, const uint8_t *cells, size_t rows, void *values,
                  ra_stats *stats, ra_sketch *sketch) {
   ra_dtype dtype = variable->source->dtype;
   bool narrow = ra_packing_value_dtype(dtype) == RA_DTYPE_F32;
-  for (size_t done = 0; done < count; done += PIECE) {
-    size_t n = count - done < PIECE ? count - done : PIECE;
-    const uint8_t *from = cells + done * ra_dtype_size(dtype);
+  size_t width = (size_t)variable->grid->native_width;
+  for (size_t row = 0; row < rows; row++) {
+    const uint8_t *from = cells + row * width * ra_dtype_size(dtype);
     if (narrow) {
-      ra_unpack_f32(dtype, from, n, &variable->packing, true, values);
+      ra_unpack_f32(dtype, from, width, &variable->packing, true, values);
     } else {
-      ra_unpack_f64(dtype, from, n, &variable->packing, true, values);
+      ra_unpack_f64(dtype, from, width, &variable->packing, true, values);
     }
-    if (stats && narrow) ra_stats_add_f32(stats, values, n);
-    if (stats && !narrow) ra_stats_add_f64(stats, values, n);
-    if (!stats && narrow) ra_sketch_add_f32(sketch, values, n);
-    if (!stats && !narrow) ra_sketch_add_f64(sketch, values, n);
+    if (stats && narrow) ra_stats_add_f32(stats, values, width);
+    if (stats && !narrow) ra_stats_add_f64(stats, values, width);
+    if (!stats && narrow) ra_sketch_add_f32(sketch, values, width);
+    if (!stats && !narrow) ra_sketch_add_f64(sketch, values, width);
   }
 }
 
-// A sketch of the step's own, so that the common one is locked for the time of a merge only.
-static int sketch_apart(ra__tally *tally, const ra_stats *stats, const void *cells, size_t count,
+// A sketch of their own, so that the common one is locked for the time of a merge only.
+static int sketch_apart(ra__tally *tally, const ra_stats *stats, const void *cells, size_t rows,
                         void *values, ra_err *err) {
   ra_sketch *sketch;
   int rc = ra_sketch_new(&sketch, err);
   if (rc < 0) return rc;
   rc = ra_sketch_extend(sketch, stats->min, stats->max, err);
   if (rc >= 0) {
-    scan(tally->variable, cells, count, values, NULL, sketch);
+    scan(tally->variable, cells, rows, values, NULL, sketch);
     pthread_mutex_lock(&tally->lock);
     rc = ra_sketch_merge(tally->sketch, sketch, err);
     pthread_mutex_unlock(&tally->lock);
@@ -79,23 +80,23 @@ static int sketch_apart(ra__tally *tally, const ra_stats *stats, const void *cel
 }
 
 // Few cells are counted faster than a sketch is merged.
-static int sketch_step(ra__tally *tally, const ra_stats *stats, const void *cells, size_t count,
+static int sketch_rows(ra__tally *tally, const ra_stats *stats, const void *cells, size_t rows,
                        void *values, ra_err *err) {
-  if (count >= FEW) return sketch_apart(tally, stats, cells, count, values, err);
+  if (rows * (size_t)tally->variable->grid->native_width >= FEW)
+    return sketch_apart(tally, stats, cells, rows, values, err);
   pthread_mutex_lock(&tally->lock);
   int rc = ra_sketch_extend(tally->sketch, stats->min, stats->max, err);
-  if (rc >= 0) scan(tally->variable, cells, count, values, NULL, tally->sketch);
+  if (rc >= 0) scan(tally->variable, cells, rows, values, NULL, tally->sketch);
   pthread_mutex_unlock(&tally->lock);
   return rc;
 }
 
-int ra__tally_add(ra__tally *tally, size_t step, const void *cells, size_t count, ra_err *err) {
+int ra__tally_add(ra__tally *tally, size_t step, const void *cells, size_t rows, ra_err *err) {
   ra_stats *stats = &tally->steps[step];
-  void *values = malloc(PIECE * sizeof(double));
+  void *values = malloc((size_t)tally->variable->grid->native_width * sizeof(double));
   if (!values) return ra_fail(err, RA_E_NOMEM, tally->variable->source->name, "out of memory");
-  ra_stats_init(stats);
-  scan(tally->variable, cells, count, values, stats, NULL);
-  int rc = stats->count ? sketch_step(tally, stats, cells, count, values, err) : RA_OK;
+  scan(tally->variable, cells, rows, values, stats, NULL);
+  int rc = stats->count ? sketch_rows(tally, stats, cells, rows, values, err) : RA_OK;
   free(values);
   return rc;
 }

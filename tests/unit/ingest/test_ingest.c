@@ -309,7 +309,8 @@ static ra__sizes little_room(uint64_t *r, const made *m) {
   return (ra__sizes){.block = 1 + below(r, raw / 4),
                      .part = 1 + below(r, raw),
                      .maps = below(r, raw),
-                     .buffers = 1 + below(r, 4)};
+                     .buffers = 1 + below(r, 4),
+                     .strips = below(r, 2)};
 }
 
 static void check_again(uint64_t *random, const made *m, const run *before, uint64_t *spilled) {
