@@ -11,9 +11,11 @@ import warnings
 
 import feeds
 import numpy as np
+import pystac_client
 import pytest
 import xarray
 from conftest import Client
+from test_ingest import resident
 
 CELLS = ((0, 0), (5, 11))
 QUIET = ("--catalog-staleness", "0s")
@@ -312,6 +314,7 @@ def test_killed_at_every_write(feed, capsys, request):
     feed.check()
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("kills", (6, pytest.param(50, marks=pytest.mark.long)))
 def test_killed_at_random(feed, binary, kills):
     feed.days(range(34), "--no-compact", steps=24)
@@ -338,6 +341,7 @@ def test_two_compact_at_once(feed, binary):
     feed.check()
 
 
+@pytest.mark.release_only
 def test_compaction_while_serving(feed, start):
     """Nobody sees the switch: all answers are equal, byte for byte, and so is their tag."""
     feed.days(range(130), "--no-compact", steps=4)
@@ -383,21 +387,23 @@ def test_xarray_opens_the_collection(feed, start):
     files = feed.days(range(70))
     feed.add([feed.write(9, seed=1)])
     feed.remove(files[50])
-    with Client(start(feed.place.store, *QUIET)) as client:
-        def stores():
-            return [k for k in client.ok("/stac/collections/c").json()["links"] if k["rel"] == "store"]
+    url = start(feed.place.store, *QUIET).url
 
-        for stale in (True, False):
-            links = stores()
-            assert all(k["type"].startswith("application/vnd.zarr") and "t" in k["variables"] for k in links)
-            data = open_stores([k["href"] for k in links])
-            days = sorted(feed.files.values(), key=lambda f: f.times)
-            assert [str(t)[:19] + "Z" for t in data.time.values] == [f.times[0] for f in days]
-            np.testing.assert_array_equal(data.t.values, np.stack([f.values["t"][0] for f in days]).astype("f4"))
-            if stale:
-                assert len(links) > 60
-                feed.compact()
-                until(lambda: len(stores()) < 10)
+    def stores():
+        links = pystac_client.Client.open(url + "/stac").get_collection("c").links
+        return [k for k in links if k.rel == "store" and "t" in k.extra_fields["variables"]]
+
+    for stale in (True, False):
+        links = stores()
+        assert all(k.media_type.startswith("application/vnd.zarr") for k in links)
+        data = open_stores([k.href for k in links])
+        days = sorted(feed.files.values(), key=lambda f: f.times)
+        assert [str(t)[:19] + "Z" for t in data.time.values] == [f.times[0] for f in days]
+        np.testing.assert_array_equal(data.t.values, np.stack([f.values["t"][0] for f in days]).astype("f4"))
+        if stale:
+            assert len(links) > 60
+            feed.compact()
+            until(lambda: len(stores()) < 10)
 
 
 def test_items_link_the_store_that_holds_them(feed, start):
@@ -432,3 +438,20 @@ def test_the_commands(feed, rastrum):
     root = feed.place.store / "c" / "segments" / made["version"]
     assert objects == {str(p.relative_to(root)): p.stat().st_size for p in root.rglob("*") if p.is_file() and p.name != "manifest.json"}
     assert "nosuch" in rastrum("compact", "nosuch", "--store", feed.place.store, code=1).stderr
+
+
+@pytest.mark.long
+@pytest.mark.release_only
+def test_memory_is_bounded(feed, binary, monkeypatch):
+    """132 MB of steps are joined within 128 MB."""
+    monkeypatch.setattr(feeds, "LAT", np.linspace(-89.875, 89.875, 720))
+    monkeypatch.setattr(feeds, "LON", np.arange(0, 360, 0.25))
+    feed.days(range(32), "--no-compact", mask=0)
+    words = [str(binary), "compact", "c", "--store", str(feed.place.store), "--memory", "128M"]
+    peak = 0
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            peak = max(peak, resident(process.pid, binary))
+            time.sleep(0.002)
+    assert process.returncode == 0 and 20 << 10 < peak <= 128 << 10, f"{peak >> 10} MiB"
+    feed.check(cells=((0, 0), (719, 1439)))
