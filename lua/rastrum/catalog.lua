@@ -432,8 +432,8 @@ end
 
 ---Whose it is, for people.
 function M.holder(lease)
-  local pid, host = lease.owner:match("^(%d+)@([^/]*)/")
-  return pid and ("process %s on %s"):format(pid, host) or "another process"
+  local pid, machine = lease.owner:match("^(%d+)@([^/]*)/")
+  return pid and ("process %s on %s"):format(pid, machine) or "another process"
 end
 
 ---"live", or why its holder does not count any more: "ended" or "silent".
