@@ -24,6 +24,7 @@ typedef struct state {
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool key_made;
+static char *folders_of_proj;  // its search path: each call of proj_info frees what the last one told, of any thread
 
 static void state_free(void *arg) {
   state *self = arg;
@@ -32,12 +33,16 @@ static void state_free(void *arg) {
   free(self);
 }
 
-static void make_key(void) { key_made = pthread_key_create(&key, state_free) == 0; }
+static void make_key(void) {
+  key_made = pthread_key_create(&key, state_free) == 0;
+  const char *folders = proj_info().searchpath;
+  folders_of_proj = folders ? strdup(folders) : NULL;
+}
 
 // A definition from outside may name a grid or an init file: only those of PROJ's data folders are read.
 static bool file_allowed(const char *path) {
   if (strstr(path, "..")) return false;
-  const char *folders = proj_info().searchpath;
+  const char *folders = folders_of_proj;
   while (folders && *folders) {
     size_t n = strcspn(folders, ":");
     if (n > 1 && !strncmp(path, folders, n) && path[n] == '/') return true;
