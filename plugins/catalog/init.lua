@@ -149,18 +149,33 @@ local function show_dataset(driver, shot, id)
   }
 end
 
+-- Joined stores that series are read from: {version, kind, tier, created} each.
+local function segments_of(driver, id)
+  local rows, err = driver:segments(id)
+  if not rows then return nil, err end
+  local out = rastrum.json.array {}
+  for i, row in ipairs(rows) do
+    out[i] = { version = row.version, kind = row.kind, tier = row.tier, created = row.created }
+  end
+  return out
+end
+
 local function show_collection(driver, shot)
   local held, err = holdings(driver, shot.id)
   if not held then return nil, err end
+  local segments
+  segments, err = segments_of(driver, shot.id)
+  if not segments then return nil, err end
   local variables, names = {}, rastrum.json.array {}
   for i, name in ipairs(shot.variable_names) do
     variables[i], names[i] = shot.variables[name], name
   end
-  local head = ("%s  %s\ndatasets  %d\ntimes     %s to %s\nstored    %s in %s"):format(shot.id,
-    shot.title or "", #shot.datasets, text.time(shot.first), text.time(shot.last),
+  local head = ("%s  %s\ndatasets  %d\nsegments  %d\ntimes     %s to %s\nstored    %s in "
+    .. "%s"):format(shot.id, shot.title or "", #shot.datasets, #segments, text.time(shot.first), text.time(shot.last),
     text.size(held.bytes), text.count(#held.versions, "version"))
   return {
     json = { id = shot.id, title = shot.title, datasets = #shot.datasets, variables = names,
+      segments = segments,
       generation = shot.generation, stretch = shot.stretch,
       start = shot.first and text.time(shot.first), stop = shot.last and text.time(shot.last),
       versions = held.versions, leases = held.leases, bytes = held.bytes },
