@@ -145,6 +145,26 @@ def test_what_a_plugin_must_not_reach(http):
     assert http.ok("/wrong/reach").text == ""
 
 
+def test_no_way_out_leads_anywhere(server, http):
+    """Every way of badplugins/escape gets nothing, and its neighbour sees what it saw before."""
+    assert http.ok("/escape/handles").text == "buf dataset op ramp sql"
+    before = http.ok("/neighbour/state").json()
+    assert before["secret"] == "keptkept" and before["enum"] == "one" and before["setup"] == before["listen"]
+    ways = http.ok("/escape/ways").json()
+    assert len(ways) >= 60 and len({each["name"] for each in ways}) == len(ways)
+    print(len(ways), "ways")
+    assert [each for each in ways if each["loot"]] == []
+    assert http.ok("/neighbour/state").json() == before
+    assert http.ok("/tiles/globe/0/0/0.png", colormap_name="viridis").content
+    assert http.ok("/escape/own").text == "true"
+
+
+@pytest.mark.parametrize("path", ("answer", "error"))
+def test_what_the_host_reads_of_a_plugin_can_be_stopped(http, path):
+    assert http.get(f"/escape/{path}").status_code in (200, 500, 503)
+    assert http.ok("/healthz")
+
+
 def test_a_plugin_replaces_a_built_in_one_of_its_name(start, store, tmp_path):
     (tmp_path / "viewer.lua").write_text(
         'local function page() return { status = 200, type = "text/plain", body = "my own page" } end\n'
