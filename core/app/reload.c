@@ -219,11 +219,9 @@ static int start_tests(candidate *c, ra_err *err) {
   if (rc == RA_OK) rc = start_warming(c, err);
   if (rc < 0) return rc;
   ra_timer_start(c->limit, TEST_MS, 0);
-  c->refs++;
   request(c, host->script, on_old_answer, &c->old_status);
   if (c->reload) request(c, c->script, on_answer, &c->status);
   judge(c, false);
-  release(c);
   return RA_OK;
 }
 
@@ -262,21 +260,29 @@ static void run_build(void *ctx) {
   b->candidate->rc = build_of(b->candidate, b->reload, b->fd, &b->candidate->err);
 }
 
+static void try_out(candidate *c) {
+  int rc = c->rc;
+  if (rc == RA_OK) rc = ra_script_adopt(c->script, &c->err);
+  c->adopted = rc == RA_OK;
+  if (c->adopted) {
+    rc = start_tests(c, &c->err);
+  } else {
+    ra_script_free_apart(c->script);
+  }
+  if (rc < 0) refuse(c->reload, c->err.message);
+}
+
 static void on_built(void *ctx, int rc) {
   build *b = ctx;
   candidate *c = b->candidate;
-  ra_reload *r = b->reload;
-  free(b);
-  r->building--;
-  if (rc == RA_OK) rc = c->rc;
-  bool dropped = r->candidate != c;
-  if (rc == RA_OK && !dropped) rc = ra_script_adopt(c->script, &c->err);
-  if (rc == RA_OK && !dropped) {
-    c->adopted = true;
-    rc = start_tests(c, &c->err);
+  b->reload->building--;
+  if (rc < 0) c->rc = ra_fail(&c->err, rc, "", "the reload did not begin");
+  if (c == b->reload->candidate) {
+    try_out(c);
+  } else {  // dropped meanwhile
+    ra_script_free_apart(c->script);
   }
-  if (rc < 0 && !dropped && r->candidate == c) refuse(r, c->err.message);
-  if (!c->adopted) ra_script_free_apart(c->script);
+  free(b);
   release(c);
 }
 

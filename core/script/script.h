@@ -23,11 +23,11 @@ typedef struct ra_script_limits {  // 0: the default in brackets
   size_t heap_soft,
       heap_hard;  // of the VM: full collection; the greediest task dropped [192 MiB, 256 MiB]
   size_t external_soft,
-      external_hard;  // bytes behind userdata: full collection; requests refused [512 MiB, 1 GiB]
-  unsigned tasks;     // live tasks                                             [20,000]
+      external_hard;    // bytes behind userdata: full collection; requests refused [512 MiB, 1 GiB]
+  unsigned tasks;       // live tasks                                             [20,000]
   unsigned operations;  // unstarted ones of one task                              [5,000]
-  size_t output;      // bytes that one call of the string library may make           [16 MiB]
-  uint64_t steps;     // steps of one pattern match                                   [1,000,000]
+  size_t output;        // bytes that one call of the string library may make           [16 MiB]
+  uint64_t steps;       // steps of one pattern match                                   [1,000,000]
   unsigned plugin_requests;  // that one plugin answers at a time                        [no limit]
 } ra_script_limits;
 

@@ -8,6 +8,11 @@ import pytest
 COMMANDS = ("serve", "ingest", "inspect", "catalog", "tile", "timeseries", "config", "openapi", "version", "colormap", "plugin")
 
 
+def test_a_list_of_flags_is_taken_once(rastrum):
+    shown = json.loads(rastrum("config", "--json", "--plugins", "a", "--plugins", "b").stdout)
+    assert shown["plugins"] == {"value": ["a", "b"], "origin": "flag"}
+
+
 def test_help(rastrum):
     done = rastrum("--help")
     for command in COMMANDS:
