@@ -171,7 +171,8 @@ local function show_collection(driver, shot)
     variables[i], names[i] = shot.variables[name], name
   end
   local head = ("%s  %s\ndatasets  %d\nsegments  %d\ntimes     %s to %s\nstored    %s in "
-    .. "%s"):format(shot.id, shot.title or "", #shot.datasets, #segments, text.time(shot.first), text.time(shot.last),
+    .. "%s"):format(shot.id, shot.title or "", #shot.datasets, #segments, text.time(shot.first),
+    text.time(shot.last),
     text.size(held.bytes), text.count(#held.versions, "version"))
   return {
     json = { id = shot.id, title = shot.title, datasets = #shot.datasets, variables = names,
