@@ -8,11 +8,13 @@
 
 #include "app/cli.h"
 #include "app/host.h"
+#include "app/priority.h"
 
 // {"sources":[…],"options":{…}}: what the workflows `ingest` and `inspect` take.
 static void arguments(const ra_cli *cli, ra_str *out) {
-  static const char *const texts[] = {"collection",   "dataset", "variables", "datetime",
-                                      "cog_compress", "store",   "scratch",   NULL};
+  static const char *const texts[] = {"collection", "dataset",      "variables",
+                                      "datetime",   "cog_compress", "store",
+                                      "scratch",    "root",         NULL};
   static const char *const bytes[] = {"memory", NULL};
   static const char *const ints[] = {"jobs", "zarr_format", NULL};
   static const char *const bools[] = {"dry_run", "json", NULL};
@@ -97,6 +99,7 @@ static void on_event(void *ctx, const char *json) {
 static int run(const ra_cli *cli, const char *workflow, bool dry) {
   ra_host host;
   ra_err err = {0};
+  ra_priority_lower((int)ra_config_int(cli->config, "priority"));
   if (ra_host_init(&host, cli->config, "ingest", !dry, &err) < 0) return ra_cli_fail(&err);
   ra_str args;
   ra_str_init(&args);

@@ -354,6 +354,11 @@ const ra_script_plugin_limits *ra_config_limits(const ra_config *config) {
   return config->plugin_limits;
 }
 
+bool ra_config_is_flag(const ra_config *config, const char *name) {
+  const setting *s = find(config, name);
+  return s && s->count && strcmp(s->origin, "flag") == 0;
+}
+
 bool ra_config_is_set(const ra_config *config, const char *name) {
   const setting *s = find(config, name);
   return s && s->count && strcmp(s->origin, "default") != 0;

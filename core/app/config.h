@@ -37,7 +37,8 @@ const char *const *ra_config_list(const ra_config *config, const char *name);
 const ra_script_plugin_limits *ra_config_limits(const ra_config *config);
 // A text as a value of that type (bytes, milliseconds, a whole number); -1 when it is none.
 int64_t ra_config_parse(ra_option_type type, const char *text);
-bool ra_config_is_set(const ra_config *config, const char *name);  // by anything but the default
+bool ra_config_is_flag(const ra_config *config, const char *name);  // set on the command line
+bool ra_config_is_set(const ra_config *config, const char *name);   // by anything but the default
 
 // All settings as a JSON object for Lua (numbers as numbers, bytes in bytes, durations in milliseconds) …
 void ra_config_json(const ra_config *config, ra_str *out);

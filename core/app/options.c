@@ -88,14 +88,30 @@ const ra_option RA_OPTIONS[] = {
     {"idle_timeout", RA_OPTION_DURATION, "75s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",
      "between two requests of a connection; longer than a load balancer's own"},
 
+    {"watch", RA_OPTION_TEXT, NULL, RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "DIR",
+     "ingest the files that are put into this folder, or into one below it"},
+    {"watch_jobs", RA_OPTION_INT, "0", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
+     "ingests that run at once (0: one for two cores); they share --memory"},
+    {"watch_settle", RA_OPTION_DURATION, "2s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",
+     "how long a file must stay as it is after it was closed; one that is renamed in is taken at "
+     "once"},
+    {"watch_rescan", RA_OPTION_DURATION, "10m", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",
+     "how often the whole folder is looked through, for file systems that tell of no changes (0s: "
+     "never)"},
+    {"watch_priority", RA_OPTION_INT, "19", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
+     "--priority of these ingests"},
     {"grace", RA_OPTION_DURATION, "24h", RA_CMD_CATALOG, true, false, "TIME",
      "gc: how long what is published no longer is kept"},
     {"lease", RA_OPTION_DURATION, "60s", RA_CMD_CATALOG | RA_CMD_INGEST | RA_CMD_CONFIG, false,
      false, "TIME", "after which silence a writer counts as gone; the same for all of a catalog"},
     {"lease_wait", RA_OPTION_DURATION, "10s", RA_CMD_CATALOG | RA_CMD_INGEST | RA_CMD_CONFIG, false,
      false, "TIME", "how long to wait for another process that writes the same dataset"},
-    {"collection", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "ID",
-     "the collection (default: the name of the file's folder)"},
+    {"collection", RA_OPTION_TEXT, NULL, RA_CMD_INGEST | RA_CMD_SERVE, true, false, "ID",
+     "the collection of what is ingested (default: the name of the file's folder)"},
+    {"root", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "DIR",
+     "dataset ids are the paths of the sources below this folder"},
+    {"priority", RA_OPTION_INT, "0", RA_CMD_INGEST | RA_CMD_COMPACT, true, false, "N",
+     "how far to give way to other processes, as nice does: 0 to 19; from 10 on for the disk too"},
     {"dataset", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "ID",
      "the dataset's id (default: the file's stem)"},
     {"variables", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "A,B", "only these variables"},
@@ -106,10 +122,11 @@ const ra_option RA_OPTIONS[] = {
     {"cog_compress", RA_OPTION_TEXT, "zstd", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "NAME",
      "zstd, or deflate for old readers"},
     {"memory", RA_OPTION_BYTES, "512M",
-     RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_COMPACT | RA_CMD_CONFIG, false, false, "BYTES",
-     "memory that an ingest uses at most, the process included"},
-    {"scratch", RA_OPTION_TEXT, NULL, RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_CONFIG, false, false,
-     "DIR", "folder for what does not fit in memory (default: $TMPDIR, else /var/tmp)"},
+     RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_COMPACT | RA_CMD_SERVE | RA_CMD_CONFIG, false, false,
+     "BYTES", "memory that an ingest uses at most, the process included"},
+    {"scratch", RA_OPTION_TEXT, NULL, RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_SERVE | RA_CMD_CONFIG,
+     false, false, "DIR",
+     "folder for what does not fit in memory (default: $TMPDIR, else /var/tmp)"},
     {"jobs", RA_OPTION_INT, "0", RA_CMD_INGEST | RA_CMD_COMPACT | RA_CMD_CONFIG, false, false, "N",
      "threads that encode (0: one a core)"},
     {"compact", RA_OPTION_BOOL, "true", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, NULL,
@@ -141,12 +158,12 @@ const ra_option *ra_option_find(const char *name) {
 
 bool ra_option_is_fixed(const char *name) {
   static const char *const fixed[] = {
-      "store",          "catalog",        "log_level",       "log_format",   "listen",
-      "next_free_port", "workers",        "threads",         "admin",        "drain_delay",
-      "watchdog",       "shared_memory",  "trusted_proxies", "cors_origins", "block_cache",
-      "header_cache",   "request_bytes",  "queue",           "dev",          "max_connections",
-      "idle_timeout",   "header_timeout", "body_timeout",    "write_timeout",
-      "shared_memory"};
+      "store",          "catalog",        "log_level",       "log_format",    "listen",
+      "next_free_port", "workers",        "threads",         "admin",         "drain_delay",
+      "watchdog",       "shared_memory",  "trusted_proxies", "cors_origins",  "block_cache",
+      "header_cache",   "request_bytes",  "queue",           "dev",           "max_connections",
+      "idle_timeout",   "header_timeout", "body_timeout",    "write_timeout", "memory",
+      "watch",          "watch_jobs",     "watch_settle",    "watch_rescan",  "watch_priority"};
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (same(fixed[i], name)) return true;
   }

@@ -12,6 +12,7 @@
 #include "app/child.h"
 #include "app/listener.h"
 #include "app/reloader.h"
+#include "app/watch.h"
 #include "app/watchdog.h"
 #include "app/worker.h"
 #include "base/clock.h"
@@ -72,8 +73,8 @@ struct ra_supervisor {
   int exit_code;
   on_message messages[RA_CONTROL_HANDLERS_MAX];
   on_worker states[LISTENERS_MAX];
-  on_end ends[LISTENERS_MAX];
-  unsigned message_count, state_count, end_count;
+  on_end endings[LISTENERS_MAX], ends[LISTENERS_MAX];
+  unsigned message_count, state_count, ending_count, end_count;
 };
 
 static uint64_t now_ms(void) { return ra_clock_ns() / 1000000; }
@@ -107,6 +108,10 @@ void ra_supervisor_on(ra_supervisor *s, const char *name,
                       void *ctx) {
   if (s->message_count < RA_CONTROL_HANDLERS_MAX)
     s->messages[s->message_count++] = (on_message){name, fn, ctx};
+}
+
+void ra_supervisor_on_ending(ra_supervisor *s, void (*fn)(void *ctx), void *ctx) {
+  if (s->ending_count < LISTENERS_MAX) s->endings[s->ending_count++] = (on_end){fn, ctx};
 }
 
 void ra_supervisor_on_end(ra_supervisor *s, void (*fn)(void *ctx), void *ctx) {
@@ -190,6 +195,7 @@ static void begin_end(ra_supervisor *s) {
   if (!s->port.path) ra_listener_close(&s->port);
   for (unsigned i = 0; i < s->count; i++) uv_timer_stop(&s->workers[i].pause);
   uv_timer_start(&s->kill, on_kill, EXIT_MS, 0);
+  for (unsigned i = 0; i < s->ending_count; i++) s->endings[i].fn(s->endings[i].ctx);
   kill_all(s, SIGTERM);
 }
 
@@ -394,7 +400,7 @@ static int watch(ra_supervisor *s) {
   }
   init_handles(s);
   show_blocked(s);
-  if (ra_reloader_new(s, s->cli, &s->reloader, &err) < 0) {
+  if (ra_reloader_new(s, s->cli, &s->reloader, &err) < 0 || ra_watch_start(s, s->cli, &err) < 0) {
     s->exit_code = ra_cli_fail(&err);
     s->ending = true;
   }

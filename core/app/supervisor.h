@@ -1,7 +1,7 @@
 // supervisor.h - the parent of the serving processes. It owns the listening sockets (so that a dead worker loses
 // nothing queued), starts the workers, replaces one that dies with a growing pause, and passes SIGTERM on.
 //
-// It is one libuv loop without a thread of its own. What there is one of beside it (reload, the watched folder) lives on
+// It is one libuv loop; only the watched folder has a thread beside it. What there is one of beside it (reload, the watched folder) lives on
 // the same loop: its own uv_signal, uv_fs_event, uv_timer and uv_process handles, started by its call in
 // ra_supervisor_run and closed in what it gave to ra_supervisor_on_end; and talks to the workers by the calls below.
 // Whatever it starts with ra_child_spawn is reaped by libuv and dies with it. All of it on the supervisor's one thread.
@@ -44,5 +44,7 @@ unsigned ra_supervisor_send_all(ra_supervisor *supervisor, const char *name, uin
                                 const void *bytes, size_t size);
 // Plugins that the watchdog has switched off are on again in all workers: call it when new ones are in place.
 void ra_supervisor_unblock_plugins(ra_supervisor *supervisor);
+// Called once, when the end begins: tell what you run to end. At most 4 of them.
+void ra_supervisor_on_ending(ra_supervisor *supervisor, void (*fn)(void *ctx), void *ctx);
 // Called once, after the last worker has ended: close your handles. At most 4 of them.
 void ra_supervisor_on_end(ra_supervisor *supervisor, void (*fn)(void *ctx), void *ctx);

@@ -46,3 +46,5 @@ int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   ra_str_deinit(&text);
   return rc;
 }
+
+unsigned ra_ingest_writer_format(void) { return RA__WRITER_FORMAT; }

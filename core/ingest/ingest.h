@@ -22,6 +22,8 @@ typedef struct ra_ingest ra_ingest;
 // Opens and plans; refuses what cannot be ingested, with the reason, before anything is written. Copies the options.
 int ra_ingest_open(const char *path, const ra_ingest_options *options, ra_ingest **out, ra_err *err);
 void ra_ingest_free(ra_ingest *ingest);
+// Raised when the same source would give other bytes.
+unsigned ra_ingest_writer_format(void);
 // SHA-256 of the source, the options that change the output and the writer's format number; its first 16 digits are the
 // version. Reads the whole file.
 int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err);

@@ -21,19 +21,25 @@ local function file_of(path) return select(2, split(path)) end
 
 local function stem(file) return (file:gsub("%.[^.]*$", "")) end
 
--- The longest folder that all paths lie in.
-local function common_parent(paths)
-  local parent = (split(paths[1]))
-  for _, path in ipairs(paths) do
+-- The longest folder that all sources lie in.
+local function common_parent(sources)
+  local parent = (split(sources[1].path))
+  for _, source in ipairs(sources) do
+    local path = source.path
     while path:sub(1, #parent + 1) ~= parent .. "/" do parent = (split(parent)) end
   end
   return parent
 end
 
--- One source: its stem. Several: the path below their common parent, so that 2020/data.nc and
--- 2021/data.nc differ.
-local function dataset_id(path, parent)
-  local name = parent and path:sub(#parent + 2) or file_of(path)
+-- Below a root: the path there. One source: its stem. Several: the path below their common parent,
+-- so that 2020/data.nc and 2021/data.nc differ.
+local function dataset_id(source, parent, root)
+  local name
+  if root and source.given:sub(1, #root + 1) == root .. "/" then
+    name = source.given:sub(#root + 2)
+  else
+    name = parent and source.path:sub(#parent + 2) or file_of(source.path)
+  end
   return rastrum.ingest.id(stem(name))
 end
 
@@ -71,7 +77,8 @@ end
 local function finish_unchanged(job)
   job.done = true
   rastrum.emit {
-    event = "unchanged", collection = job.collection, dataset = job.dataset, version = job.version,
+    event = "unchanged", source = job.given, collection = job.collection, dataset = job.dataset,
+    version = job.version,
     text = ("%s: unchanged: %s/%s is published as version %s"):format(
       job.file, job.collection, job.dataset, job.version),
   }
@@ -212,7 +219,8 @@ local function publish(job)
   local bytes_in, bytes_out = job.plan.bytes, job.progress.bytes_written
   local seconds = rastrum.time.clock() - job.started
   rastrum.emit {
-    event = "published", collection = job.collection, dataset = job.dataset, version = job.version,
+    event = "published", source = job.given, collection = job.collection, dataset = job.dataset,
+    version = job.version,
     variables = rastrum.json.array(names), steps = steps, bytes_in = bytes_in,
     bytes_out = bytes_out, seconds = seconds, chunks_read = job.progress.chunks_read,
     scratch_bytes = job.progress.scratch_peak, objects = job.progress.objects,
@@ -241,6 +249,7 @@ local function report(job, err)
   end
   rastrum.emit {
     event = "error", code = err.code or "internal", message = message, where = job.file,
+    source = job.given,
   }
 end
 
@@ -269,7 +278,7 @@ local function run_job(job)
   job.started = rastrum.time.clock()
   for i, step in ipairs(STEPS) do
     rastrum.emit {
-      event = "step", step = step[1], index = i, steps = #STEPS, source = job.file,
+      event = "step", step = step[1], index = i, steps = #STEPS, source = job.given,
       dataset = job.dataset,
     }
     local ok, err = step[2](job)
@@ -284,37 +293,37 @@ local function run_job(job)
   return true
 end
 
--- Sources that are there, as absolute paths; the others are reported.
-local function locate(sources)
-  local paths = {}
-  for _, source in ipairs(sources) do
+-- Sources that are there, as {given=, path= absolute}; the others are reported.
+local function locate(given)
+  local sources = {}
+  for _, source in ipairs(given) do
     local path, err = rastrum.ingest.locate(source)
     if path then
-      paths[#paths + 1] = path
+      sources[#sources + 1] = { given = source, path = path }
     else
-      report({ file = source }, err)
+      report({ file = source, given = source }, err)
     end
   end
-  return paths
+  return sources
 end
 
--- Two sources of one run must not become one dataset.
-local function list_jobs(paths, options)
+-- Two sources of one run must not become one dataset; below a root the later one alone is refused.
+local function list_jobs(sources, options)
   local jobs, seen = {}, {}
-  local parent = #paths > 1 and common_parent(paths) or nil
-  for i, path in ipairs(paths) do
+  local parent = #sources > 1 and common_parent(sources) or nil
+  for _, source in ipairs(sources) do
+    local path = source.path
     local job = {
-      path = path, file = file_of(path), options = options,
-      collection = options.collection or collection_id(path),
-      dataset = options.dataset or dataset_id(path, parent),
+      path = path, given = source.given, file = file_of(path), options = options,
+      collection = options.collection or collection_id(options.root and source.given or path),
+      dataset = options.dataset or dataset_id(source, parent, options.root),
     }
     local key = job.collection .. "/" .. job.dataset
-    if seen[key] then
-      return nil, invalid(path, "becomes dataset '%s', and so does %s; ingest one with --dataset",
-        key, seen[key])
-    end
-    seen[key] = path
-    jobs[i] = job
+    local err = seen[key] and invalid(path,
+      "becomes dataset '%s', and so does %s; ingest one with --dataset", key, seen[key])
+    if err and not options.root then return nil, err end
+    if err then report(job, err) else jobs[#jobs + 1] = job end
+    seen[key] = seen[key] or path
   end
   return jobs
 end
