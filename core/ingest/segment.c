@@ -138,9 +138,9 @@ static unsigned plan_jobs(ra__segment *segment) {
   size_t rest = memory > BASE + JOB_LEAST ? memory - BASE : JOB_LEAST;
   unsigned jobs = segment->options->jobs;
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  if (!jobs) jobs = cores > 0 ? (unsigned)cores : 1;
+  if (jobs < 1) jobs = cores > 0 ? (unsigned)cores : 1;
   while (jobs > 1 && rest / jobs < JOB_LEAST) jobs--;
-  segment->job_bytes = rest / jobs;
+  segment->job_bytes = jobs > 0 ? rest / jobs : rest;
   return jobs;
 }
 

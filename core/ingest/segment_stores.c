@@ -58,7 +58,7 @@ static size_t store_of(ra__segment *segment, ra_dataset *dataset) {
 static int add_run(ra__segment_axis *axis, size_t store, const ra_dataset_axis *from,
                    uint64_t first, uint64_t count, ra_err *err) {
   ra__segment_run *last = axis->run_count ? &axis->runs[axis->run_count - 1] : NULL;
-  if (first > from->count || count > from->count - first) {
+  if (!axis->runs || first > from->count || count > from->count - first) {
     return ra_fail(err, RA_E_INTERNAL, from->name, "steps %llu + %llu of %zu",
                    (unsigned long long)first, (unsigned long long)count, from->count);
   }

@@ -45,6 +45,8 @@ static void check_lists(lua_State *L) {
     luaL_checkstring(L, -1);
     lua_pop(L, 1);
   }
+  if (list_length(L, "segments", datasets) % (datasets ? datasets : 1))
+    luaL_error(L, "bad option 'segments' (one for each dataset expected)");
   ra_bind_field(L, 1, "segments");
   for (size_t i = 1; lua_istable(L, -1) && i <= datasets; i++) {
     lua_rawgeti(L, -1, (int)i);
@@ -104,41 +106,28 @@ static ra_dataset **read_datasets(lua_State *L, size_t *count) {
   return datasets;
 }
 
-static bool read_segments(lua_State *L, ra_op_items *items) {
-  ra_bind_field(L, 1, "segments");
+// A list of texts, already checked; NULL where there is none. false: out of memory.
+static bool read_texts(lua_State *L, ra_arena *arena, const char *name, const char *const **out,
+                       size_t *count) {
+  ra_bind_field(L, 1, name);
   bool given = lua_istable(L, -1), ok = true;
-  if (given) {
-    const char **list = ra_arena_calloc(&items->arena, items->dataset_count + 1, sizeof *list);
-    for (size_t i = 0; list && ok && i < items->dataset_count; i++) {
-      lua_rawgeti(L, -1, (int)i + 1);
-      list[i] = ra_arena_strdup(&items->arena, lua_tostring(L, -1));
-      ok = list[i];
-      lua_pop(L, 1);
-    }
-    ok = ok && list;
-    items->segments = list;
+  *count = given ? lua_objlen(L, -1) : 0;
+  const char **list = given ? ra_arena_calloc(arena, *count + 1, sizeof *list) : NULL;
+  for (size_t i = 0; list && ok && i < *count; i++) {
+    lua_rawgeti(L, -1, (int)i + 1);
+    list[i] = ra_arena_strdup(arena, lua_tostring(L, -1));
+    ok = list[i];
+    lua_pop(L, 1);
   }
   lua_pop(L, 1);
-  return ok;
+  *out = list;
+  return ok && (list || !given);
 }
 
-static bool read_ids(lua_State *L, ra_op_items *items) {
-  ra_bind_field(L, 1, "ids");
-  bool given = lua_istable(L, -1), ok = true;
-  if (given) {
-    items->id_count = lua_objlen(L, -1);
-    const char **ids = ra_arena_calloc(&items->arena, items->id_count + 1, sizeof *ids);
-    for (size_t i = 0; ids && ok && i < items->id_count; i++) {
-      lua_rawgeti(L, -1, (int)i + 1);
-      ids[i] = ra_arena_strdup(&items->arena, lua_tostring(L, -1));
-      ok = ids[i];
-      lua_pop(L, 1);
-    }
-    ok = ok && ids;
-    items->ids = ids;
-  }
-  lua_pop(L, 1);
-  return ok;
+static bool read_lists(lua_State *L, ra_op_items *items) {
+  size_t segments;
+  return read_texts(L, &items->arena, "segments", &items->segments, &segments) &&
+         read_texts(L, &items->arena, "ids", &items->ids, &items->id_count);
 }
 
 static void read_sorts(lua_State *L, ra_op_items *items) {
@@ -176,7 +165,7 @@ static int read_place(lua_State *L, ra_op_items *items, ra_err *err) {
 static int read_options(lua_State *L, ra_op_items *items, ra_err *err) {
   ra_arena_init(&items->arena, ID_BYTES);
   items->datasets = read_datasets(L, &items->dataset_count);
-  bool ok = items->datasets && read_segments(L, items) && read_ids(L, items);
+  bool ok = items->datasets && read_lists(L, items);
   read_sorts(L, items);
   items->base_url = copy_text(L, &items->arena, "base_url", &ok);
   items->token = copy_text(L, &items->arena, "token", &ok);
