@@ -298,7 +298,7 @@ def test_files_that_share_their_last_step(feed, start):
 def test_killed_at_every_write(feed, capsys, request):
     """Ends before the n-th write, rename or commit, for each n; after each the answers are right and a second run ends it."""
     feed.days(range(34), "--no-compact")
-    whole = request.config.getoption("-m") == "long"
+    whole = "not long" not in request.config.getoption("-m")
     n, step = 1, 1 if whole else 7
     while feed.rastrum("compact", "c", "--store", feed.place.store, code=None, env={**os.environ, "RASTRUM_FAULT": str(n)}).returncode == 70:
         feed.check(cells=CELLS[:1])
