@@ -165,6 +165,7 @@ void ra__pump(ra_script *script, bool new_turn);
 
 // limits.c
 int ra__plugins_init(ra_script *script, ra_err *err);
+void ra__plugins_check(const ra_script *script);  // warns of limits of plugins that there are not
 void ra__plugins_free(ra_script *script);
 ra__plugin *ra__plugin_of(ra_script *script, const char *name);
 void ra__plugin_enter(ra_task *task, const char *name);  // a new task

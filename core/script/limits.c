@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "script/host.h"
 
@@ -55,6 +55,15 @@ ra__plugin *ra__plugin_of(ra_script *script, const char *name) {
 int ra__plugins_init(ra_script *script, ra_err *err) {
   script->nobody = make(script, "");
   return script->nobody ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory for the Lua host");
+}
+
+void ra__plugins_check(const ra_script *script) {
+  const ra_script_plugin_limits *l = script->config.plugin_limits;
+  for (; l && l->plugin; l++) {
+    const ra__plugin *p = script->plugins;
+    while (p && strcmp(p->name, l->plugin) != 0) p = p->next;
+    if (!p) ra_log(RA_LOG_WARN, "limits: there is no plugin '%s'", l->plugin);
+  }
 }
 
 void ra__plugins_free(ra_script *script) {
@@ -191,7 +200,7 @@ static void tell_gauges(const ra__plugin *sum, const char *labels) {
                                   "Bytes behind a plugin's userdata."},
                       tasks = {"rastrum_plugin_tasks", "A plugin's live tasks."};
   tell(RA_METRIC_GAUGE, &heap, labels, (double)sum->heap);
-  tell(RA_METRIC_GAUGE, &peak, labels, (double)sum->heap_peak);
+  tell(RA_METRIC_GAUGE_MAX, &peak, labels, (double)sum->heap_peak);
   tell(RA_METRIC_GAUGE, &external, labels, (double)sum->external);
   tell(RA_METRIC_GAUGE, &tasks, labels, sum->tasks);
 }

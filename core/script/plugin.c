@@ -167,6 +167,7 @@ int ra_script_build(ra_script *script, ra_err *err) {
   call_each(script, found_all, RA_PHASE_SETUP, "setup");
   call_each(script, found_all, RA_PHASE_SETUP, "self_test");
   free(found_all);
+  ra__plugins_check(script);
   rc = call(script, RA_PHASE_SETUP, "loaded", "", NULL, NULL, err);
   if (rc == RA_OK && script->config.refused)
     rc = call(script, RA_PHASE_SETUP, "verify", "", script->config.refused, NULL, err);

@@ -25,7 +25,9 @@ local function parse_batch(driver, collection, rows, out)
   local list
   list, err = rastrum.dataset.parse_list(texts)
   if not list then return nil, err end
-  for i, dataset in ipairs(list) do out[#out + 1] = { row = kept[i], dataset = host.pin(dataset) } end
+  for i, dataset in ipairs(list) do
+    out[#out + 1] = { row = kept[i], dataset = host.pin(dataset) }
+  end
   return true
 end
 

@@ -165,6 +165,48 @@ def test_what_the_host_reads_of_a_plugin_can_be_stopped(http, path):
     assert http.ok("/healthz")
 
 
+def test_limits_of_one_plugin(start, store, rastrum, tmp_path):
+    settings = tmp_path / "rastrum.lua"
+    settings.write_text('return { limits = { spin = { lua_time = "40ms" }, slow = { requests = 1, wall = "3s" }, none = { steps = 5 } } }\n')
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "spin.lua").write_text((BAD / "spin.lua").read_text())
+    (plugins / "slow.lua").write_text(
+        'local function wait() rastrum.sleep(60000) end\n'
+        'return { name = "slow", api = 1, routes = { { "GET", "/slow", wait, summary = "Waits" } } }\n')
+    own = start(store, "--config", settings, "--plugins", plugins)
+    with Client(own) as http:
+        assert "used more than 40 ms of Lua time in one request; limits.spin.lua_time raises" in http.problem(503, "/bad/spin")["detail"]
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(http.get("/slow")))
+        waiting.start()
+        while gauge(http, 'rastrum_plugin_tasks{plugin="slow"}') < 1 and waiting.is_alive():
+            time.sleep(0.01)
+        refused = http.get("/slow")
+        assert refused.status_code == 503 and refused.headers["retry-after"]
+        assert "plugin 'slow' answers 1 requests already, the most at a time; limits.slow.requests" in refused.json()["detail"]
+        assert http.ok("/healthz")
+        waiting.join(60)
+        assert "did not answer within 3000 ms; limits.slow.wall" in answers[0].json()["detail"]
+        assert gauge(http, 'rastrum_plugin_lua_seconds_total{plugin="spin"}') >= 0.04
+        for reason, plugin in (("timeout", "spin"), ("busy", "slow"), ("timeout", "slow")):
+            assert gauge(http, f'rastrum_lua_dropped_total{{reason="{reason}",plugin="{plugin}"}}') == 1
+    assert "there is no plugin 'none'" in own.log()
+    shown = json.loads(rastrum("config", "--config", settings, "--json").stdout)
+    assert shown["limits"] == {"origin": str(settings), "value": {
+        "spin": {"lua_time": "40ms"}, "slow": {"requests": 1, "wall": "3s"}, "none": {"steps": 5}}}
+
+
+@pytest.mark.parametrize("limits, why", (
+    ("{ tiles = { lua_tim = 1 } }", "limits.tiles.lua_tim is no limit; there are lua_time, wall, memory"),
+    ('{ tiles = { wall = "long" } }', "limits.tiles.wall is 'long'; it takes a time such as 10s"),
+    ("{ tiles = { memory = 0 } }", "limits.tiles.memory is '0'; it takes a size such as 64M, more than 0"),
+    ("{ tiles = 5 }", "limits.tiles: a plugin's name and a table"), ('"x"', "limits is no table")))
+def test_limits_that_are_wrong(rastrum, tmp_path, limits, why):
+    (tmp_path / "rastrum.lua").write_text(f"return {{ limits = {limits} }}\n")
+    assert why in rastrum("config", "--config", tmp_path / "rastrum.lua", code=2).stderr
+
+
 def test_a_plugin_replaces_a_built_in_one_of_its_name(start, store, tmp_path):
     (tmp_path / "viewer.lua").write_text(
         'local function page() return { status = 200, type = "text/plain", body = "my own page" } end\n'
@@ -176,7 +218,8 @@ def test_a_plugin_replaces_a_built_in_one_of_its_name(start, store, tmp_path):
 
 
 def gauge(http, name):
-    return float(re.search(rf"^{name} (\S+)", http.ok("/metrics").text, re.M)[1])
+    found = re.search(rf"^{re.escape(name)} (\S+)", http.ok("/metrics").text, re.M)
+    return float(found[1]) if found else 0.0
 
 
 def random_request(dice):

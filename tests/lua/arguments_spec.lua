@@ -34,8 +34,8 @@ local makers = {
   function() return "\255\254" end, function() return "[1,2" end, function() return "{}" end,
   function() return {} end, function() return { 1, 2, 3 } end, function() return { long } end,
   function() return { { { {} } } } end, cycle, fickle, closed,
-  function() return { dataset = fickle(), variable = {}, z = 1e300, x = "1", y = -1 } end,
-  function() return { path = 1, type = {}, collection = true, members = { {} }, steps = { {} } } end,
+  function() return { dataset = fickle(), variable = {}, z = 1e300, x = "1" } end,
+  function() return { path = 1, collection = true, members = { {} }, steps = { {} } } end,
   function() return rastrum.json.buffer { 1 } end, function() return rastrum.op.sleep(1) end,
   function() return rastrum.json.null end, function() return rastrum.json.array {} end,
   function() return rastrum.json.raw("[") end, function() return print end,
@@ -66,7 +66,8 @@ spec.it("survives any arguments", function()
   for name in pairs(spec.functions()) do
     local plain = name:gsub("^op%.", "")
     local waits = rastrum.op[plain] or pcall(find, "op." .. plain) and find("op." .. plain)
-    if not left_out[plain] and not plain:find("^log%.") and (name:find("^op%.") or not waits) then
+    local callable = name:find("^op%.") or not waits
+    if callable and not left_out[plain] and not plain:find("^log%.") then
       attack(name, find(name), 12)
       count = count + 1
     end

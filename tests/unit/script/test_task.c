@@ -1,6 +1,9 @@
 // Tasks, slices, budgets, scopes and operations, through requests to plugins that misbehave.
 #include "host_fixture.h"
 
+#include <lauxlib.h>
+#include <lualib.h>
+
 static const char SPIN[] =
     "local M = { name = 'spin', api = 1 }\n"
     "local function ok() return { status = 200, type = 'text/plain', body = 'fine' } end\n"
@@ -415,6 +418,42 @@ static outcome run(fixture *f, const char *workflow, const char *args) {
   return o;
 }
 
+// Bytecode of the running LuaJIT, as a plugin's file: bare, behind a byte order mark, behind a first line of a shell.
+static void test_bytecode_is_refused(void **state) {
+  (void)state;
+  static const char *const names[] = {"bare.lua", "marked.lua", "shell.lua"};
+  static const char *const heads[] = {"", "\xef\xbb\xbf", "#!/bin/sh\n"};
+  fixture f;
+  ra_str json;
+  fixture_init(&f);
+  lua_State *L = luaL_newstate();
+  luaL_openlibs(L);
+  assert_int_equal(
+      luaL_dostring(L, "return string.dump(loadstring('return { name = ..., api = 1 }'))"), 0);
+  size_t size;
+  const char *code = lua_tolstring(L, -1, &size);
+  for (int i = 0; i < 3; i++) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", f.dir, names[i]);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(heads[i], file);
+    assert_int_equal(fwrite(code, 1, size, file), size);
+    fclose(file);
+  }
+  lua_close(L);
+  fixture_load(&f, NULL);
+  ra_str_init(&json);
+  assert_int_equal(ra_script_refused_json(f.script, &json, NULL), RA_OK);
+  for (int i = 0; i < 3; i++) {
+    char name[20];
+    snprintf(name, sizeof name, "\"%.*s\"", (int)strlen(names[i]) - 4, names[i]);
+    if (!strstr(json.ptr, name)) fail_msg("%s is not refused: %s", name, json.ptr);
+  }
+  ra_str_deinit(&json);
+  fixture_deinit(&f);
+}
+
 static void test_workflows(void **state) {
   (void)state;
   fixture f;
@@ -487,6 +526,7 @@ int main(void) {
       cmocka_unit_test(test_buffers_do_not_pile_up),
       cmocka_unit_test(test_memory_is_capped),
       cmocka_unit_test(test_bad_plugins_are_refused_alone),
+      cmocka_unit_test(test_bytecode_is_refused),
       cmocka_unit_test(test_workflows),
       cmocka_unit_test(test_config_files),
   };
