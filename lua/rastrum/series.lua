@@ -1,6 +1,7 @@
 -- What a series is read from: a plan, a plain list of segments in time order for each variable, each
 -- naming a store, the steps there, and the members of extra dimensions. Whoever has the plan and the
 -- store can execute it: nothing of the catalog or of this server is needed (encode, decode).
+local once = require "rastrum.once"
 local sources = require "rastrum.sources"
 
 local M = {}
@@ -24,6 +25,12 @@ local function source_of(entry, name)
   if not variable then return nil end
   local counts = variable.axis and entry.dataset:steps_per_axis()
   return entry.dataset, variable, 0, counts and counts[variable.axis] or 1
+end
+
+-- A variable of a dataset. A segment's description serves all of its members; what only they have
+-- (their statistics) is not asked for here.
+local function variable_of(entry, name)
+  return entry.home and entry.home.segment.dataset:variable(name) or entry.dataset:variable(name)
 end
 
 -- The shares of the named variables in one dataset: {[v] = false or {dataset, variable, first,
@@ -72,6 +79,7 @@ end
 -- ---- groups: datasets or runs of a forecast that have steps of the same times
 
 local function has_overlapping_runs(entry, names)
+  if entry.home then return false end  -- forecasts are in no segment
   for _, name in ipairs(names) do
     local variable = entry.dataset:variable(name)
     if variable and #entry.dataset:runs(name) > 1 then return true end
@@ -83,7 +91,7 @@ end
 local function overlapped(entry, names, last)
   local first
   for v, name in ipairs(names) do
-    local variable = entry.start and last[v] and entry.dataset:variable(name)
+    local variable = entry.start and last[v] and variable_of(entry, name)
     if variable and variable.axis and entry.start <= last[v].stop then
       first = math.min(first or math.huge, last[v].group)
     end
@@ -93,7 +101,7 @@ end
 
 local function note_span(entry, names, last, group)
   for v, name in ipairs(names) do
-    local variable = entry.start and entry.dataset:variable(name)
+    local variable = entry.start and variable_of(entry, name)
     if variable and variable.axis then
       local stop = math.max(entry.stop, last[v] and last[v].stop or -math.huge)
       last[v] = { stop = stop, group = group }
@@ -128,7 +136,7 @@ end
 local function picked(group, name, run)
   local entries, candidates, out = {}, {}, {}
   for _, entry in ipairs(group) do
-    local variable = entry.dataset:variable(name)
+    local variable = variable_of(entry, name)
     if variable and variable.axis then
       entries[#entries + 1] = entry
       candidates[#candidates + 1] = { entry.dataset, entry.priority or 0, entry.row.published }
@@ -211,12 +219,8 @@ local function add_fallbacks(list, group, names)
 end
 
 -- All runs of the named variables in time order, the fallbacks of their holes, and the digest of the
--- versions in them; kept with the snapshot.
-local function runs_of(shot, names, run)
-  local key = table.concat(names, "\0") .. "\0" .. (run or "")
-  shot.series = shot.series or { count = 0 }
-  local kept = shot.series[key]
-  if kept then return kept end
+-- versions in them.
+local function make_runs(shot, names, run)
   local runs, versions, fallbacks = {}, {}, {}
   for _, group in ipairs(groups_of(shot, names)) do
     if group.contested or run then
@@ -233,7 +237,21 @@ local function runs_of(shot, names, run)
     end
   end
   runs.versions, runs.fallbacks = rastrum.hash(table.concat(versions, ",")), fallbacks
-  if shot.series.count >= KEPT_PLANS then shot.series = { count = 0 } end
+  return runs
+end
+
+-- Kept with the snapshot. Made by a job of its own: thousands of datasets are more than the Lua time
+-- of the request that happens to be the first.
+local function runs_of(shot, names, run)
+  local key = table.concat(names, "\0") .. "\0" .. (run or "")
+  shot.series = shot.series or { count = 0, making = {} }
+  local kept = shot.series[key]
+  if kept then return kept end
+  local runs, err = once.run(shot.series.making, key, function()
+    return make_runs(shot, names, run)
+  end)
+  if not runs then return nil, err end
+  if shot.series.count >= KEPT_PLANS then shot.series = { count = 0, making = {} } end
   shot.series[key], shot.series.count = runs, shot.series.count + 1
   return runs
 end
