@@ -94,7 +94,8 @@ class Site:
             return [int(word) for word in source.read().split()]
 
     def gauge(self, name):
-        return float(re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)", self.admin.get("/metrics").text, re.M)[1])
+        found = re.search(rf"^{re.escape(name)} (\S+)", self.admin.get("/metrics").text, re.M)
+        return float(found[1]) if found else 0
 
 
 def wait_for(test, what):
@@ -250,7 +251,7 @@ def test_what_has_begun_ends_on_the_old_ones(site):
     askers = [threading.Thread(target=ask, args=("/wait/go",)) for _ in range(5)]
     for each in askers:
         each.start()
-    wait_for(lambda: site.gauge("rastrum_lua_tasks") >= 5, "five requests")
+    wait_for(lambda: site.gauge('rastrum_plugin_tasks{plugin="site"}') == 5, "five requests")
     site.say("two")
     site.reloaded()
     assert not answers and site.said() == "two"
