@@ -9,6 +9,12 @@ uint64_t ra_clock_ns(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+uint64_t ra_clock_thread_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 int64_t ra_clock_wall_ms(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);

@@ -24,9 +24,10 @@ typedef struct ra__plugin {
   const char *name;                     // interned; "" for the library's own tasks
   ra_script_plugin_limits limits, own;  // what holds; what was configured for it alone (0: nothing)
   unsigned tasks, requests;             // live
-  size_t heap, heap_peak, external;    // Lua heap charged to live tasks; bytes behind live userdata
-  uint64_t started, lua_ns;            // requests; Lua time
-  uint64_t told_started, told_lua_ns;  // of these, what the metrics have
+  size_t heap, heap_peak, external;   // Lua heap charged to live tasks; bytes behind live userdata
+  uint64_t pay_until_ns;              // its tasks wait until then; 0: they don't
+  uint64_t started, lua_ns, paid_ns;  // requests; Lua time; time that they waited so
+  uint64_t told_started, told_lua_ns, told_paid_ns;  // of these, what the metrics have
 } ra__plugin;
 
 // The last allocation that a task was refused.
@@ -43,7 +44,7 @@ typedef struct ra__callback {
   unsigned depth;
 } ra__callback;
 
-enum { RA__CALLBACKS_MOST = 8 };
+enum { RA__CALLBACKS_MOST = 8, RA__SLICE_NS = 500000 };
 
 // One coroutine, one scope, one budget, at most one operation in flight.
 struct ra_task {
@@ -94,16 +95,19 @@ struct ra_script {
   unsigned task_count, dead_count;
   ra_task *tasks;
   ra__queue ready;   // woken by something: they go first
-  ra__queue late;    // preempted: one slice of one of them a turn of the loop
+  ra__queue late;    // preempted or paying back: one slice of one of them a turn of the loop
   ra__queue held;    // spawned while the VM was built apart: they wait for ra_script_start
   ra_task *running;  // its slice is on; allocations are charged to it
   ra_task *acting;   // whose results are being pushed: the scope of new userdata
-  uint64_t slice_end_ns, hook_ns;  // hook_ns: when the hook looked last
-  unsigned count;                  // instructions between two looks
-  unsigned overtime;               // counts since the slice ended where it could not yield
-  bool preempted;                  // the hook has yielded; no operation is behind this yield
-  bool overdue;                    // the slice has ended where it could not yield
-  bool pressure;                   // an allocation was refused at the VM's cap
+  uint64_t slice_ns, hook_ns;     // when the slice began; when the hook looked last
+  uint64_t step_ns, step_cpu_ns;  // when the step began; the second only while `watching`
+  unsigned watching;              // steps whose CPU time is still to be read: payback.c
+  unsigned count;                 // instructions between two looks
+  unsigned overtime;              // counts since the slice ended where it could not yield
+  bool preempted;                 // the hook has yielded; no operation is behind this yield
+  bool overdue;                   // the slice has ended where it could not yield
+  bool cut;                       // the slice is over, however short it was
+  bool pressure;                  // an allocation was refused at the VM's cap
   bool pumping, started, draining;
   bool ending;               // ra_script_drain: no new jobs
   bool adopted;              // the loop runs its tasks
@@ -113,6 +117,7 @@ struct ra_script {
   uint64_t turn_ns;          // Lua time of this turn of the loop
   ra_idle *pump;
   ra_timer *ticker;
+  ra_timer *waker;  // when all late tasks pay back
   ra_timer *grace;
   void (*drained)(void *ctx);
   void *drained_ctx;
@@ -192,11 +197,21 @@ bool ra__in_callback(lua_State *L);      // of table.sort or string.gsub, in thi
 extern const luaL_Reg RA__HOST_SLICE[];  // host.*: what the coroutine wrappers need
 // From inside a slice: the hook looks after the next instruction.
 void ra__slice_look_soon(ra_script *script);
+void ra__slice_cut(ra_script *script);  // and it is the last of the slice
 bool ra__slice_over(const ra_script *script);
 // Raises once the running task has used up its Lua time, where it could not yield.
 void ra__slice_check_budget(ra_script *script, lua_State *L);
 bool ra__over_budget(const ra_task *task);
 int ra__budget_error(const ra_task *task, ra_err *err);
+
+// payback.c
+void ra__step_begin(ra_script *script);
+void ra__step_end(ra_script *script, ra__plugin *plugin);  // whose task it was
+static inline bool ra__paying(const ra__plugin *plugin, uint64_t now) {
+  return plugin->pay_until_ns > now;
+}
+// Milliseconds until a late task may run; 0: one may now. Not for an empty queue.
+uint64_t ra__payback_ms(const ra_script *script);
 
 // scope.c
 void ra__handle_count(void *payload,

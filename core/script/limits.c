@@ -170,10 +170,14 @@ static void tell_counters(ra__plugin *plugin, const char *labels) {
   static const series seconds = {"rastrum_plugin_lua_seconds_total",
                                  "Lua time of a plugin's tasks."},
                       requests = {"rastrum_plugin_requests_total",
-                                  "Requests that a plugin was to answer."};
+                                  "Requests that a plugin was to answer."},
+                      payback = {"rastrum_plugin_payback_seconds_total",
+                                 "Time that a plugin's tasks waited since one had held the loop."};
   tell(RA_METRIC_COUNTER, &seconds, labels, (double)(plugin->lua_ns - plugin->told_lua_ns) / 1e9);
   tell(RA_METRIC_COUNTER, &requests, labels, (double)(plugin->started - plugin->told_started));
+  tell(RA_METRIC_COUNTER, &payback, labels, (double)(plugin->paid_ns - plugin->told_paid_ns) / 1e9);
   plugin->told_lua_ns = plugin->lua_ns;
+  plugin->told_paid_ns = plugin->paid_ns;
   plugin->told_started = plugin->started;
 }
 

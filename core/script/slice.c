@@ -1,4 +1,4 @@
-// slice.c - how Lua code is made to share the loop: a count hook ends a slice after a millisecond by yielding; where it
+// slice.c - how Lua code is made to share the loop: a count hook ends a slice after half a millisecond by yielding; where it
 // cannot yield (inside a callback of table.sort or string.gsub) the code runs on, and past the budget an error is raised,
 // again and again. The coroutine wrappers in rastrum/sandbox.lua carry a preemption out through nested coroutines.
 #include <stdio.h>
@@ -6,9 +6,8 @@
 #include "base/clock.h"
 #include "script/host.h"
 
-#define SLICE_NS 1000000u
-#define COUNT 1000       // instructions between two looks; fewer while they are slow ones
-#define SLOW_NS 300000u  // that many instructions took too long
+#define COUNT 1000  // instructions between two looks; fewer while they are slow ones
+#define SLOW_NS (RA__SLICE_NS / 4)  // that many instructions took too long
 #define FAST_NS 30000u
 
 static uint64_t budget_ns(const ra_task *task) {
@@ -35,7 +34,7 @@ int ra__budget_error(const ra_task *task, ra_err *err) {
 
 // Jobs have no total, but none may hold the loop for longer than a request may where it cannot yield.
 static void check_overtime(ra_script *script, ra_task *task, lua_State *L, uint64_t now) {
-  uint64_t slice = now + SLICE_NS - script->slice_end_ns;
+  uint64_t slice = now - script->slice_ns;
   uint64_t used = task->lua_limit_ns ? task->lua_ns + slice : slice;
   if (used <= budget_ns(task)) return;
   ra_err err = {0};
@@ -49,8 +48,12 @@ static void preempt(ra_script *script, lua_State *L) {
   lua_yield(L, 0);  // a yield out of a hook does not return
 }
 
+static bool over(const ra_script *script, uint64_t now) {
+  return script->cut || now - script->slice_ns >= RA__SLICE_NS;
+}
+
 static bool due(const ra_script *script, const ra_task *task, uint64_t now) {
-  return task->heap > (ptrdiff_t)task->owner->limits.memory || now >= script->slice_end_ns;
+  return task->heap > (ptrdiff_t)task->owner->limits.memory || over(script, now);
 }
 
 static void on_count(lua_State *L, lua_Debug *ar);
@@ -97,7 +100,12 @@ void ra__slice_init(ra_script *script) { set_count(script, COUNT); }
 void ra__slice_look_soon(ra_script *script) { set_count(script, 1); }
 
 bool ra__slice_over(const ra_script *script) {
-  return script->running && ra_clock_ns() >= script->slice_end_ns;
+  return script->running && over(script, ra_clock_ns());
+}
+
+void ra__slice_cut(ra_script *script) {
+  script->cut = true;
+  ra__slice_look_soon(script);
 }
 
 void ra__slice_check_budget(ra_script *script, lua_State *L) {
@@ -108,14 +116,14 @@ void ra__slice_begin(ra_script *script, ra_task *task) {
   script->preempted = false;
   script->overdue = false;
   set_count(script, task->count ? task->count : COUNT);
-  script->hook_ns = ra_clock_ns();
-  script->slice_end_ns = script->hook_ns + SLICE_NS;
+  script->cut = false;
+  script->hook_ns = script->slice_ns = ra_clock_ns();
   script->running = task;
   script->slices++;
 }
 
 void ra__slice_end(ra_script *script, ra_task *task) {
-  uint64_t used = ra_clock_ns() + SLICE_NS - script->slice_end_ns;
+  uint64_t used = ra_clock_ns() - script->slice_ns;
   script->running = NULL;
   script->turn_ns += used;
   task->lua_ns += used;

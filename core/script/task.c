@@ -12,7 +12,7 @@
 #include "script/host.h"
 
 #define TURN_NS \
-  1000000u  // Lua time of one turn of the loop, over which the rest waits for the next
+  RA__SLICE_NS  // Lua time of one turn of the loop, over which the rest waits for the next
 
 int ra__task_new(ra_script *script, ra_phase phase, const char *plugin, ra_task **out, ra_err *err) {
   if (script->task_count >= script->limits.tasks) {
@@ -153,6 +153,7 @@ void ra__task_own(lua_State *L, ra_task *task, const char *plugin) {
   ra_pulse_name(plugin);
   if (ra_pulse_blocked(plugin, reason, sizeof reason))
     rc = ra_fail(&err, RA_E_BUSY, plugin, "%s", reason);
+  if (ra__paying(task->owner, ra_clock_ns())) ra__slice_cut(task->script);
   if (rc == RA_OK) return;
   ra_bind_fail(L, &err);
   lua_error(L);
@@ -355,14 +356,9 @@ static bool after_slice(ra_task *task, int status) {
   return lives;
 }
 
-// The only caller of lua_resume. false when the task has ended by it.
-static bool ra_task_step(ra_task *task) {
+// The only caller of lua_resume; returns its status.
+static int resume(ra_task *task) {
   ra_script *script = task->script;
-  ra_err err = {0};
-  if (task->op && take_results(task, &err) < 0) {
-    end(task, err.code, &err);
-    return false;
-  }
   task->state = RA_TASK_RUNNING;
   bool watched = script->adopted;  // else this may be another thread than the one whose pulse it is
   if (watched) ra_pulse_begin(task->plugin, task->request);
@@ -372,7 +368,25 @@ static bool ra_task_step(ra_task *task) {
   int status = lua_resume(task->co, args);
   ra__slice_end(script, task);
   if (watched) ra_pulse_end();
-  return after_slice(task, status);
+  return status;
+}
+
+// One slice of a task with all that it brings; false when the task has ended by it.
+static bool ra_task_step(ra_task *task) {
+  ra_script *script = task->script;
+  ra_err err = {0};
+  bool lives = false;
+  ra__step_begin(script);
+  bool ready = !task->op || take_results(task, &err) == RA_OK;
+  int status = ready ? resume(task) : LUA_ERRRUN;
+  ra__plugin *owner = task->owner;
+  if (ready) {
+    lives = after_slice(task, status);
+  } else {
+    end(task, err.code, &err);
+  }
+  ra__step_end(script, owner);
+  return lives;
 }
 
 static ra_task *dequeue(ra__queue *queue) {
@@ -383,25 +397,45 @@ static ra_task *dequeue(ra__queue *queue) {
   return task;
 }
 
+static void step_ready(ra_script *script) {
+  ra_task *task = dequeue(&script->ready);
+  if (task->owner->pay_until_ns && ra__paying(task->owner, ra_clock_ns())) {
+    enqueue_in(&script->late, task);
+  } else {
+    ra_task_step(task);
+  }
+}
+
 static void step_late(ra_script *script) {
-  uint64_t turn_ns = script->turn_ns;
-  if (script->late.head) ra_task_step(dequeue(&script->late));
+  ra_task *task = script->late.head;
+  uint64_t turn_ns = script->turn_ns, now = task ? ra_clock_ns() : 0;
+  while (task && ra__paying(task->owner, now)) task = task->queue_next;
+  if (!task) return;
+  unqueue_from(&script->late, task);
+  task->state = RA_TASK_WAITING;
+  ra_task_step(task);
   script->turn_ns = turn_ns;  // those who come now don't wait for it twice
+}
+
+// When the next turn has to come: as soon as possible, when the first debt is paid, or when something wakes a task.
+static void plan_turn(ra_script *script) {
+  uint64_t wait_ms = script->late.head ? ra__payback_ms(script) : 0;
+  if (script->ready.head || script->turn_ns >= TURN_NS || (script->late.head && !wait_ms)) {
+    ra_idle_start(script->pump);
+    return;
+  }
+  ra_idle_stop(script->pump);
+  if (script->late.head) ra_timer_start(script->waker, wait_ms, 0);
 }
 
 void ra__pump(ra_script *script, bool new_turn) {
   if (script->pumping) return;
   script->pumping = true;
   if (new_turn) script->turn_ns = 0;
-  while (script->ready.head && script->turn_ns < TURN_NS) ra_task_step(dequeue(&script->ready));
+  while (script->ready.head && script->turn_ns < TURN_NS) step_ready(script);
   if (new_turn) step_late(script);
   script->pumping = false;
-  if (!script->adopted) return;
-  if (script->ready.head || script->late.head || script->turn_ns >= TURN_NS) {
-    ra_idle_start(script->pump);
-  } else {
-    ra_idle_stop(script->pump);
-  }
+  if (script->adopted) plan_turn(script);
 }
 
 static void pump_soon(ra_script *script) {

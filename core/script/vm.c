@@ -165,6 +165,7 @@ static int make_timers(ra_script *script, ra_err *err) {
   uv_loop_t *loop = script->config.ops->loop;
   int rc = ra_idle_new(loop, on_pump, script, &script->pump, err);
   if (rc == RA_OK) rc = ra_timer_new(loop, true, on_tick, script, &script->ticker, err);
+  if (rc == RA_OK) rc = ra_timer_new(loop, false, on_pump, script, &script->waker, err);
   if (rc == RA_OK) ra_timer_start(script->ticker, 100, 100);
   return rc;
 }
@@ -212,6 +213,7 @@ static void leave_loop(ra_script *script) {
   ra__plugins_count(script);
   ra_idle_free(script->pump);
   ra_timer_free(script->ticker);
+  ra_timer_free(script->waker);
   ra_timer_free(script->grace);
   if (script->newer) script->newer->older = script->older;
   if (script->older) script->older->newer = script->newer;
