@@ -124,8 +124,10 @@ static size_t maps_need(const ra_ingest *ingest, const ra__array *array) {
   return add(add(planes, making), add(array->plane, array->plane / 2));
 }
 
-static size_t tables_need(const ra__plan *plan) {
-  size_t bytes = times(plan->blocks.count, 40);
+static size_t tables_need(const ra__array *array) {
+  const ra__plan *plan = &array->plan;
+  size_t bytes = times(plan->blocks.count, 64);
+  bytes = add(bytes, times(ra_source_chunk_count(array->cf->source), 24));  // the file's index
   for (unsigned l = 0; l < plan->layouts; l++)
     bytes = add(bytes, times(plan->targets[l].count, 44 + 16 * plan->parts[l].count));
   return bytes;
@@ -138,7 +140,7 @@ typedef struct needs {
 static needs needs_of(const ra_ingest *ingest, const ra__array *array) {
   const ra__plan *plan = &array->plan;
   bool all = plan->buffers >= plan->blocks.count;
-  needs n = {.fixed = add(BASE, tables_need(plan))};
+  needs n = {.fixed = add(BASE, tables_need(array))};
   if (!array->cf->source->cells)
     n.worker = times(ra_source_chunk_bytes(array->cf->source), DECODING);
   for (unsigned l = 0; l < plan->layouts; l++) {

@@ -14,11 +14,24 @@ static int convert_array(ra__output *output, ra__array *array, ra__scratch *scra
   return rc < 0 ? rc : ra__scratch_reset(scratch, err);
 }
 
+// The most that could be needed, else what samples say, with some more.
+static int check_scratch(ra__output *output, ra_err *err) {
+  ra_ingest *ingest = output->ingest;
+  const char *folder = ingest->options.scratch;
+  if (!ingest->scratch) return RA_OK;
+  int rc = ra__scratch_check(folder, ingest->scratch, err);
+  if (rc != RA_E_TOOBIG) return rc;
+  uint64_t likely;
+  rc = ra__estimate_scratch(ingest, output->cancel, &likely, err);
+  if (rc < 0) return rc;
+  return ra__scratch_check(folder, likely + likely / 4, err);
+}
+
 static int convert_arrays(ra__output *output, ra_err *err) {
   ra_ingest *ingest = output->ingest;
   const char *folder = ingest->options.scratch;
   ra__scratch *scratch = NULL;
-  int rc = ingest->scratch ? ra__scratch_check(folder, ingest->scratch, err) : RA_OK;
+  int rc = check_scratch(output, err);
   if (rc >= 0 && ingest->scratch) rc = ra__scratch_open(folder, &scratch, err);
   for (size_t i = 0; i < ingest->count && rc >= 0; i++)
     rc = convert_array(output, &ingest->arrays[i], scratch, err);

@@ -3,16 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/sha256.h"
 #include "ingest/ingest_private.h"
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 20, TRIED = 16 << 20 };
 
-static int hash_file(const ra_source *source, ra_cancel *cancel, ra_sha256 *hash, ra_err *err) {
+// The first `limit` bytes.
+static int hash_file(const ra_source *source, uint64_t limit, ra_cancel *cancel, ra_sha256 *hash,
+                     ra_err *err) {
   uint8_t *piece = malloc(PIECE);
   size_t got = 1;
   int rc = piece ? RA_OK : ra_fail(err, RA_E_NOMEM, ra_source_name(source), "out of memory");
-  for (uint64_t at = 0; rc >= 0 && got > 0; at += got) {
+  for (uint64_t at = 0; rc >= 0 && got > 0 && at < limit; at += got) {
     rc = ra_source_raw(source, at, piece, PIECE, &got, err);
     if (rc >= 0) ra_sha256_add(hash, piece, got);
     if (ra_cancel_is_set(cancel))
@@ -22,11 +25,25 @@ static int hash_file(const ra_source *source, ra_cancel *cancel, ra_sha256 *hash
   return rc;
 }
 
+int ra__hash_seconds(const ra_ingest *ingest, double *seconds, ra_err *err) {
+  uint64_t all = ra_source_bytes(ingest->source), part = all < TRIED ? all : TRIED;
+  char ignored[65];
+  ra_sha256 *hash;
+  int rc = ra_sha256_new(&hash, err);
+  if (rc < 0) return rc;
+  uint64_t since = ra_clock_ns();
+  rc = hash_file(ingest->source, part, NULL, hash, err);
+  *seconds = (double)(ra_clock_ns() - since) * 1e-9 * (double)all / (double)(part ? part : 1);
+  ra_sha256_hex(hash, ignored);
+  ra_sha256_free(hash);
+  return rc;
+}
+
 int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   ra_sha256 *hash;
   int rc = ra_sha256_new(&hash, err);
   if (rc < 0) return rc;
-  rc = hash_file(ingest->source, cancel, hash, err);
+  rc = hash_file(ingest->source, UINT64_MAX, cancel, hash, err);
   if (rc >= 0) ra_sha256_hex(hash, ingest->sha256);
   ra_sha256_free(hash);
   if (rc < 0) return rc;

@@ -49,6 +49,9 @@ typedef struct ra_ingest_progress {
 } ra_ingest_progress;
 ra_ingest_progress ra_ingest_get_progress(const ra_ingest *ingest);
 
+// What a conversion would give, from samples spread over the file that are encoded for the purpose; the plan tells it
+// then. Reads a part of the file; writes a scratch file for a moment, to learn how fast the disk is.
+int ra_ingest_estimate(ra_ingest *ingest, ra_cancel *cancel, ra_err *err);
 // The plan as JSON: source, grids, times, variables with chunks, sizes, findings; for people, --dry-run and inspect.
 int ra_ingest_plan_json(const ra_ingest *ingest, ra_str *out, ra_err *err);
 // `rastrum inspect --json`: the same for any file, with the verdict; a file that is refused is no failure here.

@@ -44,6 +44,12 @@ typedef struct ra__array {
   ra_histogram histogram;
 } ra__array;
 
+typedef struct ra__estimate {
+  bool made;
+  uint64_t objects, bytes, scratch;  // the manifest not counted
+  double seconds;
+} ra__estimate;
+
 // What budget.c cuts the work into where there is room; tests choose less.
 typedef struct ra__sizes {
   size_t block, part, maps;  // bytes: decoded at once, of a shard at once, of maps read back together
@@ -60,6 +66,7 @@ struct ra_ingest {
   ra__array *arrays;
   unsigned jobs;
   ra__sizes sizes;
+  ra__estimate estimate;
   size_t need;       // bytes at the peak
   uint64_t scratch;  // bytes at most
   char fingerprint[65], version[17], sha256[65], created[32];
@@ -78,6 +85,9 @@ ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array);
 
 // Fills array->plan for that much memory; RA_E_TOOBIG, with what is needed, when even the smallest plan does not fit.
 int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err);
+
+// What samples say of the scratch file's size.
+int ra__estimate_scratch(ra_ingest *ingest, ra_cancel *cancel, uint64_t *bytes, ra_err *err);
 
 // A version being written: where to, and the list for the manifest.
 typedef struct ra__output {
@@ -129,5 +139,7 @@ void ra__global_attributes(const ra_ingest *ingest, ra_str *out);
 // The GeoZarr conventions of a grid, each member with a comma before it.
 void ra__geozarr(const ra_cf_grid *grid, const ra_source *source, ra_str *out);
 
+// Seconds that hashing the source takes, by a part of it.
+int ra__hash_seconds(const ra_ingest *ingest, double *seconds, ra_err *err);
 int ra__body(const ra_ingest *ingest, bool statistics, ra_str *out, ra_err *err);
 void ra__json_number(ra_str *out, double value);  // NaN and infinities as texts

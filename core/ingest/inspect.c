@@ -111,6 +111,16 @@ static void add_variable(const ra__array *array, ra_str *out) {
               (unsigned long long)v->bands);
 }
 
+static void add_estimate(const ra__estimate *e, ra_str *out) {
+  if (!e->made) {
+    ra_str_add(out, "null");
+    return;
+  }
+  ra_str_addf(out, "{\"objects\":%llu,\"bytes\":%llu,\"scratch_bytes\":%llu,\"seconds\":%.3f}",
+              (unsigned long long)e->objects, (unsigned long long)e->bytes,
+              (unsigned long long)e->scratch, e->seconds);
+}
+
 static int add_plan(const ra_ingest *ingest, ra_str *out, ra_err *err) {
   ra_str_add(out, ",\"grid\":{\"grids\":[");
   for (const ra_cf_grid *g = ingest->cf->grids; g; g = g->next) {
@@ -130,9 +140,12 @@ static int add_plan(const ra_ingest *ingest, ra_str *out, ra_err *err) {
   }
   ra_str_addf(out,
               "],\"plan\":{\"arrays\":%zu,\"cogs\":%llu,\"raw_bytes\":%llu,\"memory_bytes\":%zu,"
-              "\"jobs\":%u}",
+              "\"scratch_bytes\":%llu,\"jobs\":%u,\"estimate\":",
               ingest->count, (unsigned long long)ingest->steps_total,
-              (unsigned long long)ingest->bytes_total, ingest->need, ingest->jobs);
+              (unsigned long long)ingest->bytes_total, ingest->need,
+              (unsigned long long)ingest->scratch, ingest->jobs);
+  add_estimate(&ingest->estimate, out);
+  ra_str_add_char(out, '}');
   return RA_OK;
 }
 

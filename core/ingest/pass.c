@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "ingest/pass_private.h"
-#include "source/chunks.h"
 
 enum { SPILL, ENCODE, DECODE };
 
@@ -16,28 +15,6 @@ typedef struct task {
 } task;
 
 // ---- decoding
-
-static int decode_chunk(const ra__pass *pass, uint64_t chunk, const ra__view *block, ra_err *err) {
-  ra_source *source = pass->output->ingest->source;
-  const ra_source_var *var = pass->array->cf->source;
-  ra__view cells;
-  ra__region whole = {{0}, {0}};
-  ra_source_chunk_box(var, chunk, whole.start, whole.count);
-  bool alone = !memcmp(&whole.start, &block->region.start, sizeof whole.start) &&
-               !memcmp(&whole.count, &block->region.count, sizeof whole.count);
-  ra_source_chunk_shape(var, whole.count);
-  size_t bytes = ra_source_chunk_bytes(var);
-  if (alone && bytes == ra__region_cells(&block->region, pass->ndim) * pass->size)
-    return ra_source_chunk_decode(source, var, chunk, block->cells, err);
-  void *temporary = malloc(bytes);
-  if (!temporary)
-    return ra_fail(err, RA_E_NOMEM, var->name, "no memory to decode %zu bytes", bytes);
-  int rc = ra_source_chunk_decode(source, var, chunk, temporary, err);
-  ra__view_init(&cells, pass->ndim, pass->size, &whole, temporary);
-  if (rc >= 0) ra__view_copy(&cells, block, pass->ndim, pass->size);
-  free(temporary);
-  return rc;
-}
 
 // A coordinate, which the plan has read already.
 static int copy_kept(const ra__pass *pass, const ra__view *block, ra_err *err) {
@@ -54,24 +31,13 @@ static int copy_kept(const ra__pass *pass, const ra__view *block, ra_err *err) {
 
 static int decode(const ra__pass *pass, uint64_t block, ra_err *err) {
   const ra_source_var *var = pass->array->cf->source;
-  ra__region region = {{0}, {0}};
+  ra__region region;
   ra__view view;
-  ra__tiling chunks;
-  ra__walk walk;
-  uint64_t shape[RA__DIMS] = {0};
   ra__tiling_region(&pass->plan->blocks, block, &region);
   ra__view_init(&view, pass->ndim, pass->size, &region, pass->held[block].cells);
-  int rc = RA_OK;
-  if (var->cells) {
-    rc = copy_kept(pass, &view, err);
-  } else {
-    ra_source_chunk_shape(var, shape);
-    ra__tiling_init(&chunks, pass->ndim, var->shape, shape);
-    for (bool more = ra__walk_init(&walk, &chunks, &region); more && rc >= 0;
-         more = ra__walk_next(&walk)) {
-      rc = decode_chunk(pass, walk.index, &view, err);
-    }
-  }
+  int rc = var->cells ? copy_kept(pass, &view, err)
+                      : ra_source_read(pass->output->ingest->source, var, region.start,
+                                       region.count, view.cells, err);
   size_t bytes = ra__region_cells(&region, pass->ndim) * pass->size;
   if (rc >= 0) pass->output->ingest->bytes_read += bytes;
   return rc;

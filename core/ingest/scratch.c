@@ -67,7 +67,7 @@ int ra__scratch_check(const char *folder, uint64_t need, ra_err *err) {
   uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
   if (need <= room) return RA_OK;
   return ra_fail(err, RA_E_TOOBIG, folder,
-                 "has %.1f MB of room, up to %.1f MB of scratch space are needed; name a folder "
+                 "has %.1f MB of room, %.1f MB of scratch space are needed; name a folder "
                  "with more with --scratch, or give more --memory",
                  (double)room / 1e6, (double)need / 1e6);
 }
@@ -120,6 +120,11 @@ int ra__scratch_read(const ra__scratch *scratch, uint64_t offset, void *dst, siz
     size -= (size_t)n;
   }
   return RA_OK;
+}
+
+int ra__scratch_sync(const ra__scratch *scratch, ra_err *err) {
+  if (fdatasync(scratch->fd) == 0) return RA_OK;
+  return fail_write(scratch, errno, err);
 }
 
 int ra__scratch_reset(ra__scratch *scratch, ra_err *err) {

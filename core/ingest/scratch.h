@@ -20,6 +20,7 @@ int ra__scratch_read(const ra__scratch *scratch, uint64_t offset, void *dst, siz
                      ra_err *err);
 // Gives the room of what will not be read any more back to the disk, where the file system can.
 void ra__scratch_release(ra__scratch *scratch, uint64_t offset, size_t size);
+int ra__scratch_sync(const ra__scratch *scratch, ra_err *err);
 // Gives all room back; no one reads or appends meanwhile.
 int ra__scratch_reset(ra__scratch *scratch, ra_err *err);
 uint64_t ra__scratch_peak(const ra__scratch *scratch);  // most bytes at a time so far

@@ -13,7 +13,7 @@ typedef struct head {
   uint64_t len, count;  // bytes of cells, blocks
 } head;
 
-static ra_codec codec_of(unsigned size) {
+ra_codec ra__spill_codec(unsigned size) {
   return (ra_codec){
       .id = RA_CODEC_BLOSC, .level = 3, .element = size, .shuffle = size > 1, .inner = "lz4"};
 }
@@ -62,7 +62,7 @@ int ra__record_add(ra__record *record, uint64_t block, const ra__view *cells,
 static size_t frames_of(size_t len) { return (len + RA__RECORD - 1) / RA__RECORD; }
 
 static int compress(const ra__record *record, uint8_t *out, size_t *len, ra_err *err) {
-  ra_codec codec = codec_of(record->size);
+  ra_codec codec = ra__spill_codec(record->size);
   for (size_t at = 0; at < record->len; at += RA__RECORD) {
     size_t n = record->len - at < RA__RECORD ? record->len - at : RA__RECORD, got;
     int rc = ra_codec_encode_into(&codec, 1, record->cells + at, n, out + *len + 8,
@@ -77,7 +77,7 @@ static int compress(const ra__record *record, uint8_t *out, size_t *len, ra_err 
 
 int ra__record_write(ra__record *record, ra__scratch *scratch, ra__bin *bin, ra_err *err) {
   if (record->count == 0) return RA_OK;
-  ra_codec codec = codec_of(record->size);
+  ra_codec codec = ra__spill_codec(record->size);
   size_t ids = record->count * sizeof *record->blocks, len = sizeof(head) + ids;
   size_t frames = frames_of(record->len);
   uint8_t *out = malloc(len + frames * (8 + ra_codec_bound(&codec, 1, RA__RECORD)));
@@ -100,7 +100,7 @@ static int damaged(ra_err *err) {
 
 static int expand(const uint8_t *from, size_t size, unsigned element, uint8_t *cells, size_t len,
                   ra_err *err) {
-  ra_codec codec = codec_of(element);
+  ra_codec codec = ra__spill_codec(element);
   for (size_t at = 0; at < len; at += RA__RECORD) {
     size_t n = len - at < RA__RECORD ? len - at : RA__RECORD;
     uint64_t packed;

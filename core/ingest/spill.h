@@ -1,10 +1,14 @@
 // spill.h - pieces of blocks that wait in the scratch file for the object they are part of. A bin is one part of one
 // object; its records form a chain from the newest back, so that memory holds only its end. Any thread, one a bin.
 #pragma once
+#include "codec/codec.h"
 #include "ingest/region.h"
 #include "ingest/scratch.h"
 
 enum { RA__RECORD = 4 << 20 };  // bytes of cells after which a record is written
+
+// How cells of `size` bytes are compressed there.
+ra_codec ra__spill_codec(unsigned size);
 
 typedef struct ra__bin {
   uint64_t offset, size;  // the newest record; size 0: none

@@ -17,7 +17,7 @@ typedef struct work {
   ra_ingest_options options;  // its texts point into the arrays above
   ra_ingest_run *run;
   unsigned wait_ms;
-  bool done;
+  bool done, estimate;
   ra_str text;
 } work;
 
@@ -59,6 +59,7 @@ typedef struct arguments {
   const char *path, *collection, *dataset, *variables, *datetime, *compress, *scratch;
   double memory;
   lua_Integer jobs;
+  bool estimate;
 } arguments;
 
 static const char *option(lua_State *L, const char *name, size_t room) {
@@ -82,6 +83,7 @@ static arguments check_arguments(lua_State *L) {
   bool table = lua_istable(L, 2);
   a.memory = table ? ra_bind_opt_number(L, 2, "memory", 0) : 0;
   a.jobs = table ? ra_bind_opt_integer(L, 2, "jobs", 0) : 0;
+  a.estimate = table && ra_bind_opt_boolean(L, 2, "estimate", false);
   if (!(a.memory >= 0 && a.memory < 1e15)) luaL_error(L, "bad option 'memory' (bytes expected)");
   if (a.jobs < 0 || a.jobs > 1024) luaL_error(L, "bad option 'jobs' (0 to 1024 expected)");
   return a;
@@ -94,6 +96,7 @@ static void copy_arguments(const arguments *a, work *w) {
   snprintf(w->variables, sizeof w->variables, "%s", a->variables);
   snprintf(w->datetime, sizeof w->datetime, "%s", a->datetime);
   snprintf(w->scratch, sizeof w->scratch, "%s", a->scratch);
+  w->estimate = a->estimate;
   w->options = (ra_ingest_options){
       .collection = w->collection,
       .dataset = w->dataset,
@@ -109,12 +112,12 @@ static void copy_arguments(const arguments *a, work *w) {
 // ---- rastrum.ingest.open(path, options) -> handle, plan | nil, err
 
 static int open_run(ra_op *op, void *state, ra_err *err) {
-  (void)op;
   work *w = state;
   ra_ingest *ingest;
   int rc = ra_ingest_open(w->path, &w->options, &ingest, err);
   if (rc < 0) return rc;
-  rc = ra_ingest_plan_json(ingest, &w->text, err);
+  if (w->estimate) rc = ra_ingest_estimate(ingest, ra_op_cancel_flag(op), err);
+  if (rc >= 0) rc = ra_ingest_plan_json(ingest, &w->text, err);
   if (rc >= 0) rc = ra_ingest_run_new(ingest, &w->run, err);
   if (rc < 0) ra_ingest_free(ingest);
   return rc;

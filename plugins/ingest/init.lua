@@ -85,14 +85,42 @@ local function finish_unchanged(job)
   return true
 end
 
+local function variable_names(plan)
+  local names = {}
+  for _, variable in ipairs(plan.variables) do
+    if variable.mappable then names[#names + 1] = variable.name end
+  end
+  return names
+end
+
+local function step_count(plan)
+  local steps = 1
+  for _, axis in ipairs(plan.times.axes) do steps = math.max(steps, axis.count) end
+  return steps
+end
+
+-- The catalog's row; a catalog that another process holds for a while does not undo an hour's work.
+local function write_row(job)
+  local until_ = rastrum.time.clock() + PUBLISH_S
+  while true do
+    local ok, err = catalog.publish {
+      body = job.body, fingerprint = job.fingerprint, source = job.path, old = job.old,
+      lease = job.lease, takeover = job.options.dataset ~= nil,
+    }
+    if ok or err.code ~= "busy" or rastrum.time.clock() > until_ then return ok, err end
+  end
+end
+
 local function finish_dry(job)
-  local p = job.plan.plan
+  local p, e = job.plan.plan, job.plan.plan.estimate
   job.done = true
   rastrum.emit {
     event = "planned", collection = job.collection, dataset = job.dataset, plan = job.plan,
-    text = ("%s: would become %s/%s: %d arrays, %d maps, %.1f MB raw, %.0f MB of memory"):format(
-      job.file, job.collection, job.dataset, p.arrays, p.cogs, p.raw_bytes / 1e6,
-      p.memory_bytes / 1e6),
+    text = ("%s: would become %s/%s: %s; %d steps, %.1f MB in, "
+      .. "%.1f out in %d objects, %.1f s, %.0f MB of scratch, at most %.0f of memory"):format(
+      job.file, job.collection, job.dataset, table.concat(variable_names(job.plan), ", "),
+      step_count(job.plan), job.plan.bytes / 1e6, e.bytes / 1e6, e.objects, e.seconds,
+      e.scratch_bytes / 1e6, p.memory_bytes / 1e6),
   }
   return true
 end
@@ -102,7 +130,7 @@ local function validate(job)
   local handle, plan = rastrum.ingest.open(job.path, {
     collection = job.collection, dataset = job.dataset, variables = o.variables,
     datetime = o.datetime, cog_compress = o.cog_compress, memory = o.memory, scratch = o.scratch,
-    jobs = o.jobs,
+    jobs = o.jobs, estimate = o.dry_run,
   })
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan
@@ -184,32 +212,6 @@ local function describe(job)
   local err
   job.body, err = rastrum.ingest.describe(job.handle)
   return job.body and true, err
-end
-
-local function variable_names(plan)
-  local names = {}
-  for _, variable in ipairs(plan.variables) do
-    if variable.mappable then names[#names + 1] = variable.name end
-  end
-  return names
-end
-
-local function step_count(plan)
-  local steps = 1
-  for _, axis in ipairs(plan.times.axes) do steps = math.max(steps, axis.count) end
-  return steps
-end
-
--- The catalog's row; a catalog that another process holds for a while does not undo an hour's work.
-local function write_row(job)
-  local until_ = rastrum.time.clock() + PUBLISH_S
-  while true do
-    local ok, err = catalog.publish {
-      body = job.body, fingerprint = job.fingerprint, source = job.path, old = job.old,
-      lease = job.lease, takeover = job.options.dataset ~= nil,
-    }
-    if ok or err.code ~= "busy" or rastrum.time.clock() > until_ then return ok, err end
-  end
 end
 
 local function publish(job)

@@ -1,6 +1,7 @@
 """Ingest within its memory, whatever the file's size and the shape of its chunks: under a limit of the address space, each
 chunk decoded once, the same objects whatever the memory. Prints what each run took."""
 import filecmp
+import json
 import os
 import signal
 import subprocess
@@ -28,8 +29,9 @@ def source(request, tmp_path_factory):
 def ingest(binary, path, store, memory):
     done = large.watch(binary, "ingest", path, "--collection", "c", "--store", store, "--memory", f"{memory // MIB}M",
                        limit=memory + LIBRARIES)
+    spilled = done.written - done.published["bytes_out"]
     print(f"\n{path.name}: --memory {memory // MIB}M: {done.peak_rss // MIB} MiB of memory, {done.peak_space // MIB} of "
-          f"address space, {done.read / 1e6:.0f} MB read ({done.read / path.stat().st_size:.2f} x the file), "
+          f"address space, {done.read / 1e6:.0f} MB read ({(done.read - spilled) / path.stat().st_size:.2f} x the file and {spilled / 1e6:.0f} MB spilled), "
           f"{done.published['scratch_bytes'] / 1e6:.0f} MB of scratch, {done.published['seconds']:.1f} s")
     return done
 
@@ -37,7 +39,8 @@ def ingest(binary, path, store, memory):
 def check(done, path, memory):
     assert done.peak_rss <= memory
     # What is spilled is read back once; the program reads its own files too.
-    assert done.read <= 2.1 * path.stat().st_size + done.published["scratch_bytes"] + 4 * MIB
+    spilled = done.written - done.published["bytes_out"]
+    assert done.read <= 2.1 * path.stat().st_size + spilled + 4 * MIB
     chunks = large.chunk_count(path)
     assert chunks is None or done.published["chunks_read"] == chunks
 
@@ -61,12 +64,30 @@ def same_values(path, store):
                 assert np.array_equal(np.roll(a["t2m"].isel(time=n).values, large.COLUMNS // 2, axis=1), cog.read(1))
 
 
+def same_within(part, a, b):
+    assert abs(a - b) <= part * max(a, b), (a, b)
+
+
+def foretold(rastrum, path, store, memory, published):
+    """A dry run tells what the run gave; it writes nothing."""
+    out = rastrum("ingest", path, "--collection", "c", "--store", store, "--memory", f"{memory // MIB}M", "--dry-run", "--json")
+    plan = json.loads(out.stdout.splitlines()[-1])["plan"]["plan"]
+    estimate = plan["estimate"]
+    print(f"  foretold: {estimate['bytes'] / 1e6:.1f} MB in {estimate['objects']} objects, {estimate['scratch_bytes'] / 1e6:.0f} MB "
+          f"of scratch, {estimate['seconds']:.1f} s; was {published['bytes_out'] / 1e6:.1f} in {published['objects']}, "
+          f"{published['scratch_bytes'] / 1e6:.0f}, {published['seconds']:.1f}")
+    assert estimate["objects"] == published["objects"] and not store.exists()
+    same_within(0.1, estimate["bytes"], published["bytes_out"])
+    assert plan["memory_bytes"] <= memory and (estimate["scratch_bytes"] > 0) == (published["scratch_bytes"] > 0)
+
+
 @pytest.mark.release_only
-def test_more_than_memory(binary, source, tmp_path):
+def test_more_than_memory(binary, rastrum, source, tmp_path):
     little = ingest(binary, source, tmp_path / "little", 96 * MIB)
     check(little, source, 96 * MIB)
     assert little.published["scratch_bytes"] > 0
     same_values(source, tmp_path / "little")
+    foretold(rastrum, source, tmp_path / "dry", 96 * MIB, little.published)
     plenty = ingest(binary, source, tmp_path / "plenty", 512 * MIB)
     check(plenty, source, 512 * MIB)
     assert plenty.published["scratch_bytes"] == 0
