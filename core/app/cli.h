@@ -36,6 +36,7 @@ int ra_cmd_compact(const ra_cli *cli);
 int ra_cmd_catalog(const ra_cli *cli);
 int ra_cmd_tile(const ra_cli *cli);
 int ra_cmd_timeseries(const ra_cli *cli);
+int ra_cmd_doctor(const ra_cli *cli);
 int ra_cmd_config(const ra_cli *cli);
 int ra_cmd_openapi(const ra_cli *cli);
 int ra_cmd_colormap(const ra_cli *cli);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "base/str.h"
 
 typedef enum ra_codec_id {
   RA_CODEC_DEFLATE,  // zlib stream (RFC 1950)
@@ -62,3 +62,5 @@ int ra_predictor_encode(int predictor, uint8_t *rows, size_t width, size_t heigh
                         unsigned sample_size, ra_err *err);
 int ra_predictor_decode(int predictor, uint8_t *rows, size_t width, size_t height, size_t samples,
                         unsigned sample_size, ra_err *err);
+// Appends "zstd 1.5.4, lz4 1.9.4, …".
+void ra_codec_versions(ra_str *out);

@@ -179,3 +179,7 @@ int ra_transform_get(const ra_crs *src, const ra_crs *dst, ra_transform **out, r
   *out = entry->transform;
   return RA_OK;
 }
+
+void ra_geo_versions(ra_str *out) {
+  ra_str_addf(out, "PROJ %d.%d.%d", PROJ_VERSION_MAJOR, PROJ_VERSION_MINOR, PROJ_VERSION_PATCH);
+}

@@ -25,6 +25,9 @@ const char *ra_crs_projjson(const ra_crs *crs);  // one line
 const char *ra_crs_key(const ra_crs *crs);  // short text, equal for equal definitions: for caches
 bool ra_crs_equal(const ra_crs *a, const ra_crs *b);
 
+// Appends "PROJ 9.1.1".
+void ra_geo_versions(ra_str *out);
+
 int ra_transform_new(const ra_crs *src, const ra_crs *dst, ra_transform **out, ra_err *err);
 void ra_transform_free(ra_transform *transform);
 // In place; where a point has no image both become NaN. Returns how many failed.

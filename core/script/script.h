@@ -150,3 +150,5 @@ void ra_script_collect(ra_script *script);
 // Runs a configuration file in an empty environment under limits, and appends the table it returns as a JSON object.
 // RA_E_NOTFOUND when there is no such file.
 int ra_script_load_table(const char *path, ra_str *json, ra_err *err);
+// "LuaJIT 2.1.0-beta3".
+const char *ra_script_lua_version(void);

@@ -329,3 +329,5 @@ void ra_script_show_gauges(const ra_script *script) {
                               "Always 1; the version is a label.", NULL, 0),
                 "version=\"" RA_VERSION "\",lua=\"" LUAJIT_VERSION "\"", 1);
 }
+
+const char *ra_script_lua_version(void) { return LUAJIT_VERSION; }

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "raster/dtype.h"
 
 enum { RA_SOURCE_DIMS = 16 };  // more dimensions than this and a variable is left out
@@ -103,3 +104,5 @@ void ra_source_set_threads(ra_source *source, unsigned threads);
 int ra_source_cells(ra_source *source, ra_source_var *var, const void **cells, ra_err *err);
 // How many source chunks (chunks.h) have been decoded so far.
 uint64_t ra_source_chunks_read(const ra_source *source);
+// Appends "netCDF 4.9.0, HDF5 1.10.8".
+void ra_source_versions(ra_str *out);

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-COMMANDS = ("serve", "ingest", "inspect", "catalog", "tile", "timeseries", "config", "openapi", "version", "colormap", "plugin")
+COMMANDS = ("serve", "ingest", "inspect", "catalog", "tile", "timeseries", "config", "openapi", "version", "colormap", "plugin", "doctor")
 
 
 def test_a_list_of_flags_is_taken_once(rastrum):
