@@ -228,6 +228,41 @@ def bench_ingest(data, scratch):
     print("  ours %.1f s at most %.0f MiB RSS; theirs %.1f s (Zarr by dask; COG steps extrapolated from 60)" % (seconds, peak, total))
 
 
+def watched(command):
+    """Seconds and most MiB of memory that a command took."""
+    t = time.monotonic()
+    process, most = subprocess.Popen(command, stdout=subprocess.DEVNULL), 0
+    while process.poll() is None:
+        with open("/proc/%d/status" % process.pid) as f:
+            most = max([most] + [int(line.split()[1]) // 1024 for line in f if line.startswith("VmHWM")])
+        time.sleep(0.02)
+    if process.returncode: raise SystemExit("failed: %s" % command)
+    return time.monotonic() - t, most
+
+
+def bench_large(scratch):
+    """A file larger than the memory that ingest may use. The peer may use all there is, and its COGs are a few steps'."""
+    sys.path.insert(0, os.path.join(ROOT, "tests", "http"))
+    import large
+    steps = int(os.environ.get("BENCH_STEPS", "250"))
+    for kind in ("steps", "series"):
+        path = os.path.join(scratch, kind + ".nc")
+        large.make(path, kind, steps)
+        raw = steps * large.ROWS * large.COLUMNS * 4 / 1e6
+        ours, most = watched([BINARY, "ingest", path, "--store", os.path.join(scratch, "large"), "--collection", kind, "--memory", "512M",
+                              "--scratch", scratch, "--json"])
+        shutil.rmtree(os.path.join(scratch, "large"))
+        code = "import bench; print(*bench.peer_ingest(%r, %r, 't2m', 30))" % (path, scratch)
+        peer = subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(os.path.abspath(__file__)), check=True,
+                              capture_output=True, text=True)
+        zarr_seconds, cog_seconds = map(float, peer.stdout.split())
+        shutil.rmtree(os.path.join(scratch, "peer.zarr"))
+        os.remove(path)
+        theirs = zarr_seconds + cog_seconds * steps
+        row("ingest, %d MB, chunks by %s, --memory 512M" % (raw, kind), raw / ours, raw / theirs, "MB/s")
+        print("  ours %.1f s, %d MiB; theirs %.1f s for the Zarr and %.3f for each COG" % (ours, most, zarr_seconds, cog_seconds))
+
+
 def decode_files(scratch):
     """Name and path of one variable `v` of 48 fields, stored as the field stores them."""
     import netCDF4, numpy as np
@@ -268,7 +303,7 @@ def bench_decode(scratch):
 
 
 def main(which):
-    which = which or ["tiles", "series", "ingest", "decode"]
+    which = which or ["tiles", "series", "ingest", "large", "decode"]
     work = tempfile.mkdtemp(prefix="rastrum-bench-")
     try:
         data, store = os.path.join(work, "data"), os.path.join(work, "store")
@@ -281,6 +316,7 @@ def main(which):
         if "tiles" in which: bench_tiles(store)
         if "series" in which: bench_series(store)
         if "ingest" in which: bench_ingest(data, work)
+        if "large" in which: bench_large(work)
         if "decode" in which: bench_decode(work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
