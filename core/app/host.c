@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/dirs.h"
+#include "net/fetch.h"
 #include "net/store.h"
 
 // ---- settings for Lua
@@ -128,6 +129,7 @@ int ra_host_init_from(ra_host *host, const ra_config *config, const ra_host_star
   if (uv_loop_init(&host->loop) != 0) return ra_fail(err, RA_E_NOMEM, "", "no event loop");
   host->loop_open = true;
   host->ops.loop = &host->loop;
+  host->ops.fetch_allow = ra_config_list(config, "fetch_allow");
   int rc = make_lanes(host, config, err);
   if (rc == RA_OK) rc = make_store(host, config, start->create_store, err);
   if (rc == RA_OK) rc = make_script(host, config, start, err);
@@ -144,6 +146,7 @@ void ra_host_deinit(ra_host *host) {
     while (!done && uv_run(&host->loop, UV_RUN_ONCE)) continue;
     ra_script_free(host->script);
   }
+  ra_fetcher_free(host->ops.fetcher);
   if (host->loop_open) uv_run(&host->loop, UV_RUN_DEFAULT);
   if (host->ops.cpu) ra_lane_free(host->ops.cpu);
   if (host->ops.io) ra_lane_free(host->ops.io);

@@ -77,6 +77,10 @@ const ra_option RA_OPTIONS[] = {
      "memory of what plugins keep in rastrum.shared"},
     {"external_memory", RA_OPTION_BYTES, "1G", RA_CMD_HOST, false, false, "BYTES",
      "bytes of live buffers over which requests are refused"},
+    {"fetch_allow", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "NETWORK",
+     "an address or network such as 127.0.0.1 or 10.0.0.0/8 that plugins may fetch from though it "
+     "is "
+     "private; repeatable"},
     {"max_connections", RA_OPTION_INT, "10000", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
      "open connections; over it the answer is 503"},
     {"header_timeout", RA_OPTION_DURATION, "10s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false,
@@ -131,6 +135,8 @@ const ra_option RA_OPTIONS[] = {
      "threads that encode (0: one a core)"},
     {"compact", RA_OPTION_BOOL, "true", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, NULL,
      "join the stores of many datasets after publishing; --no-compact leaves it to `compact`"},
+    {"hook_timeout", RA_OPTION_DURATION, "30s", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "TIME",
+     "how long a plugin's hook of an ingest is waited for"},
     {"workflow", RA_OPTION_TEXT, "ingest", RA_CMD_INGEST, true, false, "NAME",
      "the workflow that does it, of any plugin"},
     {"dry_run", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
@@ -163,7 +169,8 @@ bool ra_option_is_fixed(const char *name) {
       "watchdog",       "shared_memory",  "trusted_proxies", "cors_origins",  "block_cache",
       "header_cache",   "request_bytes",  "queue",           "dev",           "max_connections",
       "idle_timeout",   "header_timeout", "body_timeout",    "write_timeout", "memory",
-      "watch",          "watch_jobs",     "watch_settle",    "watch_rescan",  "watch_priority"};
+      "fetch_allow",    "watch",          "watch_jobs",      "watch_settle",  "watch_rescan",
+      "watch_priority"};
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (same(fixed[i], name)) return true;
   }

@@ -1,44 +1,11 @@
 // http_peer.c - who asks: the socket's other end, or what a trusted proxy says in X-Forwarded-For and -Proto.
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "net/address.h"
 #include "net/http_internal.h"
-
-typedef struct address {
-  unsigned char bytes[16];  // IPv4 as ::ffff:a.b.c.d
-} address;
-
-static bool parse_address(const char *text, address *out) {
-  static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  memcpy(out->bytes, mapped, 12);
-  return inet_pton(AF_INET, text, out->bytes + 12) == 1 || inet_pton(AF_INET6, text, out->bytes) == 1;
-}
-
-// "10.0.0.0/8", "::1": whether `a` is in it.
-static bool in_network(const char *network, const address *a) {
-  char text[64];
-  size_t len = strcspn(network, "/");
-  if (len >= sizeof text) return false;
-  memcpy(text, network, len);
-  text[len] = 0;
-  address base;
-  if (!parse_address(text, &base)) return false;
-  long bits = 128;
-  if (network[len]) {
-    char *end;
-    bits = strtol(network + len + 1, &end, 10);
-    if (*end || end == network + len + 1 || bits < 0) return false;
-    if (!strchr(text, ':')) bits += 96;
-    if (bits > 128) return false;
-  }
-  size_t whole = (size_t)bits / 8;
-  if (memcmp(base.bytes, a->bytes, whole) != 0) return false;
-  unsigned rest = (unsigned)bits % 8;
-  return !rest || ((base.bytes[whole] ^ a->bytes[whole]) >> (8 - rest)) == 0;
-}
 
 void ra__http_peer_name(const uv_stream_t *stream, char *out, size_t size) {
   snprintf(out, size, "unix");
@@ -60,10 +27,10 @@ void ra__http_peer_name(const uv_stream_t *stream, char *out, size_t size) {
 bool ra__http_peer_trusted(const ra_http_server *server, const char *peer) {
   const char *const *list = server->config.trusted_proxies;
   if (!list) return false;
-  address a;
-  bool is_address = parse_address(peer, &a);
+  ra_address a;
+  bool is_address = ra_address_parse(peer, &a);
   for (; *list; list++) {
-    if (is_address ? in_network(*list, &a) : strcmp(*list, peer) == 0) return true;
+    if (is_address ? ra_address_in(*list, &a) : strcmp(*list, peer) == 0) return true;
   }
   return false;
 }
@@ -84,8 +51,8 @@ static bool take_element(const char *start, const char *end, char *out, size_t s
   } else if (strchr(out, '.') && strchr(out, ':') == strrchr(out, ':')) {
     out[strcspn(out, ":")] = 0;
   }
-  address a;
-  return parse_address(out, &a);
+  ra_address a;
+  return ra_address_parse(out, &a);
 }
 
 // From the right: each element was added by the hop before; the first that is no proxy of ours is the client.

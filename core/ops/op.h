@@ -15,8 +15,10 @@ typedef struct ra_op ra_op;
 typedef struct ra_ops {
   uv_loop_t *loop;
   ra_lane *cpu, *io;
-  ra_render_context *render;  // NULL where nothing renders
-  struct ra_store *store;     // NULL where there is none
+  ra_render_context *render;       // NULL where nothing renders
+  struct ra_store *store;          // NULL where there is none
+  struct ra_fetcher *fetcher;      // NULL until something is fetched; whoever made this frees it
+  const char *const *fetch_allow;  // special addresses that may be fetched from; NULL: none
 } ra_ops;
 
 typedef enum ra_op_lane { RA_OP_CPU, RA_OP_IO } ra_op_lane;

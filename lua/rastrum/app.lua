@@ -15,7 +15,7 @@ local schema = require "rastrum.schema"
 local text = require "rastrum.text"
 local workflow = require "rastrum.workflow"
 
-local App = { router = route.new(), entries = {}, hooks = {} }
+local App = { router = route.new(), entries = {} }
 local loaded, order, refused = {}, {}, {}
 local sandbox
 
@@ -62,12 +62,6 @@ local function retract(name)
   App.router, App.entries = route.new(), kept
   for _, entry in ipairs(kept) do
     App.router:add(entry.method, entry.template, function() return entry end)
-  end
-  for hook, list in pairs(App.hooks) do
-    for i = #list, 1, -1 do
-      if list[i].plugin == name then table.remove(list, i) end
-    end
-    if #list == 0 then App.hooks[hook] = nil end
   end
 end
 
@@ -143,13 +137,13 @@ local function run_timer(name, timer)
 end
 
 function App.start_hooks()
-  for _, hook in ipairs(App.hooks.on_start or {}) do
+  for _, hook in ipairs(registry.hooks("on_start")) do
     rastrum.spawn(function()
       host.own(hook.plugin)
       hook.run()
     end)
   end
-  for _, hook in ipairs(App.hooks.on_timer or {}) do
+  for _, hook in ipairs(registry.hooks("on_timer")) do
     for _, timer in ipairs(hook.run) do rastrum.spawn(run_timer, hook.plugin, timer) end
   end
 end
@@ -157,7 +151,7 @@ end
 ---Whether requests can be answered: true, or false and why.
 function App.ready()
   if host.draining() then return false, "the server is shutting down" end
-  for _, hook in ipairs(App.hooks.on_ready or {}) do
+  for _, hook in ipairs(registry.hooks("on_ready")) do
     local ok, reason = hook.run()
     if not ok then return false, reason or ("plugin '%s' is not ready"):format(hook.plugin) end
   end
@@ -220,7 +214,7 @@ local function read_body(req, body)
 end
 
 local function before(req)
-  for _, hook in ipairs(App.hooks.on_request) do
+  for _, hook in ipairs(registry.hooks("on_request")) do
     local response = hook.run(req)
     if response ~= nil then return response end
   end
@@ -234,7 +228,7 @@ local function finish(entry, req, response)
       response.headers["Cache-Control"] = entry.cache
     end
   end
-  for _, hook in ipairs(App.hooks.on_response or {}) do hook.run(req, response) end
+  for _, hook in ipairs(registry.hooks("on_response")) do hook.run(req, response) end
   return response
 end
 
@@ -252,7 +246,7 @@ function App.dispatch(method, path, query, headers, id, secure, body)
   }
   local response
   if entry.body then response = read_body(req, entry.body) end
-  if response == nil and App.hooks.on_request then response = before(req) end
+  if response == nil then response = before(req) end
   if response == nil then response = entry.handler(req) end
   return finish(entry, req, response)
 end

@@ -11,7 +11,8 @@ local FIELDS = { "name", "api", "description", "version", "routes", "workflows",
   "ramps", "hooks",
   "catalog_driver", "catalog_drivers", "setup", "self_test", "default_ramp" }
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
-local HOOKS = { "on_start", "on_timer", "on_request", "on_response", "on_ready" }
+local HOOKS = { "on_start", "on_timer", "on_request", "on_response", "on_ready",
+  "on_validate", "on_step", "on_publish", "on_failure" }
 local ROUTE_FIELDS = { [1] = true, [2] = true, [3] = true, summary = true, description = true,
   params = true, body = true,
   cache = true, responses = true, tags = true, hidden = true }
@@ -130,7 +131,7 @@ local function check_hook(name, value)
   end
 end
 
-local function add_hooks(app, plugin)
+local function add_hooks(plugin)
   for name, value in pairs(need("table", plugin.hooks, "hooks")) do
     if not known_hooks[name] then
       local near = text.nearest(tostring(name), HOOKS)
@@ -138,8 +139,7 @@ local function add_hooks(app, plugin)
         or "")
     end
     check_hook(name, value)
-    app.hooks[name] = app.hooks[name] or {}
-    table.insert(app.hooks[name], { plugin = plugin.name, run = value })
+    registry.add_hook(name, value, plugin.name)
   end
 end
 
@@ -166,7 +166,7 @@ function M.admit(app, name, plugin)
   end
   if plugin.setup ~= nil then need("function", plugin.setup, "setup") end
   if plugin.self_test ~= nil then need("function", plugin.self_test, "self_test") end
-  if plugin.hooks then add_hooks(app, plugin) end
+  if plugin.hooks then add_hooks(plugin) end
 end
 
 return M

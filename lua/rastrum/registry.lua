@@ -2,6 +2,7 @@
 -- by everyone after.
 local M = {}
 
+local hooks = {}  -- event -> {{plugin=, run=}, …} in the order of the plugins
 local kinds = { searches = {}, ramps = {}, workflows = {}, catalog_drivers = {} }
 
 ---@param kind string
@@ -15,8 +16,27 @@ function M.add(kind, name, value, plugin)
   kinds[kind][name] = { value = value, plugin = plugin }
 end
 
+---@param event string
+---@param run any
+---@param plugin string
+function M.add_hook(event, run, plugin)
+  hooks[event] = hooks[event] or {}
+  table.insert(hooks[event], { plugin = plugin, run = run })
+end
+
+local none = {}
+
+---What plugins declared for an event: {{plugin=, run=}, …}.
+function M.hooks(event) return hooks[event] or none end
+
 ---Forgets everything that a plugin declared.
 function M.remove(plugin)
+  for event, list in pairs(hooks) do
+    for i = #list, 1, -1 do
+      if list[i].plugin == plugin then table.remove(list, i) end
+    end
+    if #list == 0 then hooks[event] = nil end
+  end
   for _, entries in pairs(kinds) do
     for name, entry in pairs(entries) do
       if entry.plugin == plugin then entries[name] = nil end
