@@ -3,6 +3,7 @@
 -- another; one that fails is reported and does not stop the others.
 local catalog = require "rastrum.catalog"
 local compaction = require "rastrum.compaction"
+local hooks = require "rastrum.hooks"
 
 local M = { name = "ingest", api = 1, description = "NetCDF files into Zarr, COG and the catalog" }
 
@@ -125,6 +126,16 @@ local function finish_dry(job)
   return true
 end
 
+-- What hooks are told of a source.
+local function about(job, more)
+  local what = {
+    source = job.path or job.given, file = job.file, collection = job.collection,
+    dataset = job.dataset, version = job.version,
+  }
+  for key, value in pairs(more or {}) do what[key] = value end
+  return what
+end
+
 local function validate(job)
   local o = job.options
   local handle, plan = rastrum.ingest.open(job.path, {
@@ -135,11 +146,13 @@ local function validate(job)
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan
   note_findings(job)
+  local ok, err = hooks.run("on_validate", about(job, { plan = plan }))
+  if not ok then return nil, err end
   if o.dry_run then return finish_dry(job) end
   local version, fingerprint = rastrum.ingest.fingerprint(handle)
   if not version then return nil, fingerprint end
   job.version, job.fingerprint = version, fingerprint
-  local ok, err = find_published(job)
+  ok, err = find_published(job)
   if not ok then return nil, err end
   return job.old == version and finish_unchanged(job) or true
 end
@@ -220,6 +233,10 @@ local function publish(job)
   local names, steps = variable_names(job.plan), step_count(job.plan)
   local bytes_in, bytes_out = job.plan.bytes, job.progress.bytes_written
   local seconds = rastrum.time.clock() - job.started
+  job.published = {
+    replaced = job.old, variables = rastrum.json.array(names), steps = steps, bytes_in = bytes_in,
+    bytes_out = bytes_out, seconds = seconds,
+  }
   rastrum.emit {
     event = "published", source = job.given, collection = job.collection, dataset = job.dataset,
     version = job.version,
@@ -253,6 +270,9 @@ local function report(job, err)
     event = "error", code = err.code or "internal", message = message, where = job.file,
     source = job.given,
   }
+  hooks.run("on_failure", about(job, {
+    step = job.step, code = err.code or "internal", message = message,
+  }))
 end
 
 -- Nothing may name what is discarded, and nobody else may be writing it: where the lease was lost,
@@ -276,9 +296,19 @@ local function settle(job, failed)
   if job.lease then job.lease.release() end
 end
 
+-- The lease must not die while a hook is waited for.
+local function run_hooks(name, job, more)
+  local function alive()
+    if job.lease then beat(job) end
+  end
+  hooks.run(name, about(job, more), alive)
+end
+
 local function run_job(job)
   job.started = rastrum.time.clock()
   for i, step in ipairs(STEPS) do
+    job.step = step[1]
+    run_hooks("on_step", job, { step = step[1], index = i, steps = #STEPS })
     rastrum.emit {
       event = "step", step = step[1], index = i, steps = #STEPS, source = job.given,
       dataset = job.dataset,
@@ -291,7 +321,10 @@ local function run_job(job)
     if job.done then break end
   end
   settle(job, false)
-  if not job.done then compaction.after_publish(job.collection, job.options) end
+  job.lease = nil
+  if job.done then return true end
+  run_hooks("on_publish", job, job.published)
+  compaction.after_publish(job.collection, job.options)
   return true
 end
 

@@ -1,4 +1,5 @@
-"""The examples: a route, a workflow, a search and a ramp, each as a newcomer would run it."""
+"""The examples: a route, a workflow, a search, a ramp and hooks, each as a newcomer would run it."""
+import json
 import re
 import signal
 import time
@@ -6,6 +7,7 @@ import time
 import golden
 import pytest
 from conftest import ROOT, Client
+from peer import Peer
 
 EXAMPLES = ROOT / "examples"
 
@@ -25,7 +27,7 @@ def test_none_is_refused_and_all_are_short(http):
         assert name in {each["name"] for each in listed["plugins"]}
         assert len(path.read_text().splitlines()) <= 40, path
     kinds = "".join(path.read_text() for path in files)
-    assert all(re.search(rf"M\.{kind}\b", kinds) for kind in ("routes", "workflows", "searches", "ramps"))
+    assert all(re.search(rf"M\.{kind}\b", kinds) for kind in ("routes", "workflows", "searches", "ramps", "hooks"))
 
 
 def test_the_route(http):
@@ -71,3 +73,20 @@ def test_the_workflow(rastrum, sources, tmp_path):
     assert "no times" in done.stderr and not list((tmp_path / "store").rglob("*.tif"))
     rastrum("ingest", sources["zone"].path, *words)
     assert list((tmp_path / "store").rglob("*.tif"))
+
+
+def test_the_webhook(rastrum, sources, tmp_path):
+    """Configured as its head says."""
+    config, peer = tmp_path / "rastrum.lua", Peer()
+    config.write_text(f'return {{ plugins = "{EXAMPLES}", fetch_allow = "127.0.0.1",\n'
+                      f'  plugin_settings = {{ webhook = {{ url = "{peer.url}/hook" }} }} }}\n')
+    words = ("--collection", "c", "--store", tmp_path / "store", "--config", config)
+    rastrum("ingest", sources["zone"].path, *words)
+    (tmp_path / "bad.nc").write_text("nothing")
+    done = rastrum("ingest", tmp_path / "bad.nc", *words, code=1)
+    told = [json.loads(body) for _, _, _, body in peer.asked]
+    assert [each["event"] for each in told] == ["published", "failed"]
+    assert told[0]["collection"] == "c" and told[0]["version"] and told[0]["variables"]
+    assert told[1]["file"] == "bad.nc" and told[1]["message"] in done.stderr
+    peer.close()
+    rastrum("ingest", sources["globe"].path, *words)  # a webhook that is away breaks nothing
