@@ -264,7 +264,7 @@ def test_lost_events_are_made_good(site):
         pytest.skip(f"the queue of events holds {most}")
     os.kill(site.server.process.pid, signal.SIGSTOP)
     noise = site.inbox / ".noise"
-    for _ in range(most // 3 + 1):
+    for _ in range(most // 2):  # three events each
         noise.touch()
         noise.unlink()
     site.put("new/two.nc")
