@@ -16,7 +16,8 @@ static void map_views(const ra__target *target, const ra__region *region, uint8_
   const ra_cf_grid *grid = variable->grid;
   int64_t size = (int64_t)ra_dtype_size(array->zarr.dtype), width = grid->native_width;
   int64_t rows = (int64_t)region->count[variable->y_dim], band = width * rows * size;
-  ra__view view = {.region = *region, .cells = maps};
+  ra__view view = {.region = *region};
+  view.cells = maps;
   for (unsigned e = variable->extra_count; e-- > 0;) {
     view.stride[variable->extra[e].dim] = band;
     band *= (int64_t)variable->extra[e].size;

@@ -1,6 +1,5 @@
 // estimate.c - the dry run: some regions of each array, spread over it, are read and encoded; the whole is taken to be
 // like them. An array that is not larger than a region is encoded whole.
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,10 +95,10 @@ static size_t maps_of(const ra__array *array) {
 static double shards_bytes(const ra__array *array, const ra__sample *sample, double cells) {
   double bytes = ratio(&sample->shards) * cells;
   if (!array->zarr.sharded) return bytes;
-  double chunks = 1;
+  uint64_t chunks = 1;
   for (unsigned d = 0; d < array->zarr.ndim; d++)
-    chunks *= (double)(array->zarr.shard[d] / array->zarr.chunk[d]);
-  return bytes + (double)array->plan.targets[RA__SHARDS].count * (16 * chunks + 4);
+    chunks *= array->zarr.shard[d] / array->zarr.chunk[d];
+  return bytes + (double)array->plan.targets[RA__SHARDS].count * (double)(16 * chunks + 4);
 }
 
 // A third more cells are in the overviews, where maps were sampled in pieces.
@@ -113,15 +112,15 @@ static double spilled_cells(const ra__array *array, double cells) {
   const ra__plan *plan = &array->plan;
   bool both = plan->layouts > 1;
   if (!plan->spills[both ? !plan->stream : plan->stream]) return 0;
-  double half = plan->buffers > 1 ? (double)(plan->buffers / 2) : 1;
-  double blocks = (double)plan->blocks.count, times = ceil(blocks / half) - 2;
-  return times > 0 ? cells * times * half / blocks : 0;
+  uint64_t half = plan->buffers > 1 ? plan->buffers / 2 : 1, blocks = plan->blocks.count;
+  uint64_t times = (blocks + half - 1) / half;
+  return times > 2 ? cells * (double)((times - 2) * half) / (double)blocks : 0;
 }
 
 static void add_array(ra_ingest *ingest, const ra__array *array, const ra__sample *sample,
                       double *cpu) {
   ra__estimate *e = &ingest->estimate;
-  double cells = (double)(array->raw / ra_dtype_size(array->zarr.dtype));
+  double cells = (double)ra_source_var_cells(array->cf->source);
   size_t maps = array->cf->mappable ? maps_of(array) : 0;
   double share = array->steps ? (double)maps / (double)array->steps : 0;
   bool stored = sample->shards.bytes > 0;  // else all is fill

@@ -38,9 +38,10 @@ static int open_nameless(const char *folder) {
 
 int ra__scratch_open(const char *folder, ra__scratch **out, ra_err *err) {
   folder = ra__scratch_folder(folder);
-  ra__scratch *scratch = calloc(1, sizeof *scratch + strlen(folder) + 1);
+  size_t size = strlen(folder) + 1;
+  ra__scratch *scratch = calloc(1, sizeof *scratch + size);
   if (!scratch) return ra_fail(err, RA_E_NOMEM, folder, "out of memory");
-  strcpy(scratch->folder, folder);
+  memcpy(scratch->folder, folder, size);
   scratch->fd = open_nameless(folder);
   if (scratch->fd < 0) {
     free(scratch);

@@ -313,14 +313,19 @@ static ra__sizes little_room(uint64_t *r, const made *m) {
                      .strips = below(r, 2)};
 }
 
+static void same_objects(const run *a, const run *b) {
+  ra_buf *one = manifest(a), *two = manifest(b);
+  assert_int_equal(ra_buf_size(one), ra_buf_size(two));
+  assert_memory_equal(ra_buf_data(one), ra_buf_data(two), ra_buf_size(one));
+  ra_buf_unref(one);
+  ra_buf_unref(two);
+}
+
 static void check_again(uint64_t *random, const made *m, const run *before, uint64_t *spilled) {
   run r;
   ra__sizes sizes = little_room(random, m);
-  ra_buf *one = manifest(before), *two;
   convert_with(&r, "random.nc", &sizes);
-  two = manifest(&r);
-  assert_int_equal(ra_buf_size(one), ra_buf_size(two));
-  assert_memory_equal(ra_buf_data(one), ra_buf_data(two), ra_buf_size(one));
+  same_objects(before, &r);
   const ra_dataset_variable *a = ra_dataset_find_variable(before->dataset, "v");
   const ra_dataset_variable *b = ra_dataset_find_variable(r.dataset, "v");
   assert_int_equal(a->valid_count, b->valid_count);
@@ -329,8 +334,6 @@ static void check_again(uint64_t *random, const made *m, const run *before, uint
   assert_memory_equal(&a->p98, &b->p98, sizeof a->p98);
   assert_int_equal(ra_ingest_get_progress(r.ingest).chunks_read, m->chunks + 4);
   *spilled += ra_ingest_get_progress(r.ingest).scratch_peak > 0;
-  ra_buf_unref(one);
-  ra_buf_unref(two);
   ra_dataset_unref(r.dataset);
   ra_ingest_free(r.ingest);
   ra_store_free(r.store);
@@ -355,6 +358,59 @@ static void random_files_come_back_equal(void **state) {
     finish(&r);
   }
   assert_true(spilled > 10);
+}
+
+// Time, two extra dimensions and the map in any order of dimensions; the same objects with room and without.
+static void write_five(uint64_t *r, const char *name) {
+  static const char *const NAMES[] = {"time", "member", "level", "lat", "lon"};
+  static const char *const UNITS[] = {"hours since 2001-02-03", "1", "hPa", "degrees_north",
+                                      "degrees_east"};
+  static const size_t SIZES[] = {4, 2, 3, 9, 11};
+  int nc = nc_new(name, NC_NETCDF4), own[5], axes[5], dims[5], order[] = {0, 1, 2, 3, 4};
+  size_t chunk[5];
+  for (int i = 0; i < 5; i++) own[i] = nc_dim(nc, NAMES[i], SIZES[i]);
+  for (int i = 0; i < 5; i++) axes[i] = nc_axis(nc, NAMES[i], NC_DOUBLE, own[i], UNITS[i]);
+  for (int i = 4; i > 0; i--) {
+    int k = (int)below(r, (size_t)i + 1), swap = order[i];
+    order[i] = order[k];
+    order[k] = swap;
+  }
+  for (int i = 0; i < 5; i++) {
+    dims[i] = own[order[i]];
+    chunk[i] = 1 + below(r, SIZES[order[i]]);
+  }
+  int v = nc_var(nc, "v", NC_FLOAT, 5, dims);
+  NC(nc_def_var_chunking(nc, v, NC_CHUNKED, chunk));
+  NC(nc_enddef(nc));
+  for (int i = 0; i < 5; i++) nc_fill_axis(nc, axes[i], SIZES[i], i == 3 ? -20 : 5, 3);
+  static float cells[4 * 2 * 3 * 9 * 11];
+  for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) cells[i] = (float)i;
+  NC(nc_put_var_float(nc, v, cells));
+  NC(nc_close(nc));
+}
+
+static void five_dimensions(void **state) {
+  (void)state;
+  uint64_t random = test_seed("five");
+  for (int round = 0; round < 20; round++) {
+    run plenty, little;
+    ra__sizes sizes = {.block = 1 + below(&random, 4000),
+                       .part = 1 + below(&random, 4000),
+                       .buffers = 1 + below(&random, 4),
+                       .strips = true};
+    write_five(&random, "five.nc");
+    convert(&plenty, "five.nc");
+    convert_with(&little, "five.nc", &sizes);
+    same_objects(&plenty, &little);
+    image im = open_cog(&plenty, 3);
+    assert_int_equal(im.info->bands, 6);
+    ra_cog_unref(im.cog);
+    ra_buf_unref(im.file);
+    ra_dataset_unref(little.dataset);
+    ra_ingest_free(little.ingest);
+    ra_store_free(little.store);
+    finish(&plenty);
+  }
 }
 
 static int count_object(void *ctx, const char *key, uint64_t size, int64_t mtime_ms) {
@@ -447,6 +503,7 @@ static void the_version_follows_content_and_options(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_files_come_back_equal),
+      cmocka_unit_test(five_dimensions),
       cmocka_unit_test(two_fills_are_one_in_the_map),
       cmocka_unit_test(what_fails_leaves_nothing),
       cmocka_unit_test(what_does_not_fit_is_refused),
