@@ -335,7 +335,7 @@ static int join(const pile *piles, size_t count, const ra_str *header, ra_buf **
 int ra_cog_write(const ra_cog_spec *spec, const void *pixels, ra_buf **out, ra_err *err) {
   pile piles[RA__COG_LEVELS] = {{0}};
   ra_str header;
-  ra_cog_writer *w;
+  ra_cog_writer *w = NULL;
   int rc = ra_cog_writer_new(spec, put_pile, piles, &w, err);
   if (rc < 0) return rc;
   ra_str_init(&header);
