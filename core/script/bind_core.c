@@ -9,17 +9,20 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/sha256.h"
-#include "script/host.h"
+#include "script/guard.h"
 
 // rastrum.hash(text or buf, …) -> 32 hex digits that depend on every text and on where one ends
 static int l_hash(lua_State *L) {
   ra_str joined;
   int n = lua_gettop(L);
+  double total = 0;
   for (int i = 1; i <= n; i++) {
     size_t size;
     if (lua_type(L, i) == LUA_TNUMBER || lua_isboolean(L, i) || lua_isnil(L, i)) continue;
     ra_bind_check_bytes(L, i, &size);
+    total += (double)size;
   }
+  if (total > (double)ra__guard_output(L)) ra__guard_too_big(L, "rastrum.hash", total);
   ra_str_init(&joined);
   for (int i = 1; i <= n; i++) {
     size_t size = 1;
@@ -74,9 +77,16 @@ const ra_bind_module RA_BIND_CORE = {.name = "", .functions = CORE};
 
 // ---- rastrum.log.info(message, fields)
 
+enum { MESSAGE_MOST = 8 << 10, FIELDS_MOST = 64 << 10 };
+
 static int write_log(lua_State *L, ra_log_level level) {
-  const char *message = luaL_checkstring(L, 1);
+  size_t size;
+  const char *message = luaL_checklstring(L, 1, &size);
   if (!ra_log_enabled(level)) return 0;
+  if (size > MESSAGE_MOST) {
+    lua_pushlstring(L, message, MESSAGE_MOST);
+    message = lua_tostring(L, -1);
+  }
   ra_str fields;
   ra_str_init(&fields);
   ra_str_add(&fields, "\"plugin\":");
@@ -85,7 +95,7 @@ static int write_log(lua_State *L, ra_log_level level) {
   int rc = RA_OK;
   if (lua_istable(L, 2)) {
     ra_str_add(&fields, ",\"data\":");
-    rc = ra_bind_to_json(L, 2, &fields, &err);
+    rc = ra__json_capped(L, 2, FIELDS_MOST, &fields, &err);
   }
   if (rc == RA_OK) ra_log_fields(level, message, fields.ptr);
   ra_str_deinit(&fields);

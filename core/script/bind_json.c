@@ -265,6 +265,10 @@ int ra__json_of_table(lua_State *L, int index, ra_str *out, ra_err *err) {
   return write_json(L, index, &nobody, TEXT_MOST, out, err);
 }
 
+int ra__json_capped(lua_State *L, int index, size_t most, ra_str *out, ra_err *err) {
+  return write_json(L, index, ra__owner(ra__script(L)), most, out, err);
+}
+
 int ra_bind_to_json(lua_State *L, int index, ra_str *out, ra_err *err) {
   int rc = write_json(L, index, ra__owner(ra__script(L)), TEXT_MOST, out, err);
   if (out->len > 1 << 14) ra__guard_spent(L);

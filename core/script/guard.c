@@ -17,6 +17,7 @@ void ra__guard_raise(lua_State *L, int code, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
+  ra__guard_spent(L);  // who catches the error and tries again is preempted
   ra_fail(&err, code, ra_bind_plugin(L), "%s", text);
   ra_bind_fail(L, &err);
   lua_error(L);

@@ -65,8 +65,8 @@ typedef struct ra__matcher {
   lua_State *L;
   const char *what;       // "string.find": for messages
   const char *from, *to;  // the subject
-  ptrdiff_t chunk, left;  // steps between two looks at the clock and the limit; of them still to take
-  uint64_t taken, most;  // steps, without those of the chunk
+  ptrdiff_t left;         // steps to the next look at the clock and the limit
+  uint64_t taken;         // steps until the last one
   int captures, depth;
   struct {
     const char *at;

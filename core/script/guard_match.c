@@ -6,7 +6,8 @@
 
 enum {
   DEPTH_MOST = 200,  // LuaJIT's: past it a pattern is too complex
-  LOOK = 20000       // steps between two looks at the clock
+  LOOK = 5000,       // steps between two looks at the clock and the limit
+  SHORT_SET = 24     // a longer one counts by its length
 };
 
 #define ESCAPE '%'
@@ -16,10 +17,10 @@ static inline unsigned char byte(const char *at) { return (unsigned char)*at; }
 // ---- counting
 
 static void refill(ra__matcher *m) {
-  m->taken += (uint64_t)m->chunk;
-  if (m->taken >= m->most) ra__guard_too_long(m->L, m->what);
+  m->taken += LOOK;
+  if (m->taken >= ra__guard_steps(m->L)) ra__guard_too_long(m->L, m->what);
   ra__guard_check_time(m->L);
-  m->left += m->chunk;
+  m->left += LOOK;
 }
 
 static inline void count(ra__matcher *m, ptrdiff_t steps) {
@@ -34,14 +35,12 @@ void ra__match_init(ra__matcher *m, lua_State *L, const char *what, const char *
   m->what = what;
   m->from = subject;
   m->to = subject + size;
-  m->most = ra__guard_steps(L);
-  m->chunk = m->left = m->most < LOOK ? (ptrdiff_t)m->most : LOOK;
+  m->left = LOOK;
   m->taken = 0;
-  m->captures = m->depth = 0;
 }
 
 void ra__match_done(ra__matcher *m) {
-  if (m->taken || m->left < m->chunk / 8 * 7) ra__guard_spent(m->L);
+  if (m->taken || m->left < LOOK / 2) ra__guard_spent(m->L);
 }
 
 // ---- single characters
@@ -77,10 +76,10 @@ static inline bool matches_class(int c, int letter) {
 }
 
 // set: the '['; last: its ']'.
-static bool in_set(ra__matcher *m, int c, const char *set, const char *last) {
+static inline bool in_set(ra__matcher *m, int c, const char *set, const char *last) {
   bool found = true;
   const char *p = set;
-  count(m, (last - set) / 4);
+  if (last - set > SHORT_SET) count(m, (last - set) / 4);
   if (p[1] == '^') {
     found = false;
     p++;
@@ -112,7 +111,7 @@ static const char *item_end(ra__matcher *m, const char *p) {
     if (!*p) luaL_error(m->L, "malformed pattern (missing ']')");
     if (*p++ == ESCAPE && *p) p++;
   } while (*p != ']');
-  count(m, (p - start) / 4);
+  if (p - start > SHORT_SET) count(m, (p - start) / 4);
   return p + 1;
 }
 
@@ -167,7 +166,9 @@ static ptrdiff_t run_length(ra__matcher *m, const char *s, const char *item, con
 }
 
 static const char *match_longest(ra__matcher *m, const char *s, const char *item, const char *end) {
-  for (ptrdiff_t n = run_length(m, s, item, end); n >= 0; n--) {
+  ptrdiff_t n = run_length(m, s, item, end);
+  if (!end[1] && m->depth < DEPTH_MOST) return s + n;  // nothing is to follow
+  for (; n >= 0; n--) {
     const char *matched = match(m, s + n, end + 1);
     if (matched) return matched;
   }
@@ -220,49 +221,56 @@ static const char *match_frontier(ra__matcher *m, const char *s, const char *p) 
   return !in_set(m, before, p, end - 1) && in_set(m, byte(s), p, end - 1) ? end : NULL;
 }
 
-// One character, perhaps repeated. Sets *next to where the pattern goes on, or to NULL when the result is final.
-static const char *match_item(ra__matcher *m, const char *s, const char *p, const char **next) {
-  const char *end = item_end(m, p);
-  bool one = s < m->to && matches_item(m, byte(s), p, end);
-  *next = NULL;
-  switch (*end) {
-    case '?': {
-      const char *matched = one ? match(m, s + 1, end + 1) : NULL;
-      if (matched) return matched;
-      *next = end + 1;
-      return s;
-    }
-    case '*': return match_longest(m, s, p, end);
-    case '+': return one ? match_longest(m, s + 1, p, end) : NULL;
-    case '-': return match_shortest(m, s, p, end);
-    default:
-      if (!one) return NULL;
-      *next = end;
-      return s + 1;
+// What begins with '%' and is no single character; NULL, or where the subject goes on (and in *next the pattern). False: it
+// is a single character.
+static bool match_special(ra__matcher *m, const char **s, const char **p) {
+  char kind = (*p)[1];
+  if (kind == 'b') {
+    *s = match_balance(m, *s, *p + 2);
+    *p += 4;
+  } else if (kind == 'f') {
+    *p = match_frontier(m, *s, *p + 2);
+    if (!*p) *s = NULL;
+  } else if (digit(kind)) {
+    *s = match_again(m, *s, kind);
+    *p += 2;
+  } else {
+    return false;
   }
+  return true;
+}
+
+// An item at `p` that ends at `end` and is not repeated, or with '?' or '+'. Returns where the subject goes on, and in *next the
+// pattern (NULL: the match is complete); NULL when it does not match.
+static inline const char *match_item(ra__matcher *m, const char *s, const char *p, const char *end,
+                                     const char **next) {
+  bool one = s < m->to && matches_item(m, byte(s), p, end);
+  if (*end == '?') {
+    *next = end + 1;
+    const char *matched = one ? match(m, s + 1, end + 1) : NULL;
+    if (matched) *next = NULL;
+    return matched ? matched : s;
+  }
+  *next = *end == '+' ? NULL : end;
+  if (!one) return NULL;
+  return *end == '+' ? match_longest(m, s + 1, p, end) : s + 1;
 }
 
 static const char *match_rest(ra__matcher *m, const char *s, const char *p) {
   while (s && p && *p) {
-    count(m, 1);
+    if (--m->left < 0) refill(m);
+    const char *end = p + 1;
     if (*p == '(') {
-      return p[1] == ')' ? open_capture(m, s, p + 2, RA__CAPTURE_POSITION)
-                         : open_capture(m, s, p + 1, RA__CAPTURE_OPEN);
+      bool position = *end == ')';
+      return open_capture(m, s, end + position, position ? RA__CAPTURE_POSITION : RA__CAPTURE_OPEN);
     }
-    if (*p == ')') return close_capture(m, s, p + 1);
-    if (*p == '$' && !p[1]) return s == m->to ? s : NULL;
-    if (*p == ESCAPE && p[1] == 'b') {
-      s = match_balance(m, s, p + 2);
-      p += 4;
-    } else if (*p == ESCAPE && p[1] == 'f') {
-      p = match_frontier(m, s, p + 2);
-      if (!p) return NULL;
-    } else if (*p == ESCAPE && digit(p[1])) {
-      s = match_again(m, s, p[1]);
-      p += 2;
-    } else {
-      s = match_item(m, s, p, &p);
-    }
+    if (*p == ')') return close_capture(m, s, end);
+    if (*p == '$' && !*end) return s == m->to ? s : NULL;
+    if (*p == ESCAPE && match_special(m, &s, &p)) continue;
+    if (*p == ESCAPE || *p == '[') end = item_end(m, p);
+    if (*end == '*') return match_longest(m, s, p, end);
+    if (*end == '-') return match_shortest(m, s, p, end);
+    s = match_item(m, s, p, end, &p);
   }
   return s;
 }
@@ -282,20 +290,35 @@ const char *ra__match(ra__matcher *m, const char *at, const char *pattern) {
   return match(m, at, pattern);
 }
 
-// A pattern that begins with a plain character, whose matches begin where it stands.
-static bool begins_plainly(const char *p) {
-  return *p && !strchr("^$*+?.([%-)", *p) && !(p[1] && strchr("*?-", p[1]));
+// Where the single character that every match begins with ends in the pattern; NULL where there is none such.
+static const char *first_item(ra__matcher *m, const char *p) {
+  char next = p[0] ? p[1] : 0;
+  bool special = *p == ESCAPE && (next == 'b' || next == 'f' || digit(next));
+  if (!*p || *p == '(' || *p == ')' || (*p == '$' && !next) || special) return NULL;
+  const char *end = item_end(m, p);
+  return *end == '*' || *end == '?' || *end == '-' ? NULL : end;
+}
+
+// The next place where that character is, or NULL.
+static const char *seek(ra__matcher *m, const char *at, const char *item, const char *end) {
+  const char *from = at;
+  if (*item != '.' && *item != '[' && *item != ESCAPE) {
+    at = at < m->to ? memchr(at, *item, (size_t)(m->to - at)) : NULL;
+    count(m, ((at ? at : m->to) - from) / 64);
+    return at;
+  }
+  while (at < m->to && !matches_item(m, byte(at), item, end)) {
+    if ((++at - from) % 1024 == 0) count(m, 512);
+  }
+  return at < m->to ? at : NULL;
 }
 
 const char *ra__match_first(ra__matcher *m, const char **at, const char *pattern) {
-  bool plain = begins_plainly(pattern);
+  const char *item = first_item(m, pattern);
   for (; *at <= m->to; (*at)++) {
-    if (plain) {
-      const char *next = *at < m->to ? memchr(*at, *pattern, (size_t)(m->to - *at)) : NULL;
-      if (!next) break;
-      count(m, (next - *at) / 64);
-      *at = next;
-    }
+    const char *next = item ? seek(m, *at, pattern, item) : *at;
+    if (!next) break;
+    *at = next;
     const char *end = ra__match(m, *at, pattern);
     if (end) return end;
   }

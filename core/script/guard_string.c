@@ -7,8 +7,11 @@
 // ---- find, match, gmatch
 
 static bool has_magic(const char *pattern, size_t size) {
+  static const bool magic[256] = {
+      ['^'] = true, ['$'] = true, ['*'] = true, ['+'] = true, ['?'] = true,
+      ['.'] = true, ['('] = true, ['['] = true, ['%'] = true, ['-'] = true};
   for (size_t i = 0; i < size; i++) {
-    if (pattern[i] && strchr("^$*+?.([%-", pattern[i])) return true;
+    if (magic[(unsigned char)pattern[i]]) return true;
   }
   return false;
 }
@@ -37,8 +40,9 @@ static int search(lua_State *L, bool find) {
   size_t size, n;
   const char *s = luaL_checklstring(L, 1, &size);
   const char *pattern = luaL_checklstring(L, 2, &n);
-  size_t from = first_place(L, 3, size);
-  if (find && (lua_toboolean(L, 4) || !has_magic(pattern, n)))
+  int args = lua_gettop(L);
+  size_t from = args > 2 ? first_place(L, 3, size) : 0;
+  if (find && ((args > 3 && lua_toboolean(L, 4)) || !has_magic(pattern, n)))
     return find_plainly(L, s, size, from, pattern, n);
   ra__matcher m;
   ra__match_init(&m, L, find ? "string.find" : "string.match", s, size);

@@ -107,6 +107,7 @@ struct ra_script {
   bool preempted;                 // the hook has yielded; no operation is behind this yield
   bool overdue;                   // the slice has ended where it could not yield
   bool cut;                       // the slice is over, however short it was
+  bool collecting;                // inside the collector, which must not be refused what it needs
   bool pressure;                  // an allocation was refused at the VM's cap
   bool pumping, started, draining;
   bool ending;               // ra_script_drain: no new jobs
@@ -227,7 +228,8 @@ void ra__bind_init(lua_State *L);
 bool ra__op_unused(lua_State *L, int arg);  // an operation that was neither started nor taken?
 bool ra__op_take(lua_State *L, int arg, ra_op **op, ra_bind_push *push);  // moves it out of its handle
 
-// bind_json.c: ra_bind_to_json in a VM that is no host's
+// bind_json.c: ra_bind_to_json of so many bytes at most, and in a VM that is no host's
+int ra__json_capped(lua_State *L, int index, size_t most, ra_str *out, ra_err *err);
 int ra__json_of_table(lua_State *L, int index, ra_str *out, ra_err *err);
 
 // http_task.c, workflow.c, answer.c, plugin.c

@@ -15,9 +15,12 @@ enum {
 };
 
 // Why the running task may not have `growth` bytes more in a block of `size`.
-static ra__refusal refusal(ra_script *script, const ra_task *task, size_t size, size_t growth) {
+static inline ra__refusal refusal(ra_script *script, const ra_task *task, size_t size, size_t growth) {
   const ra_script_plugin_limits *limits = &task->owner->limits;
   size_t charged = task->heap > 0 ? (size_t)task->heap : 0;
+  if (size < BIG && growth + charged <= limits->memory &&
+      script->heap + growth <= script->limits.heap_hard)
+    return RA__NOT_REFUSED;
   if (size > 2 * limits->output) return RA__BLOCK_TOO_BIG;
   if (growth + charged > 2 * limits->memory) return RA__TASK_FULL;
   if (script->heap + growth > script->limits.heap_hard) return RA__VM_FULL;
@@ -36,7 +39,7 @@ static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
   }
   size_t before = ptr ? old : 0;
   ra_task *task = script->running;
-  if (task && size > before) {
+  if (task && size > before && !script->collecting) {
     ra__refusal why = refusal(script, task, size, size - before);
     if (why != RA__NOT_REFUSED) {
       task->refusal = why;
@@ -250,7 +253,9 @@ void ra_script_free_apart(ra_script *script) {
 }
 
 void ra__collect(ra_script *script) {
+  script->collecting = true;
   lua_gc(script->L, LUA_GCCOLLECT, 0);
+  script->collecting = false;
   script->collected_ns = ra_clock_ns();
 }
 

@@ -201,8 +201,8 @@ local function plugin_environment(plugin, load, assets)
       module = setfenv(chunk, env)(name)
       if module == nil then module = true end
     else
-      error(("no module '%s'; a plugin may require rastrum.* and files of its own "
-        .. "folder"):format(name), 2)
+      error(("no module '%s'; a plugin may require files of its own folder and, of rastrum.*, "
+        .. "what plugins/README.md names"):format(name), 2)
     end
     loaded[name] = module
     return module
