@@ -98,6 +98,14 @@ static void add_escaped(ra_str *str, unsigned char c) {
   }
 }
 
+// What some readers and terminals take for a line's end or a command: U+0080 to U+009F, U+2028 and U+2029; 0 for others.
+static unsigned breaking(const unsigned char *p, size_t length) {
+  if (length == 2 && p[0] == 0xc2 && p[1] < 0xa0) return p[1];
+  if (length == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] & ~1u) == 0xa8)
+    return 0x2000u + (p[2] & 0x3fu);
+  return 0;
+}
+
 void ra_str_add_json_bytes(ra_str *str, const char *text, size_t n) {
   const unsigned char *p = (const unsigned char *)text;
   ra_str_add_char(str, '"');
@@ -110,7 +118,11 @@ void ra_str_add_json_bytes(ra_str *str, const char *text, size_t n) {
       continue;
     }
     size_t length = utf8_length(p + i, n - i);
-    if (length > 1) {
+    unsigned code = breaking(p + i, length);
+    if (code) {
+      ra_str_addf(str, "\\u%04x", code);
+      i += length;
+    } else if (length > 1) {
       ra_str_add_bytes(str, p + i, length);
       i += length;
     } else if (length == 1) {

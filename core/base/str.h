@@ -24,7 +24,7 @@ void ra_str_add_char(ra_str *str, char c);
 char *ra_str_room(ra_str *str, size_t n);
 void ra_str_wrote(ra_str *str, size_t n);
 void ra_str_addf(ra_str *str, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-// `"text"` with JSON escapes; bytes that are not UTF-8 become U+FFFD.
+// `"text"` with JSON escapes, also of what breaks lines outside ASCII; bytes that are not UTF-8 become U+FFFD.
 void ra_str_add_json(ra_str *str, const char *text);
 void ra_str_add_json_bytes(ra_str *str, const char *text, size_t n);
 // The shortest decimal text that reads back as the same double; `null` for NaN and infinities.

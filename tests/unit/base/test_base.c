@@ -38,6 +38,9 @@ static void texts_escape_and_round_trip(void **state) {
   ra_str_add_json(&str, "a\"b\n\x01\xc3\xa9\xff");
   assert_string_equal(str.ptr, "\"a\\\"b\\n\\u0001\xc3\xa9\xef\xbf\xbd\"");
   ra_str_deinit(&str);
+  ra_str_add_json(&str, "\xc2\x85\xc2\x9b\xc2\xa0\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa");
+  assert_string_equal(str.ptr, "\"\\u0085\\u009b\xc2\xa0\xe2\x80\xa7\\u2028\\u2029\xe2\x80\xaa\"");
+  ra_str_deinit(&str);
   const double values[] = {0.1, 1.0 / 3, 1e300, -2.5, 123456789.123, 5e-324};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     ra_str_add_double(&str, values[i]);
