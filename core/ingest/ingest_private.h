@@ -12,7 +12,7 @@
 #include "raster/stats.h"
 #include "source/cf.h"
 
-enum { RA__WRITER_FORMAT = 1 };  // raised when the same source would give other bytes
+enum { RA__WRITER_FORMAT = 2 };  // raised when the same source would give other bytes
 
 enum { RA__SHARDS, RA__MAPS, RA__LAYOUTS };
 
