@@ -1,5 +1,5 @@
 // cmd_ingest.c - `rastrum ingest`, `compact` and `inspect`: the workflow plugin does the work; here its arguments are
-// gathered, and its events become JSON lines or words for people.
+// gathered; progress.c shows its events.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "app/cli.h"
 #include "app/host.h"
 #include "app/priority.h"
+#include "app/progress.h"
 
 // {"sources":[…],"options":{…}}: what the workflows `ingest` and `inspect` take.
 static void arguments(const ra_cli *cli, ra_str *out) {
@@ -45,57 +46,6 @@ static void arguments(const ra_cli *cli, ra_str *out) {
   ra_str_add(out, "}}");
 }
 
-typedef struct output {
-  bool json;
-  bool bar;     // a progress line stands on the terminal
-  bool failed;  // some source was refused
-} output;
-
-static void end_bar(output *o) {
-  if (o->bar) fputs("\r\033[K", stderr);
-  o->bar = false;
-}
-
-static void show_progress(output *o, json_t *event) {
-  double done = json_number_value(json_object_get(event, "fraction"));
-  const char *text = json_string_value(json_object_get(event, "text"));
-  enum { WIDTH = 28 };
-  char bar[WIDTH + 1];
-  for (int i = 0; i < WIDTH; i++) bar[i] = i < (int)(done * WIDTH) ? '#' : '.';
-  bar[WIDTH] = 0;
-  fprintf(stderr, "\r\033[K[%s] %3d %%  %s", bar, (int)(done * 100), text ? text : "");
-  o->bar = true;
-}
-
-// An event that the workflow emitted. "progress" and "note" are for people alone; the rest is the contract of --json.
-static void on_event(void *ctx, const char *json) {
-  output *o = ctx;
-  json_t *event = json_loads(json, 0, NULL);
-  const char *kind = json_string_value(json_object_get(event, "event"));
-  const char *text = json_string_value(json_object_get(event, "text"));
-  bool progress = kind && strcmp(kind, "progress") == 0, note = kind && strcmp(kind, "note") == 0;
-  bool error = kind && strcmp(kind, "error") == 0;
-  if (error) o->failed = true;
-  if (progress) {
-    if (isatty(STDERR_FILENO)) show_progress(o, event);
-  } else {
-    end_bar(o);
-    if (error) {
-      const char *where = json_string_value(json_object_get(event, "where"));
-      const char *message = json_string_value(json_object_get(event, "message"));
-      fprintf(stderr, "rastrum: %s%s%s\n", where ? where : "", where && *where ? ": " : "",
-              message ? message : "failed");
-    } else if (text && !o->json) {
-      fprintf(stderr, "%s\n", text);
-    }
-    if (o->json && !note) {
-      printf("%s\n", json);
-      fflush(stdout);
-    }
-  }
-  json_decref(event);
-}
-
 static int run(const ra_cli *cli, const char *workflow, bool dry) {
   ra_host host;
   ra_err err = {0};
@@ -104,11 +54,11 @@ static int run(const ra_cli *cli, const char *workflow, bool dry) {
   ra_str args;
   ra_str_init(&args);
   arguments(cli, &args);
-  output o = {.json = ra_config_bool(cli->config, "json")};
-  int rc = ra_host_run(&host, workflow, args.ptr, on_event, &o, NULL, &err);
-  end_bar(&o);
-  int code = rc < 0 || o.failed ? RA_EXIT_FAILED : RA_EXIT_DONE;
-  if (rc < 0 && !o.failed) ra_cli_fail(&err);
+  ra_progress shown = {.json = ra_config_bool(cli->config, "json")};
+  int rc = ra_host_run(&host, workflow, args.ptr, ra_progress_event, &shown, NULL, &err);
+  ra_progress_end(&shown);
+  int code = rc < 0 || shown.failed ? RA_EXIT_FAILED : RA_EXIT_DONE;
+  if (rc < 0 && !shown.failed) ra_cli_fail(&err);
   ra_str_deinit(&args);
   ra_host_deinit(&host);
   return code;

@@ -4,6 +4,7 @@
 local catalog = require "rastrum.catalog"
 local compaction = require "rastrum.compaction"
 local hooks = require "rastrum.hooks"
+local said = require "report"
 
 local M = { name = "ingest", api = 1, description = "NetCDF files into Zarr, COG and the catalog" }
 
@@ -113,15 +114,16 @@ local function write_row(job)
 end
 
 local function finish_dry(job)
-  local p, e = job.plan.plan, job.plan.plan.estimate
+  local p = job.plan.plan
   job.done = true
   rastrum.emit {
-    event = "planned", collection = job.collection, dataset = job.dataset, plan = job.plan,
-    text = ("%s: would become %s/%s: %s; %d steps, %.1f MB in, "
-      .. "%.1f out in %d objects, %.1f s, %.0f MB of scratch, at most %.0f of memory"):format(
-      job.file, job.collection, job.dataset, table.concat(variable_names(job.plan), ", "),
-      step_count(job.plan), job.plan.bytes / 1e6, e.bytes / 1e6, e.objects, e.seconds,
-      e.scratch_bytes / 1e6, p.memory_bytes / 1e6),
+    event = "planned", source = job.given, collection = job.collection, dataset = job.dataset,
+    plan = job.plan,
+    text = said.planned {
+      file = job.file, collection = job.collection, dataset = job.dataset,
+      variables = variable_names(job.plan), steps = step_count(job.plan), bytes = job.plan.bytes,
+      estimate = p.estimate, memory = p.memory_bytes,
+    },
   }
   return true
 end
@@ -162,8 +164,7 @@ local function show_progress(job)
   rastrum.emit {
     event = "progress", dataset = job.dataset,
     fraction = p.bytes_total > 0 and p.bytes_done / p.bytes_total or 0,
-    text = ("%s  %.1f of %.1f MB, %d of %d maps"):format(
-      job.file, p.bytes_done / 1e6, p.bytes_total / 1e6, p.steps_done, p.steps_total),
+    text = said.progress(job.file, p, rastrum.time.clock() - job.converting),
   }
 end
 
@@ -211,6 +212,7 @@ local function convert(job)
   ok, err = catalog.is_retired(job.collection, job.dataset, job.version)
   if ok == nil then return nil, err end
   if ok then rastrum.ingest.keep(job.handle) end  -- requests may still read what is there
+  job.converting = rastrum.time.clock()
   repeat
     job.progress, err = rastrum.ingest.convert(job.handle, WATCH_MS)
     if not job.progress then return nil, err end
@@ -230,23 +232,19 @@ end
 local function publish(job)
   local ok, err = write_row(job)
   if not ok then return nil, err end
-  local names, steps = variable_names(job.plan), step_count(job.plan)
-  local bytes_in, bytes_out = job.plan.bytes, job.progress.bytes_written
-  local seconds = rastrum.time.clock() - job.started
+  local p = job.progress
   job.published = {
-    replaced = job.old, variables = rastrum.json.array(names), steps = steps, bytes_in = bytes_in,
-    bytes_out = bytes_out, seconds = seconds,
+    file = job.file, collection = job.collection, dataset = job.dataset, version = job.version,
+    replaced = job.old, variables = rastrum.json.array(variable_names(job.plan)),
+    steps = step_count(job.plan), bytes_in = job.plan.bytes, bytes_out = p.bytes_written,
+    seconds = rastrum.time.clock() - job.started,
   }
-  rastrum.emit {
-    event = "published", source = job.given, collection = job.collection, dataset = job.dataset,
-    version = job.version,
-    variables = rastrum.json.array(names), steps = steps, bytes_in = bytes_in,
-    bytes_out = bytes_out, seconds = seconds, chunks_read = job.progress.chunks_read,
-    scratch_bytes = job.progress.scratch_peak, objects = job.progress.objects,
-    text = ("%s: published %s/%s version %s: %s; %d steps, %.1f MB in, %.1f out, %.2f s"):format(
-      job.file, job.collection, job.dataset, job.version, table.concat(names, ", "), steps,
-      bytes_in / 1e6, bytes_out / 1e6, seconds),
+  local event = {
+    event = "published", source = job.given, chunks_read = p.chunks_read,
+    scratch_bytes = p.scratch_peak, objects = p.objects, text = said.published(job.published),
   }
+  for key, value in pairs(job.published) do event[key] = value end
+  rastrum.emit(event)
   return true
 end
 
@@ -370,52 +368,21 @@ local function ingest(ctx)
   end
   local jobs, err = list_jobs(locate(ctx.args.sources), options)
   if not jobs then return nil, err end
-  local results = {}
+  local results, published = {}, {}
   for i, job in ipairs(jobs) do
     local ok, problem = run_job(job)
     if not ok then report(job, problem) end
+    published[#published + 1] = job.published
     results[i] = { dataset = job.dataset, version = job.version, ok = ok or false }
+  end
+  if options.terminal and #published > 0 then
+    rastrum.emit { event = "note", code = "summary", text = said.closing(published) }
   end
   ctx.result = { datasets = rastrum.json.array(results) }
   return true
 end
 
 -- ---- inspect
-
-local function plan_lines(plan, lines)
-  local function add(...) lines[#lines + 1] = (...):format(select(2, ...)) end
-  for _, grid in ipairs(plan.grid.grids) do
-    add("grid      %s x %s: %d x %d cells, %s, west %.6g south %.6g east %.6g north %.6g", grid.x,
-      grid.y, grid.shape[2], grid.shape[1], grid.crs:match("^EPSG:%d+") or "a CRS of its own",
-      unpack(grid.bbox))
-  end
-  for _, axis in ipairs(plan.times.axes) do
-    add("time      %s: %d steps, %s, %s to %s", axis.name, axis.count, axis.calendar,
-      tostring(axis.first), tostring(axis.last))
-  end
-  for _, variable in ipairs(plan.variables) do
-    local maps = ("%d maps of %d bands"):format(variable.cogs, variable.bands)
-    add("variable  %s (%s) %s, %s: %s", variable.name, table.concat(variable.dims, ", "),
-      variable.dtype, table.concat(variable.shape, " x "),
-      variable.mappable and maps or "Zarr only")
-  end
-  local p = plan.plan
-  add("plan      %.1f MB raw, %d arrays, %d COGs, %.0f MB of memory", p.raw_bytes / 1e6, p.arrays,
-    p.cogs, p.memory_bytes / 1e6)
-end
-
-local function inspect_text(source, plan)
-  local format = type(plan.format) == "string" and plan.format or "unknown"
-  local lines = { ("source    %s (%s)"):format(source, format) }
-  if plan.verdict == "ingest" then plan_lines(plan, lines) end
-  for _, finding in ipairs(plan.findings) do
-    local where = finding.where ~= "" and finding.where .. ": " or ""
-    lines[#lines + 1] = ("%-9s %s%s [%s]"):format(
-      finding.severity, where, finding.message, finding.code)
-  end
-  lines[#lines + 1] = "verdict   " .. plan.verdict
-  return table.concat(lines, "\n")
-end
 
 local function inspect(ctx)
   local options, source = ctx.args.options or {}, ctx.args.sources[1]
@@ -426,7 +393,7 @@ local function inspect(ctx)
   if not json then return nil, err end
   local plan = rastrum.json.decode(json)
   ctx.result = {
-    json = rastrum.json.raw(json), text = inspect_text(source, plan), verdict = plan.verdict,
+    json = rastrum.json.raw(json), text = said.inspected(source, plan), verdict = plan.verdict,
     reason = plan.verdict == "refuse" and plan.findings[1].message or nil,
   }
   return true
