@@ -337,7 +337,7 @@ int ra_cog_write(const ra_cog_spec *spec, const void *pixels, ra_buf **out, ra_e
   ra_str header;
   ra_cog_writer *w = NULL;
   int rc = ra_cog_writer_new(spec, put_pile, piles, &w, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !w) return rc;
   ra_str_init(&header);
   rc = ra_cog_writer_rows(w, pixels, (size_t)spec->grid.height * spec->bands, err);
   if (rc >= 0) rc = ra_cog_writer_end(w, &header, err);

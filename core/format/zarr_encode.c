@@ -189,26 +189,33 @@ int ra_zarr_shard_add(ra_zarr_shard *e, const uint64_t *start, const uint64_t *c
   return rc;
 }
 
+static int prepare(ra_zarr_shard *e, const uint64_t *shard, ra_err *err) {
+  int rc = plan(e, shard, err);
+  if (rc < 0) return rc;
+  ra__zarr_fill_cell(e->spec, e->fill);
+  e->codec = ra__zarr_write_codec(e->spec->dtype, e->spec->level);
+  e->slots = malloc(e->chunks * sizeof *e->slots);
+  e->raw = malloc(e->chunk_bytes);
+  if (!e->slots || !e->raw) {
+    return ra_fail(err, RA_E_NOMEM, e->spec->name, "no memory for a chunk of %zu bytes",
+                   e->chunk_bytes);
+  }
+  for (size_t i = 0; i < e->chunks; i++)
+    e->slots[i] = (ra__zarr_slot){RA__ZARR_MISSING, RA__ZARR_MISSING};
+  return RA_OK;
+}
+
 int ra_zarr_shard_new(const ra_zarr_spec *spec, const uint64_t *shard, ra_zarr_shard **out,
                       ra_err *err) {
   ra_zarr_shard *e = calloc(1, sizeof *e);
+  *out = NULL;
   if (!e) return ra_fail(err, RA_E_NOMEM, spec->name, "out of memory");
   e->spec = spec;
-  int rc = plan(e, shard, err);
-  if (rc >= 0) {
-    ra__zarr_fill_cell(spec, e->fill);
-    e->codec = ra__zarr_write_codec(spec->dtype, spec->level);
-    e->slots = malloc(e->chunks * sizeof *e->slots);
-    e->raw = malloc(e->chunk_bytes);
-    if (!e->slots || !e->raw)
-      rc = ra_fail(err, RA_E_NOMEM, spec->name, "no memory for a chunk of %zu bytes", e->chunk_bytes);
-  }
+  int rc = prepare(e, shard, err);
   if (rc < 0) {
     ra_zarr_shard_free(e);
     return rc;
   }
-  for (size_t i = 0; i < e->chunks; i++)
-    e->slots[i] = (ra__zarr_slot){RA__ZARR_MISSING, RA__ZARR_MISSING};
   *out = e;
   return RA_OK;
 }
@@ -247,7 +254,7 @@ int ra_zarr_shard_encode(const ra_zarr_spec *spec, const uint64_t *shard, const 
   *out = NULL;
   ra_zarr_shard *e;
   int rc = ra_zarr_shard_new(spec, shard, &e, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !e) return rc;
   part whole = {origin, e->inside, cells, strides};
   rc = add(e, &whole, err);
   if (rc >= 0) rc = hand_over(e, out, err);
