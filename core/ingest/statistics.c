@@ -42,35 +42,51 @@ void ra__tally_free(ra__tally *tally) {
   free(tally);
 }
 
-// Unpacks row after row into the statistics or, where that is NULL, the sketch.
-static void scan(const ra_cf_variable *variable, const uint8_t *cells, size_t rows, void *values,
-                 ra_stats *stats, ra_sketch *sketch) {
+static int take_row(const ra_cf_variable *variable, const uint8_t *cells, void *values,
+                    ra_stats *stats, ra_sketch *sketch, ra_err *err) {
   ra_dtype dtype = variable->source->dtype;
   bool narrow = ra_packing_value_dtype(dtype) == RA_DTYPE_F32;
   size_t width = (size_t)variable->grid->native_width;
-  for (size_t row = 0; row < rows; row++) {
-    const uint8_t *from = cells + row * width * ra_dtype_size(dtype);
-    if (narrow) {
-      ra_unpack_f32(dtype, from, width, &variable->packing, true, values);
-    } else {
-      ra_unpack_f64(dtype, from, width, &variable->packing, true, values);
-    }
-    if (stats && narrow) ra_stats_add_f32(stats, values, width);
-    if (stats && !narrow) ra_stats_add_f64(stats, values, width);
-    if (!stats && narrow) ra_sketch_add_f32(sketch, values, width);
-    if (!stats && !narrow) ra_sketch_add_f64(sketch, values, width);
+  ra_stats row;
+  ra_stats_init(&row);
+  if (narrow) {
+    ra_unpack_f32(dtype, cells, width, &variable->packing, true, values);
+    ra_stats_add_f32(&row, values, width);
+  } else {
+    ra_unpack_f64(dtype, cells, width, &variable->packing, true, values);
+    ra_stats_add_f64(&row, values, width);
   }
+  ra_stats_merge(stats, &row);
+  if (!row.count) return RA_OK;
+  int rc = ra_sketch_extend(sketch, row.min, row.max, err);
+  if (rc < 0) return rc;
+  if (narrow) {
+    ra_sketch_add_f32(sketch, values, width);
+  } else {
+    ra_sketch_add_f64(sketch, values, width);
+  }
+  return RA_OK;
+}
+
+static int take_rows(const ra_cf_variable *variable, const uint8_t *cells, size_t rows,
+                     ra_stats *stats, ra_sketch *sketch, ra_err *err) {
+  size_t width = (size_t)variable->grid->native_width;
+  size_t bytes = width * ra_dtype_size(variable->source->dtype);
+  void *values = malloc(width * sizeof(double));
+  int rc = values ? RA_OK : ra_fail(err, RA_E_NOMEM, variable->source->name, "out of memory");
+  for (size_t row = 0; row < rows && rc >= 0; row++)
+    rc = take_row(variable, cells + row * bytes, values, stats, sketch, err);
+  free(values);
+  return rc;
 }
 
 // A sketch of their own, so that the common one is locked for the time of a merge only.
-static int sketch_apart(ra__tally *tally, const ra_stats *stats, const void *cells, size_t rows,
-                        void *values, ra_err *err) {
+static int take_apart(ra__tally *tally, const void *cells, size_t rows, ra_stats *stats, ra_err *err) {
   ra_sketch *sketch;
   int rc = ra_sketch_new(&sketch, err);
   if (rc < 0) return rc;
-  rc = ra_sketch_extend(sketch, stats->min, stats->max, err);
+  rc = take_rows(tally->variable, cells, rows, stats, sketch, err);
   if (rc >= 0) {
-    scan(tally->variable, cells, rows, values, NULL, sketch);
     pthread_mutex_lock(&tally->lock);
     rc = ra_sketch_merge(tally->sketch, sketch, err);
     pthread_mutex_unlock(&tally->lock);
@@ -80,24 +96,13 @@ static int sketch_apart(ra__tally *tally, const ra_stats *stats, const void *cel
 }
 
 // Few cells are counted faster than a sketch is merged.
-static int sketch_rows(ra__tally *tally, const ra_stats *stats, const void *cells, size_t rows,
-                       void *values, ra_err *err) {
-  if (rows * (size_t)tally->variable->grid->native_width >= FEW)
-    return sketch_apart(tally, stats, cells, rows, values, err);
-  pthread_mutex_lock(&tally->lock);
-  int rc = ra_sketch_extend(tally->sketch, stats->min, stats->max, err);
-  if (rc >= 0) scan(tally->variable, cells, rows, values, NULL, tally->sketch);
-  pthread_mutex_unlock(&tally->lock);
-  return rc;
-}
-
 int ra__tally_add(ra__tally *tally, size_t step, const void *cells, size_t rows, ra_err *err) {
   ra_stats *stats = &tally->steps[step];
-  void *values = malloc((size_t)tally->variable->grid->native_width * sizeof(double));
-  if (!values) return ra_fail(err, RA_E_NOMEM, tally->variable->source->name, "out of memory");
-  scan(tally->variable, cells, rows, values, stats, NULL);
-  int rc = stats->count ? sketch_rows(tally, stats, cells, rows, values, err) : RA_OK;
-  free(values);
+  if (rows * (size_t)tally->variable->grid->native_width >= FEW)
+    return take_apart(tally, cells, rows, stats, err);
+  pthread_mutex_lock(&tally->lock);
+  int rc = take_rows(tally->variable, cells, rows, stats, tally->sketch, err);
+  pthread_mutex_unlock(&tally->lock);
   return rc;
 }
 
