@@ -50,14 +50,19 @@ enum { IO_THREADS = 4 };
 
 static int make_lanes(ra_host *host, const ra_config *config, ra_err *err) {
   unsigned n = threads(config);
-  ra_lane_pool_size(n + IO_THREADS);
+  host->ops.job_bytes = ra_config_bytes(config, "request_bytes");
+  unsigned heavy_n = (n + 1) / 2, depth = (unsigned)ra_config_int(config, "queue");
+  ra_lane_pool_size(n + heavy_n + IO_THREADS);
   ra_lane_mark_loop_thread();
   const ra_lane_config cpu = {.name = "cpu",
                               .width = n,
-                              .depth = (unsigned)ra_config_int(config, "queue"),
-                              .bytes = ra_config_bytes(config, "request_bytes") * 4};
+                              .depth = depth,
+                              .bytes = 2 * host->ops.job_bytes};
+  const ra_lane_config heavy = {
+      .name = "heavy", .width = heavy_n, .depth = (depth + 15) / 16, .bytes = cpu.bytes};
   const ra_lane_config io = {.name = "io", .width = IO_THREADS, .depth = 4096};
   int rc = ra_lane_new(&host->loop, &cpu, &host->ops.cpu, err);
+  if (rc == RA_OK) rc = ra_lane_new(&host->loop, &heavy, &host->ops.heavy, err);
   return rc < 0 ? rc : ra_lane_new(&host->loop, &io, &host->ops.io, err);
 }
 
@@ -149,6 +154,7 @@ void ra_host_deinit(ra_host *host) {
   ra_fetcher_free(host->ops.fetcher);
   if (host->loop_open) uv_run(&host->loop, UV_RUN_DEFAULT);
   if (host->ops.cpu) ra_lane_free(host->ops.cpu);
+  if (host->ops.heavy) ra_lane_free(host->ops.heavy);
   if (host->ops.io) ra_lane_free(host->ops.io);
   if (host->loop_open) {
     uv_run(&host->loop, UV_RUN_DEFAULT);

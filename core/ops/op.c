@@ -10,6 +10,7 @@ struct ra_op {
   unsigned refs;
   ra_ops *ops;
   const ra_op_kind *kind;
+  ra_lane *lane;  // once submitted
   ra_cancel *cancel;
   ra_timing timing;
   unsigned priority;
@@ -76,21 +77,34 @@ static void job_done(void *ctx, int rc) {
   report(op);
 }
 
-static ra_lane *lane_of(const ra_op *op) {
-  return op->kind->lane == RA_OP_CPU ? op->ops->cpu : op->ops->io;
+static ra_lane *lane_for(const ra_op *op, size_t cost) {
+  if (op->kind->lane == RA_OP_IO) return op->ops->io;
+  bool heavy = op->ops->heavy && op->kind->heavy && cost >= op->kind->heavy;
+  return heavy ? op->ops->heavy : op->ops->cpu;
+}
+
+static int check_cost(const ra_op *op, size_t cost, ra_err *err) {
+  size_t most = op->ops->job_bytes;
+  if (!most || cost <= most) return RA_OK;
+  return ra_fail(err, RA_E_TOOBIG, op->kind->name,
+                 "this %s would fetch and hold %zu bytes, and one request may take %zu; ask for %s",
+                 op->kind->name, cost, most, op->kind->cheaper ? op->kind->cheaper : "less");
 }
 
 static int submit_job(ra_op *op, ra_err *err) {
-  ra_lane *lane = lane_of(op);
-  if (!lane)
+  size_t cost = op->kind->cost ? op->kind->cost(op->state) : 0;
+  op->lane = lane_for(op, cost);
+  if (!op->lane)
     return ra_fail(err, RA_E_UNSUPPORTED, op->kind->name, "this process has no lane for it");
+  int rc = check_cost(op, cost, err);
+  if (rc < 0) return rc;
   ra_job job = {.run = run_job,
                 .done = job_done,
                 .ctx = op,
                 .cancel = op->cancel,
-                .bytes = op->kind->cost ? op->kind->cost(op->state) : 0,
+                .bytes = cost,
                 .priority = op->priority};
-  return ra_lane_submit(lane, &job, err);
+  return ra_lane_submit(op->lane, &job, err);
 }
 
 static int start(ra_op *op, ra_err *err) {
@@ -117,7 +131,7 @@ void ra_op_cancel(ra_op *op) {
   ra_cancel_set(op->cancel);
   if (!op->started || op->finished) return;
   if (op->kind->run) {
-    ra_lane_sweep(lane_of(op));
+    ra_lane_sweep(op->lane);
   } else if (op->kind->cancelled) {
     op->kind->cancelled(op, op->state);
   }

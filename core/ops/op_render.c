@@ -1,6 +1,9 @@
 // op_render.c - see op_render.h
 #include "ops/op_render.h"
 
+// From these costs on a job takes tens of milliseconds: a tile of 1024 pixels, some chunks of a series.
+enum { HEAVY_TILE = 32 << 20, HEAVY_SERIES = 8 << 20 };
+
 static int tile_run(ra_op *op, void *state, ra_err *err) {
   ra_op_tile *tile = state;
   return ra_tile_render(ra_op_ops(op)->render, &tile->request, ra_op_cancel_flag(op),
@@ -56,6 +59,8 @@ const ra_op_kind RA_OP_TILE = {.name = "tile",
                                .lane = RA_OP_CPU,
                                .run = tile_run,
                                .cost = tile_cost,
+                               .heavy = HEAVY_TILE,
+                               .cheaper = "a smaller tilesize, fewer bands or a higher zoom",
                                .deinit = tile_deinit};
 
 const ra_op_kind RA_OP_SERIES = {.name = "series",
@@ -63,6 +68,8 @@ const ra_op_kind RA_OP_SERIES = {.name = "series",
                                  .lane = RA_OP_CPU,
                                  .run = series_run,
                                  .cost = series_cost,
+                                 .heavy = HEAVY_SERIES,
+                                 .cheaper = "fewer points or variables, or a shorter datetime",
                                  .deinit = series_deinit};
 
 const ra_op_kind RA_OP_POINT = {.name = "point",

@@ -1,31 +1,33 @@
-"""heart.py PORT COUNT - the median gap, in seconds, of so many beats of a heartbeat that asks a millisecond after each answer.
-A process of its own: threads of one Python wait for each other."""
-import socket
+"""heart.py PORT PAUSE COUNT TARGET… - asks for the targets in turn on one connection, PAUSE seconds after each answer, COUNT
+times (0: until standard input ends), and prints JSON: the median gap from answer to answer and the 99th percentile of the time
+that an answer took, in seconds. A process of its own: threads of one Python wait for each other."""
+import json
+import pathlib
+import select
 import statistics
 import sys
 import time
 
-REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-END = b'{"status":"ok"}'
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from wire import Wire  # noqa: E402
 
 
-def gaps(port, count):
-    with socket.create_connection(("127.0.0.1", port), 60) as server:
-        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def main(port, pause, count, *targets):
+    gaps, took = [], []
+    with Wire(port, 60) as wire:
         last = time.perf_counter()
-        for _ in range(count):
-            time.sleep(0.001)
-            server.sendall(REQUEST)
-            answer = b""
-            while not answer.endswith(END):
-                piece = server.recv(4096)
-                assert piece, answer
-                answer += piece
-            assert answer.startswith(b"HTTP/1.1 200 "), answer
+        while len(gaps) < count or (not count and not select.select([sys.stdin], [], [], 0)[0]):
+            time.sleep(pause)
+            begin = time.perf_counter()
+            wire.send(f"GET {targets[len(gaps) % len(targets)]} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = wire.answer()
             now = time.perf_counter()
-            yield now - last
+            assert answer and answer[0] == 200, answer
+            gaps.append(now - last)
+            took.append(now - begin)
             last = now
+    print(json.dumps({"count": len(gaps), "gap": statistics.median(gaps), "p99": sorted(took)[int(len(took) * 0.99)]}))
 
 
 if __name__ == "__main__":
-    print(statistics.median(gaps(int(sys.argv[1]), int(sys.argv[2]))))
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

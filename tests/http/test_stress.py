@@ -6,7 +6,7 @@ import re
 
 import pytest
 from conftest import ROOT, SANITIZED, Client
-from traffic import Asking, Loop, beats, tiles
+from traffic import Asking, Loop, beats, get, tiles
 from wire import wait_for
 
 PLUGINS = ROOT / "tests" / "http" / "stressplugins"
@@ -61,13 +61,12 @@ def path_of(case):
 
 def beside(server, culprit):
     """(times the idle gap, idle gap, gap beside the culprit, p99 of tiles idle, and beside it)"""
-    calm, storm = tiles(server.port), tiles(server.port)
-    with Loop(calm, 0.005):
+    with tiles(server.port) as calm:
         idle = beats(server.port, BEATS)
-    with Loop(storm, 0.005), Loop(culprit):
+    with tiles(server.port) as storm, Loop(culprit):
         gap = beats(server.port, BEATS)
         wait_for(lambda: len(culprit.answers) >= 2)
-    return gap / idle, idle, gap, calm.p99(), storm.p99()
+    return gap / idle, idle, gap, calm.seen["p99"], storm.seen["p99"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -75,7 +74,7 @@ def test_the_one_who_does_it_is_told_and_nobody_else_notices(server, http, case)
     status, words = CASES[case]
     if case == "a buffer after its scope":
         assert http.post(path_of(case), content=b"x" * 1000).text == "kept"
-    culprit, seen = Asking(server.port, path_of(case)), []
+    culprit, seen = Asking(server.port, get(path_of(case))), []
     # Other programs on the machine take their turns as well: idle is measured anew, and the best of some counts.
     while len(seen) < ATTEMPTS and min(seen, default=(3,))[0] > 2:
         seen.append(beside(server, culprit))
