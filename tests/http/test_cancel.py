@@ -79,10 +79,10 @@ def lane(port, what, name):
 def idle(port):
     """Nothing is done for anybody but the one who asks."""
     return gauge(port, "rastrum_lua_tasks") <= 1 and gauge(port, "rastrum_http_connections") <= 1 and not any(
-        lane(port, what, name) for what in ("running", "waiting", "bytes") for name in ("cpu", "io"))
+        lane(port, what, name) for what in ("running", "waiting", "bytes") for name in ("cpu", "heavy", "io"))
 
 
-def cancelled(port, name="cpu"):
+def cancelled(port, name="heavy"):
     return gauge(port, f'rastrum_lane_jobs_total{{lane="{name}",outcome="cancelled"}}')
 
 
@@ -100,7 +100,7 @@ def test_a_running_job_stops(start, wide, gated, request_, path, leave):
     server = start(wide, "--threads", "1", env=gate.env)
     gate.close()
     wire = send(server.port, request_)
-    wait_for(lambda: gate.reads() and lane(server.port, "running", "cpu") == 1, what="the job runs")
+    wait_for(lambda: gate.reads() and lane(server.port, "running", "heavy") == 1, what="the job runs")
     leave(wire)
     wait_for(lambda: gauge(server.port, "rastrum_lua_tasks") <= 1, what="the task is dropped")
     before = gate.reads()
@@ -124,11 +124,11 @@ def test_waiting_jobs_leave_their_lane(start, wide, gated, leave):
     first = send(server.port, GET.format(TILE, ""))
     wait_for(gate.reads, what="the first one runs")
     others = [send(server.port, GET.format(TILE, "") if i % 2 else SERIES) for i in range(40)]
-    wait_for(lambda: lane(server.port, "waiting", "cpu") == 40)
+    wait_for(lambda: lane(server.port, "waiting", "heavy") == 40)
     for wire in others:
         leave(wire)
-    wait_for(lambda: lane(server.port, "waiting", "cpu") == 0 and cancelled(server.port) == 40)
-    assert gate.gate.exists() and lane(server.port, "running", "cpu") == 1
+    wait_for(lambda: lane(server.port, "waiting", "heavy") == 0 and cancelled(server.port) == 40)
+    assert gate.gate.exists() and lane(server.port, "running", "heavy") == 1
     gate.open()
     assert first.answer()[0] == 200, "it is none of its business"
     first.socket.close()
