@@ -32,8 +32,8 @@ const ra_command RA_COMMANDS[] = {
      ra_cmd_plugin},
     {"config", RA_CMD_CONFIG, "", "the effective settings and where each came from", 0, 0,
      ra_cmd_config},
-    {"doctor", RA_CMD_CONFIG, "", "is everything there that it needs, and how to mend what is not", 0,
-     0, ra_cmd_doctor},
+    {"doctor", RA_CMD_CONFIG, "", "is everything there that it needs, and how to mend what is not",
+     0, 0, ra_cmd_doctor},
     {"openapi", RA_CMD_OPENAPI, "", "the OpenAPI document of all routes", 0, 0, ra_cmd_openapi},
     {"version", RA_CMD_VERSION, "", "versions of the program and its libraries", 0, 0, ra_cmd_version},
 };

@@ -54,10 +54,8 @@ static int make_lanes(ra_host *host, const ra_config *config, ra_err *err) {
   unsigned heavy_n = (n + 1) / 2, depth = (unsigned)ra_config_int(config, "queue");
   ra_lane_pool_size(n + heavy_n + IO_THREADS);
   ra_lane_mark_loop_thread();
-  const ra_lane_config cpu = {.name = "cpu",
-                              .width = n,
-                              .depth = depth,
-                              .bytes = 2 * host->ops.job_bytes};
+  const ra_lane_config cpu = {
+      .name = "cpu", .width = n, .depth = depth, .bytes = 2 * host->ops.job_bytes};
   const ra_lane_config heavy = {
       .name = "heavy", .width = heavy_n, .depth = (depth + 15) / 16, .bytes = cpu.bytes};
   const ra_lane_config io = {.name = "io", .width = IO_THREADS, .depth = 4096};

@@ -294,7 +294,7 @@ static void read_time_dims(reader *r, const json_t *object, ra_dataset_variable 
   int64_t runs = axis ? (int64_t)axis->runs : 0, count = axis ? (int64_t)axis->count : -1;
   variable->run_dim = read_dim(r, object, "run_dim", variable, runs);
   if (variable->run_dim >= 0 && !runs) wrong(r, "\"run_dim\" without \"runs\"");
-  if (variable->run_dim >= 0 && r->rc == RA_OK) count /= runs;
+  if (variable->run_dim >= 0 && runs && r->rc == RA_OK) count /= runs;
   variable->time_dim = read_dim(r, object, "time_dim", variable, count);
   if (variable->time_dim >= 0 && !axis) wrong(r, "\"time_dim\" without \"time\"");
   if (variable->run_dim >= 0 && variable->time_dim < 0)

@@ -57,6 +57,7 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 }
 
 // Also of a connection that another request opened.
+// NOLINTNEXTLINE(readability-non-const-parameter): libcurl's callback type
 static int before_request(void *ctx, char *ip, char *local_ip, int port, int local_port) {
   (void)local_ip;
   (void)port;

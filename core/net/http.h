@@ -56,7 +56,7 @@ typedef struct ra_http_config {
   size_t max_body;           // 2 MiB -> 413
   unsigned max_connections;  // 10,000 -> 503
   uint64_t header_timeout_ms, body_timeout_ms, write_timeout_ms,
-      idle_timeout_ms;              // 10 s, 30 s, 60 s, 75 s
+      idle_timeout_ms;  // 10 s, 30 s, 60 s, 75 s
   size_t crowded;  // bytes of live buffers over which a reader has an eighth of the write timeout; 0: none
   const char *const *cors_origins;  // whole origins, or "*"; NULL-terminated list or NULL
   const char *const *trusted_proxies;  // addresses, networks ("10.0.0.0/8"), "unix"; NULL-terminated or NULL

@@ -15,10 +15,10 @@ typedef struct ra_op ra_op;
 typedef struct ra_ops {
   uv_loop_t *loop;
   ra_lane *cpu, *io;
-  ra_lane *heavy;    // for costly jobs, so that the others don't wait for them; NULL: none
-  size_t job_bytes;  // the most that one job may cost; 0: no limit
-  ra_render_context *render;       // NULL where nothing renders
-  struct ra_store *store;          // NULL where there is none
+  ra_lane *heavy;             // for costly jobs, so that the others don't wait for them; NULL: none
+  size_t job_bytes;           // the most that one job may cost; 0: no limit
+  ra_render_context *render;  // NULL where nothing renders
+  struct ra_store *store;     // NULL where there is none
   struct ra_fetcher *fetcher;      // NULL until something is fetched; whoever made this frees it
   const char *const *fetch_allow;  // special addresses that may be fetched from; NULL: none
 } ra_ops;
@@ -37,8 +37,8 @@ typedef struct ra_op_kind {
                     void *state);  // `start` kinds: stop waiting now; ra_op_finish must still come
   size_t (*cost)(const void *state);  // bytes for admission; NULL: 0
   size_t heavy;                       // cost from which on the job is a heavy one; 0: never
-  const char *cheaper;                // "fewer points": what to ask for instead of what costs too much
-  void (*deinit)(void *state);        // frees what the state owns; NULL: nothing
+  const char *cheaper;          // "fewer points": what to ask for instead of what costs too much
+  void (*deinit)(void *state);  // frees what the state owns; NULL: nothing
 } ra_op_kind;
 
 int ra_op_new(ra_ops *ops, const ra_op_kind *kind, ra_op **out, ra_err *err);

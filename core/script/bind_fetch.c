@@ -1,4 +1,5 @@
 // bind_fetch.c - rastrum.fetch: an HTTP request to somewhere else.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,12 +53,9 @@ static arguments check_arguments(lua_State *L) {
 }
 
 static char *header_line(const char *name, const char *value) {
-  size_t n = strlen(name), m = strlen(value);
-  char *line = malloc(n + m + 3);
-  if (!line) return NULL;
-  memcpy(line, name, n);
-  memcpy(line + n, ": ", 2);
-  memcpy(line + n + 2, value, m + 1);
+  size_t size = strlen(name) + strlen(value) + sizeof ": ";
+  char *line = malloc(size);
+  if (line) snprintf(line, size, "%s: %s", name, value);
   return line;
 }
 

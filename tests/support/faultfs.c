@@ -37,9 +37,12 @@ static void path_of(int fd, const char *name, char *out) {
     ssize_t n = readlink(link, folder, sizeof folder - 1);
     folder[n < 0 ? 0 : n] = 0;
   }
-  if (!name) snprintf(out, 2 * PATH_MAX, "%s", folder);
-  else if (*name == '/') snprintf(out, 2 * PATH_MAX, "%s", name);
-  else snprintf(out, 2 * PATH_MAX, "%s/%s", folder, name);
+  if (!name)
+    snprintf(out, 2 * PATH_MAX, "%s", folder);
+  else if (*name == '/')
+    snprintf(out, 2 * PATH_MAX, "%s", name);
+  else
+    snprintf(out, 2 * PATH_MAX, "%s/%s", folder, name);
 }
 
 // Notes an operation; true when it has to fail, with errno set.
@@ -48,7 +51,8 @@ static bool refused(const char *what, int fd, const char *name, bool change) {
   int saved = errno;
   path_of(fd, name, path);
   if (strncmp(path, below, strlen(below)) != 0) return errno = saved, false;
-  if (change && fail_errno && atomic_fetch_add(&changes, 1) + 1 >= fail_from) return errno = fail_errno, true;
+  if (change && fail_errno && atomic_fetch_add(&changes, 1) + 1 >= fail_from)
+    return errno = fail_errno, true;
   int n = snprintf(line, sizeof line, "%s\t%s\n", what, path);
   if (log_fd >= 0 && REAL(write)(log_fd, line, (size_t)n) < 0) abort();
   return errno = saved, false;
@@ -60,7 +64,9 @@ ssize_t write(int fd, const void *data, size_t size) {
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
   return refused("write", fd, NULL, true) ? -1 : REAL(pwrite)(fd, data, size, at);
 }
-ssize_t pwrite64(int fd, const void *data, size_t size, off_t at) { return pwrite(fd, data, size, at); }
+ssize_t pwrite64(int fd, const void *data, size_t size, off_t at) {
+  return pwrite(fd, data, size, at);
+}
 int fsync(int fd) { return refused("sync", fd, NULL, false) ? -1 : REAL(fsync)(fd); }
 int fdatasync(int fd) { return refused("sync", fd, NULL, false) ? -1 : REAL(fdatasync)(fd); }
 int syncfs(int fd) { return refused("syncfs", fd, NULL, false) ? -1 : REAL(syncfs)(fd); }
@@ -80,7 +86,9 @@ int unlinkat(int dir, const char *path, int flags) {
 int renameat(int from, const char *old, int to, const char *new) {
   return refused("rename", to, new, fail_errno != ENOSPC) ? -1 : REAL(renameat)(from, old, to, new);
 }
-int ftruncate(int fd, off_t size) { return refused("truncate", fd, NULL, true) ? -1 : REAL(ftruncate)(fd, size); }
+int ftruncate(int fd, off_t size) {
+  return refused("truncate", fd, NULL, true) ? -1 : REAL(ftruncate)(fd, size);
+}
 int ftruncate64(int fd, off_t size) { return ftruncate(fd, size); }
 
 static int opened(int dir, const char *path, int flags, mode_t mode) {
@@ -88,14 +96,16 @@ static int opened(int dir, const char *path, int flags, mode_t mode) {
   return change && refused("create", dir, path, true) ? -1 : REAL(openat)(dir, path, flags, mode);
 }
 
-static mode_t mode_of(int flags, va_list args) { return flags & O_CREAT ? va_arg(args, mode_t) : 0; }
+static mode_t mode_of(int flags, va_list args) {
+  return flags & O_CREAT ? va_arg(args, mode_t) : 0;
+}
 
-#define OPEN(name, parameters, dir)     \
-  int name parameters {                 \
-    va_list args;                       \
-    va_start(args, flags);              \
-    mode_t mode = mode_of(flags, args); \
-    va_end(args);                       \
+#define OPEN(name, parameters, dir)        \
+  int name parameters {                    \
+    va_list args;                          \
+    va_start(args, flags);                 \
+    mode_t mode = mode_of(flags, args);    \
+    va_end(args);                          \
     return opened(dir, path, flags, mode); \
   }
 OPEN(open, (const char *path, int flags, ...), AT_FDCWD)
