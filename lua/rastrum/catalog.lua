@@ -75,7 +75,8 @@ local function start(key, read)
     if not ok then
       value, err = nil, { code = "internal", where = "catalog", message = tostring(value) }
     end
-    running.value, running.err, running.done = value, err, true
+    running.value, running.err = value, err
+    running.done = true  -- after them: a slice may end between any two assignments
     if state.busy[key] == running then state.busy[key] = nil end
   end)
   return running
@@ -113,14 +114,15 @@ local function read_rows()
     local list
     list, err = driver:collections()
     if not list then return nil, err end
-    state.rows, state.order = {}, list
-    for _, row in ipairs(list) do state.rows[row.id] = row end
-    for id in pairs(state.shots) do
-      if not state.rows[id] then state.shots[id] = nil end
+    local rows, shots = {}, {}
+    for _, row in ipairs(list) do
+      rows[row.id], shots[row.id] = row, state.shots[row.id]
     end
+    state.rows, state.order, state.shots = rows, list, shots
     state.revision = revision
   end
-  state.checked, state.known, state.stamp = began, true, stamp
+  state.known, state.stamp = true, stamp
+  state.checked = began
   return true
 end
 

@@ -20,7 +20,8 @@ function M.run(running, key, make)
       if not ok then
         value, err = nil, { code = "internal", where = key, message = tostring(value) }
       end
-      job.value, job.err, job.done = value, err, true
+      job.value, job.err = value, err
+      job.done = true  -- after them: a slice may end between any two assignments
       running[key] = nil
     end)
   end
