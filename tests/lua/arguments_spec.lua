@@ -31,7 +31,8 @@ local makers = {
   function() return -1e300 end, function() return 0 / 0 end, function() return 1 / 0 end,
   function() return "" end, function() return "x" end, function() return "a\0b" end,
   function() return long end, function() return "../../etc/passwd" end,
-  function() return "%s%n" end, function() return "\255\254" end, function() return "[1,2" end, function() return "{}" end,
+  function() return "%s%n" end, function() return "\255\254" end,
+  function() return "[1,2" end, function() return "{}" end,
   function() return {} end, function() return { 1, 2, 3 } end, function() return { long } end,
   function() return { { { {} } } } end, cycle, fickle, closed,
   function() return { dataset = fickle(), variable = {}, z = 1e300, x = "1" } end,
@@ -76,8 +77,9 @@ spec.it("survives any arguments", function()
 end)
 
 spec.it("survives any arguments of methods", function()
+  local ramp = '{"type":"linear","colors":["#000000","#ffffff"]}'
   for _, make in ipairs { function() return rastrum.json.buffer { 1, 2 } end,
-    function() return rastrum.ramp.parse('{"type":"linear","colors":["#000000","#ffffff"]}') end } do
+    function() return rastrum.ramp.parse(ramp) end } do
     local handle = make()
     for _, name in ipairs { "size", "text", "close", "keep", "reversed", "digest", "kind" } do
       if handle[name] then attack(name, handle[name], 30) end
