@@ -61,6 +61,24 @@ def make(path, kind, steps):
     return path
 
 
+def make_map(path, side):
+    """One map of side x side cells."""
+    with netCDF4.Dataset(path, "w") as d:
+        for name, units, values in (("lat", "degrees_north", 60 - np.arange(side) * (100 / side)),
+                                    ("lon", "degrees_east", np.arange(side) * (100 / side))):
+            d.createDimension(name, side)
+            axis = d.createVariable(name, "f8", (name,))
+            axis.units = units
+            axis[:] = values
+        variable = d.createVariable("t2m", "f4", ("lat", "lon"), chunksizes=(1000, 1000), zlib=True, complevel=1)
+        x = 20 * np.sin(np.linspace(0, 30, side, dtype="f4"))[None, :]
+        noise = np.random.default_rng(1).integers(0, 8, (1000, side)).astype("f4") / 8
+        for top in range(0, side, 1000):
+            y = 30 * np.cos(np.arange(top, min(top + 1000, side), dtype="f4") / 300)[:, None]
+            variable[top:top + 1000] = np.round((x + y + 280) * 8) / 8 + noise[:len(y)]
+    return path
+
+
 def chunk_count(path):
     """Of all variables that the file stores in chunks; None where the large one is not."""
     count = 0

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import time
 
+import netCDF4
 import numpy as np
 import pytest
 import rasterio
+import rio_cogeo
 import xarray
 
 import large
@@ -105,6 +107,33 @@ def test_four_gigabytes(binary, tmp_path, kind):
     done = ingest(binary, path, tmp_path / "store", 512 * MIB)
     check(done, path, 512 * MIB)
     same_values(path, tmp_path / "store")
+
+
+def a_map(binary, path, tmp_path, memory):
+    done = ingest(binary, path, tmp_path / "store", memory)
+    check(done, path, memory)
+    cog = next((tmp_path / "store").rglob("*.tif"))
+    with netCDF4.Dataset(path) as a, rasterio.open(cog) as b:
+        assert rio_cogeo.cog_validate(str(cog), strict=True, quiet=True)[0]
+        for top in range(0, b.height, 1000):
+            rows = slice(top, top + 200)
+            assert np.array_equal(a["t2m"][rows], b.read(1, window=((top, min(top + 200, b.height)), (0, b.width))))
+    return done
+
+
+@pytest.mark.release_only
+def test_a_map_larger_than_memory(binary, tmp_path):
+    path = large.make_map(tmp_path / "map.nc", 6000)  # 144 MB
+    a_map(binary, path, tmp_path, 112 * MIB)
+    ingest(binary, path, tmp_path / "plenty", 1024 * MIB)
+    _, differ, errors = filecmp.cmpfiles(tmp_path / "store", tmp_path / "plenty", objects(tmp_path / "plenty"), shallow=False)
+    assert not differ and not errors
+
+
+@pytest.mark.long
+@pytest.mark.release_only
+def test_a_map_of_six_gigabytes(binary, tmp_path):
+    a_map(binary, large.make_map(tmp_path / "map.nc", 40000), tmp_path, 512 * MIB)
 
 
 @pytest.fixture(scope="module")
