@@ -70,8 +70,13 @@ static int read_text(const char *path, ra_str *out) {
   return good && out->len <= MOST ? RA_OK : RA_E_IO;
 }
 
+// `preview` takes a ramp's name too: a file is what there is, or what looks like one.
+static bool names_file(char *const *words) {
+  return strcmp(words[0], "preview") != 0 || strchr(words[1], '.') || strchr(words[1], '/');
+}
+
 int ra_cmd_colormap(const ra_cli *cli) {
-  if (cli->word_count < 2) return run(cli, "colormap", NULL);
+  if (cli->word_count < 2 || !names_file(cli->words)) return run(cli, "colormap", NULL);
   ra_str text;
   ra_str_init(&text);
   int code = read_text(cli->words[1], &text) < 0 ? RA_EXIT_FAILED : run(cli, "colormap", &text);

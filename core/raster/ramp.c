@@ -16,7 +16,7 @@ int ra__ramp_new(ra_ramp_kind kind, unsigned count, ra_ramp **out, ra_err *err) 
   atomic_init(&ramp->refs, 1);
   ramp->kind = kind;
   ramp->count = count;
-  ramp->colours = calloc(count, sizeof *ramp->colours);
+  ramp->colours = calloc((size_t)count + RA_RAMP_MARKS, sizeof *ramp->colours);
   ramp->low = calloc(count, sizeof *ramp->low);
   ramp->high = calloc(count, sizeof *ramp->high);
   if (!ramp->colours || !ramp->low || !ramp->high) {
@@ -35,6 +35,8 @@ ra_ramp *ra_ramp_ref(ra_ramp *ramp) {
 
 void ra_ramp_unref(ra_ramp *ramp) {
   if (!ramp || atomic_fetch_sub_explicit(&ramp->refs, 1, memory_order_acq_rel) != 1) return;
+  for (unsigned i = 0; ramp->labels && i < ramp->count; i++) free(ramp->labels[i]);
+  free(ramp->labels);
   free(ramp->colours);
   free(ramp->low);
   free(ramp->high);
@@ -79,7 +81,13 @@ static int take_digest(ra_ramp *ramp, ra_err *err) {
   if (rc < 0) return rc;
   uint32_t head[2] = {(uint32_t)ramp->kind, ramp->count};
   ra_sha256_add(sha, head, sizeof head);
-  ra_sha256_add(sha, ramp->colours, ramp->count * sizeof *ramp->colours);
+  ra_sha256_add(sha, ramp->colours, ((size_t)ramp->count + RA_RAMP_MARKS) * sizeof *ramp->colours);
+  ra_sha256_add(sha, ramp->marked, sizeof ramp->marked);
+  ra_sha256_add(sha, ramp->range, sizeof ramp->range);
+  for (unsigned i = 0; ramp->labels && i < ramp->count; i++) {
+    const char *label = ramp->labels[i] ? ramp->labels[i] : "";
+    ra_sha256_add(sha, label, strlen(label) + 1);
+  }
   ra_sha256_add(sha, ramp->low, ramp->count * sizeof *ramp->low);
   ra_sha256_add(sha, ramp->high, ramp->count * sizeof *ramp->high);
   ra_sha256_hex(sha, ramp->digest);
@@ -106,6 +114,12 @@ int ra_ramp_reversed(const ra_ramp *ramp, ra_ramp **out, ra_err *err) {
   for (unsigned i = 0; i < ramp->count; i++) {
     memcpy(reversed->colours[i], ramp->colours[ramp->count - 1 - i], 4);
   }
+  static const ra_ramp_mark OTHER[] = {RA_RAMP_ABOVE, RA_RAMP_BELOW, RA_RAMP_MISSING};
+  for (unsigned m = 0; m < RA_RAMP_MARKS; m++) {
+    reversed->marked[m] = ramp->marked[OTHER[m]];
+    memcpy(reversed->colours[ramp->count + m], ramp->colours[ramp->count + OTHER[m]], 4);
+  }
+  memcpy(reversed->range, ramp->range, sizeof ramp->range);
   rc = ra__ramp_finish(reversed, err);
   if (rc < 0) {
     ra_ramp_unref(reversed);
@@ -125,6 +139,23 @@ unsigned ra_ramp_count(const ra_ramp *ramp) { return ramp->count; }
 
 const uint8_t (*ra_ramp_colours(const ra_ramp *ramp))[4] {
   return (const uint8_t(*)[4])ramp->colours;
+}
+
+int ra_ramp_mark_entry(const ra_ramp *ramp, ra_ramp_mark mark) {
+  return ramp->marked[mark] ? (int)(ramp->count + mark) : -1;
+}
+
+bool ra_ramp_marked(const ra_ramp *ramp) {
+  return ramp->marked[RA_RAMP_BELOW] || ramp->marked[RA_RAMP_ABOVE] || ramp->marked[RA_RAMP_MISSING];
+}
+
+const char *ra_ramp_label(const ra_ramp *ramp, unsigned entry) {
+  return ramp->labels && entry < ramp->count ? ramp->labels[entry] : NULL;
+}
+
+bool ra_ramp_range(const ra_ramp *ramp, double range[2]) {
+  memcpy(range, ramp->range, sizeof ramp->range);
+  return range[0] < range[1];
 }
 
 void ra_ramp_bounds(const ra_ramp *ramp, unsigned entry, double *low, double *high) {
@@ -151,8 +182,22 @@ static unsigned count_upto(const double *numbers, unsigned n, double value) {
   return low;
 }
 
-int ra_ramp_find(const ra_ramp *ramp, double value) {
-  if (isnan(value)) return -1;
+// The entry of a value outside [low, high), or of a linear ramp outside [low, high]; -1: within, or no such colour.
+static int outside(const ra_ramp *ramp, double value) {
+  double low = 0, high = 1;
+  if (ramp->kind == RA_RAMP_CATEGORIES) {
+    low = ramp->low[0];
+    high = ramp->low[ramp->count - 1];
+  } else if (ramp->kind == RA_RAMP_INTERVALS) {
+    low = ramp->cuts[0];
+    high = ramp->cuts[ramp->cut_count - 1];
+  }
+  if (value < low) return ra_ramp_mark_entry(ramp, RA_RAMP_BELOW);
+  bool above = ramp->kind == RA_RAMP_INTERVALS ? value >= high : value > high;
+  return above ? ra_ramp_mark_entry(ramp, RA_RAMP_ABOVE) : -1;
+}
+
+static int inside(const ra_ramp *ramp, double value) {
   if (ramp->kind == RA_RAMP_LINEAR) {
     double at = value < 0 ? 0 : value > 1 ? 1 : value;
     return (int)(at * 255);
@@ -163,6 +208,12 @@ int ra_ramp_find(const ra_ramp *ramp, double value) {
   }
   unsigned n = count_upto(ramp->cuts, ramp->cut_count, value);
   return n > 0 ? ramp->winners[n - 1] : -1;
+}
+
+int ra_ramp_find(const ra_ramp *ramp, double value) {
+  if (isnan(value)) return ra_ramp_mark_entry(ramp, RA_RAMP_MISSING);
+  int entry = outside(ramp, value);
+  return entry >= 0 ? entry : inside(ramp, value);
 }
 
 bool ra_ramp_colour(const ra_ramp *ramp, double value, uint8_t rgba[4]) {

@@ -10,9 +10,7 @@
 
 enum { LINEAR_MOST = 4096 };
 
-static int wrong(ra_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static int wrong(ra_err *err, const char *fmt, ...) {
+int ra__ramp_wrong(ra_err *err, const char *fmt, ...) {
   char text[400];
   va_list args;
   va_start(args, fmt);
@@ -55,23 +53,23 @@ static bool parse_list(const json_t *list, uint8_t rgba[4]) {
   return true;
 }
 
-// where: "entry 3" or "value 11".
-static int parse_colour(const json_t *colour, const char *where, uint8_t rgba[4], ra_err *err) {
+int ra__ramp_parse_colour(const json_t *colour, const char *where, uint8_t rgba[4], ra_err *err) {
   if (json_is_string(colour) &&
       parse_hex(json_string_value(colour), json_string_length(colour), rgba)) {
     return RA_OK;
   }
   if (json_is_array(colour) && parse_list(colour, rgba)) return RA_OK;
-  return wrong(err,
-               "%s: not a colour; write \"#rrggbb\", \"#rrggbbaa\", \"#rgb\", [r, g, b] or "
-               "[r, g, b, a] with whole numbers 0 to 255",
-               where);
+  return ra__ramp_wrong(
+      err,
+      "%s: not a colour; write \"#rrggbb\", \"#rrggbbaa\", \"#rgb\", [r, g, b] or "
+      "[r, g, b, a] with whole numbers 0 to 255",
+      where);
 }
 
 static int parse_entry_colour(const json_t *colour, size_t i, uint8_t rgba[4], ra_err *err) {
   char where[32];
   snprintf(where, sizeof where, "entry %zu", i + 1);
-  return parse_colour(colour, where, rgba, err);
+  return ra__ramp_parse_colour(colour, where, rgba, err);
 }
 
 typedef struct stop {
@@ -111,13 +109,13 @@ static int parse_stops(const json_t *list, stop *stops, ra_err *err) {
   for (size_t i = 0; i < json_array_size(list); i++) {
     const json_t *pair = json_array_get(list, i), *at = json_array_get(pair, 0);
     if (json_array_size(pair) != 2 || !json_is_number(at)) {
-      return wrong(err, "stop %zu: not [position, colour]", i + 1);
+      return ra__ramp_wrong(err, "stop %zu: not [position, colour]", i + 1);
     }
     stops[i].at = json_number_value(at);
     double least = i > 0 ? stops[i - 1].at : 0;
     if (!(stops[i].at >= least && stops[i].at <= 1)) {
-      return wrong(err, "stop %zu: position %g; positions run from 0 to 1 and do not fall", i + 1,
-                   stops[i].at);
+      return ra__ramp_wrong(err, "stop %zu: position %g; positions run from 0 to 1 and do not fall",
+                            i + 1, stops[i].at);
     }
     int rc = parse_entry_colour(json_array_get(pair, 1), i, stops[i].rgba, err);
     if (rc < 0) return rc;
@@ -125,28 +123,65 @@ static int parse_stops(const json_t *list, stop *stops, ra_err *err) {
   return RA_OK;
 }
 
+static int no_memory(ra_err *err, size_t n) {
+  return ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for %zu colours", n);
+}
+
+static int make_linear(const stop *stops, size_t n, bool as_they_are, ra_ramp **out, ra_err *err) {
+  int rc = ra__ramp_new(RA_RAMP_LINEAR, RA__RAMP_LINEAR, out, err);
+  if (rc < 0) return rc;
+  if (as_they_are && n == RA__RAMP_LINEAR) {
+    for (size_t i = 0; i < n; i++) memcpy((*out)->colours[i], stops[i].rgba, 4);
+  } else {
+    spread(stops, n, (*out)->colours);
+  }
+  return RA_OK;
+}
+
+// Six hex digits a colour, no marks between: what the files that come along have.
+static int parse_digits(const json_t *text, ra_ramp **out, ra_err *err) {
+  const char *digits = json_string_value(text);
+  size_t size = json_string_length(text), n = size / 6;
+  if (size % 6 != 0 || n < 2 || n > LINEAR_MOST) {
+    return ra__ramp_wrong(
+        err, "\"colors\" is a text of %zu characters; six hex digits a colour, 2 to %d colours",
+        size, LINEAR_MOST);
+  }
+  stop *stops = calloc(n, sizeof *stops);
+  if (!stops) return no_memory(err, n);
+  int rc = RA_OK;
+  for (size_t i = 0; i < n && rc == RA_OK; i++) {
+    char colour[7] = "#";
+    memcpy(colour + 1, digits + i * 6, 6);
+    stops[i].at = (double)i / (double)(n - 1);
+    if (!parse_hex(colour, 7, stops[i].rgba)) {
+      rc = ra__ramp_wrong(err, "colour %zu: not six hex digits", i + 1);
+    }
+  }
+  if (rc == RA_OK) rc = make_linear(stops, n, true, out, err);
+  free(stops);
+  return rc;
+}
+
 static int parse_linear(const json_t *root, ra_ramp **out, ra_err *err) {
   const json_t *colors = json_object_get(root, "colors"), *list = json_object_get(root, "stops");
   if (!colors == !list) {
-    return wrong(err,
-                 "a linear ramp has \"colors\" (a list of colours) or \"stops\" (a list of "
-                 "[position, colour])");
+    return ra__ramp_wrong(
+        err,
+        "a linear ramp has \"colors\" (a list of colours) or \"stops\" (a list of "
+        "[position, colour])");
   }
+  if (json_is_string(colors)) return parse_digits(colors, out, err);
   const json_t *given = colors ? colors : list;
   size_t n = json_array_size(given);
   if (n < 2 || n > LINEAR_MOST) {
-    return wrong(err, "\"%s\" has %zu entries; a linear ramp has a list of 2 to %d",
-                 colors ? "colors" : "stops", n, LINEAR_MOST);
+    return ra__ramp_wrong(err, "\"%s\" has %zu entries; a linear ramp has a list of 2 to %d",
+                          colors ? "colors" : "stops", n, LINEAR_MOST);
   }
   stop *stops = calloc(n, sizeof *stops);
-  if (!stops) return ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for %zu colours", n);
+  if (!stops) return no_memory(err, n);
   int rc = colors ? parse_even(given, stops, err) : parse_stops(given, stops, err);
-  if (rc == RA_OK) rc = ra__ramp_new(RA_RAMP_LINEAR, RA__RAMP_LINEAR, out, err);
-  if (rc == RA_OK && colors && n == RA__RAMP_LINEAR) {
-    for (size_t i = 0; i < n; i++) memcpy((*out)->colours[i], stops[i].rgba, 4);
-  } else if (rc == RA_OK) {
-    spread(stops, n, (*out)->colours);
-  }
+  if (rc == RA_OK) rc = make_linear(stops, n, colors != NULL, out, err);
   free(stops);
   return rc;
 }
@@ -169,11 +204,11 @@ static int read_categories(const json_t *object, category *out, ra_err *err) {
     char *end, where[64];
     out[i].value = strtod(key, &end);
     if (end == key || *end != 0 || !isfinite(out[i].value)) {
-      return wrong(err, "\"%.40s\" is not a number; an object maps values to colours", key);
+      return ra__ramp_wrong(err, "\"%.40s\" is not a number; an object maps values to colours", key);
     }
     out[i].value += 0.0;  // -0 is 0
     snprintf(where, sizeof where, "value %.40s", key);
-    int rc = parse_colour(colour, where, out[i++].rgba, err);
+    int rc = ra__ramp_parse_colour(colour, where, out[i++].rgba, err);
     if (rc < 0) return rc;
   }
   return RA_OK;
@@ -193,7 +228,7 @@ static int make_categories(category *entries, size_t n, bool may_be_table, ra_ra
   qsort(entries, n, sizeof *entries, compare_categories);
   for (size_t i = 1; i < n; i++) {
     if (entries[i].value == entries[i - 1].value) {
-      return wrong(err, "value %.17g has two colours; give it one", entries[i].value);
+      return ra__ramp_wrong(err, "value %.17g has two colours; give it one", entries[i].value);
     }
   }
   bool table = may_be_table && is_table(entries, n);
@@ -209,8 +244,9 @@ static int make_categories(category *entries, size_t n, bool may_be_table, ra_ra
 static int parse_categories(const json_t *object, bool may_be_table, ra_ramp **out, ra_err *err) {
   size_t n = json_object_size(object);
   if (n < 1 || n > RA__RAMP_CATEGORIES) {
-    return wrong(err, "%zu values; an object of 1 to %d values with their colours is wanted", n,
-                 RA__RAMP_CATEGORIES);
+    return ra__ramp_wrong(err,
+                          "%zu values; an object of 1 to %d values with their colours is wanted", n,
+                          RA__RAMP_CATEGORIES);
   }
   category *entries = calloc(n, sizeof *entries);
   if (!entries) return ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for %zu values", n);
@@ -225,12 +261,13 @@ static int parse_interval(const json_t *pair, size_t i, ra_ramp *ramp, ra_err *e
   const json_t *low = json_array_get(bounds, 0), *high = json_array_get(bounds, 1);
   if (json_array_size(pair) != 2 || json_array_size(bounds) != 2 || !json_is_number(low) ||
       !json_is_number(high)) {
-    return wrong(err, "entry %zu: not [[min, max], colour]", i + 1);
+    return ra__ramp_wrong(err, "entry %zu: not [[min, max], colour]", i + 1);
   }
   ramp->low[i] = json_number_value(low);
   ramp->high[i] = json_number_value(high);
   if (!(ramp->low[i] < ramp->high[i])) {
-    return wrong(err, "entry %zu: min %g is not below max %g", i + 1, ramp->low[i], ramp->high[i]);
+    return ra__ramp_wrong(err, "entry %zu: min %g is not below max %g", i + 1, ramp->low[i],
+                          ramp->high[i]);
   }
   return parse_entry_colour(json_array_get(pair, 1), i, ramp->colours[i], err);
 }
@@ -238,8 +275,8 @@ static int parse_interval(const json_t *pair, size_t i, ra_ramp *ramp, ra_err *e
 static int parse_intervals(const json_t *list, ra_ramp **out, ra_err *err) {
   size_t n = json_array_size(list);
   if (n < 1 || n > RA__RAMP_INTERVALS) {
-    return wrong(err, "%zu intervals; a list of 1 to %d [[min, max], colour] is wanted", n,
-                 RA__RAMP_INTERVALS);
+    return ra__ramp_wrong(err, "%zu intervals; a list of 1 to %d [[min, max], colour] is wanted", n,
+                          RA__RAMP_INTERVALS);
   }
   ra_ramp *ramp;
   int rc = ra__ramp_new(RA_RAMP_INTERVALS, (unsigned)n, &ramp, err);
@@ -256,8 +293,9 @@ static int parse_intervals(const json_t *list, ra_ramp **out, ra_err *err) {
 }
 
 static int check_keys(const json_t *root, ra_err *err) {
-  static const char *const known[] = {"type",   "colors",  "stops",   "name", "title",
-                                      "source", "licence", "license", "kind", "description"};
+  static const char *const known[] = {"type",    "colors",  "stops", "below",       "above",
+                                      "missing", "labels",  "range", "name",        "title",
+                                      "source",  "licence", "kind",  "description", "license"};
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)root, key, value) {
@@ -266,27 +304,39 @@ static int check_keys(const json_t *root, ra_err *err) {
       if (strcmp(key, known[i]) == 0) found = true;
     }
     if (!found) {
-      return wrong(err,
-                   "unknown key \"%.40s\"; known are type, colors, stops, name, title, kind, "
-                   "description, source, licence",
-                   key);
+      return ra__ramp_wrong(
+          err,
+          "unknown key \"%.40s\"; known are type, colors, stops, below, above, "
+          "missing, labels, range, name, title, kind, description, source, licence",
+          key);
     }
   }
   return RA_OK;
 }
 
-static int parse_file(const json_t *root, ra_ramp **out, ra_err *err) {
-  int rc = check_keys(root, err);
-  if (rc < 0) return rc;
+static int parse_type(const json_t *root, ra_ramp **out, ra_err *err) {
   const char *type = json_string_value(json_object_get(root, "type"));
   const json_t *colors = json_object_get(root, "colors");
   if (type && strcmp(type, "linear") == 0) return parse_linear(root, out, err);
   if (type && json_object_get(root, "stops")) {
-    return wrong(err, "\"stops\" belong to a linear ramp; write \"colors\"");
+    return ra__ramp_wrong(err, "\"stops\" belong to a linear ramp; write \"colors\"");
   }
   if (type && strcmp(type, "categories") == 0) return parse_categories(colors, false, out, err);
   if (type && strcmp(type, "intervals") == 0) return parse_intervals(colors, out, err);
-  return wrong(err, "\"type\" is \"linear\", \"categories\" or \"intervals\"");
+  return ra__ramp_wrong(err, "\"type\" is \"linear\", \"categories\" or \"intervals\"");
+}
+
+static int parse_file(const json_t *root, ra_ramp **out, ra_err *err) {
+  ra_ramp *ramp = NULL;
+  int rc = check_keys(root, err);
+  if (rc == RA_OK) rc = parse_type(root, &ramp, err);
+  if (rc == RA_OK) rc = ra__ramp_parse_extras(root, ramp, err);
+  if (rc == RA_OK) {
+    *out = ramp;
+  } else {
+    ra_ramp_unref(ramp);
+  }
+  return rc;
 }
 
 static bool looks_like_file(const json_t *root) {
@@ -294,23 +344,20 @@ static bool looks_like_file(const json_t *root) {
          json_object_get(root, "stops");
 }
 
-static int parse_root(const json_t *root, ra_ramp **out, ra_err *err) {
+int ra__ramp_parse_root(const json_t *root, ra_ramp **out, ra_err *err) {
   if (json_is_array(root)) return parse_intervals(root, out, err);
   if (!json_is_object(root)) {
-    return wrong(err,
-                 "neither an object (value to colour, or a ramp file) nor a list of "
-                 "[[min, max], colour]");
+    return ra__ramp_wrong(err,
+                          "neither an object (value to colour, or a ramp file) nor a list of "
+                          "[[min, max], colour]");
   }
   if (looks_like_file(root)) return parse_file(root, out, err);
   return parse_categories(root, true, out, err);
 }
 
-int ra_ramp_parse(const char *json, size_t size, ra_ramp **out, ra_err *err) {
-  json_error_t fault;
-  json_t *root = json_loadb(json, size, JSON_DECODE_ANY, &fault);
-  if (!root) return wrong(err, "not JSON: %s at line %d", fault.text, fault.line);
+int ra__ramp_from_json(json_t *root, ra_ramp **out, ra_err *err) {
   ra_ramp *ramp = NULL;
-  int rc = parse_root(root, &ramp, err);
+  int rc = ra__ramp_parse_root(root, &ramp, err);
   json_decref(root);
   if (rc == RA_OK) rc = ra__ramp_finish(ramp, err);
   if (rc < 0) {
@@ -319,4 +366,18 @@ int ra_ramp_parse(const char *json, size_t size, ra_ramp **out, ra_err *err) {
   }
   *out = ramp;
   return RA_OK;
+}
+
+int ra_ramp_parse(const char *json, size_t size, ra_ramp **out, ra_err *err) {
+  json_error_t fault;
+  json_t *root = json_loadb(json, size, JSON_DECODE_ANY, &fault);
+  if (!root) return ra__ramp_wrong(err, "not JSON: %s at line %d", fault.text, fault.line);
+  return ra__ramp_from_json(root, out, err);
+}
+
+int ra_ramp_parse_file(const char *name, const char *text, size_t size, ra_ramp **out, ra_err *err) {
+  const char *end = strrchr(name, '.');
+  if (end && strcmp(end, ".csv") == 0) return ra_ramp_parse_csv(text, size, out, err);
+  if (end && strcmp(end, ".cpt") == 0) return ra_ramp_parse_cpt(text, size, out, err);
+  return ra_ramp_parse(text, size, out, err);
 }

@@ -53,6 +53,23 @@ static void find_entries(const ra__tile_job *job, const ra__plane *plane, int32_
   }
 }
 
+// What a linear ramp has for values outside the range, and for none.
+static void mark_entries(const ra__tile_job *job, const ra__plane *plane, int32_t *out) {
+  const ra_tile_request *request = job->request;
+  const int below = ra_ramp_mark_entry(request->ramp, RA_RAMP_BELOW);
+  const int above = ra_ramp_mark_entry(request->ramp, RA_RAMP_ABOVE);
+  const int missing = ra_ramp_mark_entry(request->ramp, RA_RAMP_MISSING);
+  for (size_t i = 0; i < plane->count; i++) {
+    double v = job->is_double ? ((const double *)plane->cells)[i]
+                              : (double)((const float *)plane->cells)[i];
+    int entry = isnan(v)                  ? missing
+                : v < request->rescale[0] ? below
+                : v > request->rescale[1] ? above
+                                          : -1;
+    if (entry >= 0) out[i] = entry;
+  }
+}
+
 static void to_entries(const ra__tile_job *job, const ra__plane *plane, int32_t *out) {
   const ra_tile_request *request = job->request;
   double low = request->rescale[0], high = request->rescale[1];
@@ -62,6 +79,9 @@ static void to_entries(const ra__tile_job *job, const ra__plane *plane, int32_t 
     stretch_f64(plane->cells, plane->count, low, high, out);
   } else {
     stretch_f32(plane->cells, plane->count, low, high, out);
+  }
+  if (ra_ramp_get_kind(request->ramp) == RA_RAMP_LINEAR && ra_ramp_marked(request->ramp)) {
+    mark_entries(job, plane, out);
   }
 }
 
@@ -132,7 +152,7 @@ static int paint_slots(const ra__tile_job *job, const int32_t *entries, size_t n
   const ra_tile_request *request = job->request;
   uint8_t palette[PALETTE][4];
   colour_of(request, -1, palette[0]);
-  for (unsigned i = 0; i < ra_ramp_count(request->ramp); i++) {
+  for (unsigned i = 0; i < ra_ramp_count(request->ramp) + RA_RAMP_MARKS; i++) {
     if (slots[i]) colour_of(request, (int32_t)i, palette[slots[i]]);
   }
   for (size_t i = 0; i < n; i++) {
@@ -153,7 +173,7 @@ static int paint_rgba(const ra__tile_job *job, int32_t *entries, size_t n, ra_bu
 }
 
 int ra__tile_png(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err *err) {
-  unsigned count = ra_ramp_count(job->request->ramp);
+  unsigned count = ra_ramp_count(job->request->ramp) + RA_RAMP_MARKS;
   int32_t *entries = ra_arena_alloc(&job->arena, plane->count * sizeof *entries);
   uint32_t *slots = ra_arena_alloc(&job->arena, count * sizeof *slots);
   uint8_t *index = ra_arena_alloc(&job->arena, plane->count);

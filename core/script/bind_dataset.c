@@ -229,6 +229,20 @@ static void set_grid(lua_State *L, const ra_dataset_grid *grid) {
   set_number(L, "columns", (double)grid->grid.width);
 }
 
+// flags = {{value=, meaning=}, …}, where the variable has meanings; values as decoded.
+static void set_flags(lua_State *L, const ra_dataset_variable *variable) {
+  if (variable->flag_count == 0 || !variable->flag_values || !variable->flag_meanings) return;
+  lua_createtable(L, (int)variable->flag_count, 0);
+  for (unsigned i = 0; i < variable->flag_count; i++) {
+    lua_createtable(L, 0, 2);
+    set_number(L, "value",
+               variable->flag_values[i] * variable->packing.scale + variable->packing.offset);
+    set_text(L, "meaning", variable->flag_meanings[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  lua_setfield(L, -2, "flags");
+}
+
 static void push_variable(lua_State *L, const ra_dataset_variable *variable) {
   lua_newtable(L);
   set_text(L, "name", variable->name);
@@ -247,6 +261,7 @@ static void push_variable(lua_State *L, const ra_dataset_variable *variable) {
   set_number(L, "p2", variable->p2);
   set_number(L, "p98", variable->p98);
   set_extras(L, variable);
+  set_flags(L, variable);
   set_shape(L, variable);
   if (variable->grid) set_grid(L, variable->grid);
   if (!variable->axis) return;

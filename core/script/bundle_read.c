@@ -1,5 +1,5 @@
 // bundle_read.c - which files of the folders make a bundle: rastrum/*.lua of the library; of a folder of plugins NAME.lua
-// and the files of each NAME/ with an init.lua; NAME.json of a folder of ramps.
+// and the files of each NAME/ with an init.lua; NAME.json, .csv and .cpt of a folder of ramps.
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -58,7 +58,8 @@ static void add_source(ra_str *block, const char *dir, const char *entry, const 
 }
 
 static void add_ramp(ra_str *block, const char *dir, const char *entry, const char *prefix) {
-  if (has_suffix(entry, ".json")) add_file(block, dir, entry, prefix);
+  if (has_suffix(entry, ".json") || has_suffix(entry, ".csv") || has_suffix(entry, ".cpt"))
+    add_file(block, dir, entry, prefix);
 }
 
 static void add_of_plugin(ra_str *block, const char *dir, const char *entry, const char *prefix) {

@@ -217,21 +217,23 @@ static int l_assets(lua_State *L) {
   return 1;
 }
 
-// host.colormaps() -> {name = JSON text}; a later folder replaces by name
+// host.colormaps() -> {{file="x.json", text=, failed=, folder=0}, …}: folder by folder; what failed has the reason as its text
 static int l_colormaps(lua_State *L) {
   const ra_bundle *bundle = ra__script(L)->config.bundle;
   lua_newtable(L);
   for (size_t i = ra_bundle_first(bundle, "colormaps/"); i < ra_bundle_count(bundle); i++) {
     const ra_bundle_entry *entry = ra_bundle_at(bundle, i);
-    char name[80];
     if (strncmp(entry->name, "colormaps/", 10) != 0) break;
-    const char *file = strrchr(entry->name, '/') + 1;
-    size_t n = strlen(file);
-    if (entry->failed || n >= sizeof name || !has_suffix(file, ".json")) continue;
-    snprintf(name, sizeof name, "%.*s", (int)n - 5, file);
-    if (!ra_name_valid(name)) continue;
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, strrchr(entry->name, '/') + 1);
+    lua_setfield(L, -2, "file");
     lua_pushlstring(L, entry->text, entry->size);
-    lua_setfield(L, -2, name);
+    lua_setfield(L, -2, "text");
+    lua_pushboolean(L, entry->failed);
+    lua_setfield(L, -2, "failed");
+    lua_pushinteger(L, atoi(entry->name + 10));
+    lua_setfield(L, -2, "folder");
+    lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
   }
   return 1;
 }

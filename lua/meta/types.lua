@@ -50,6 +50,10 @@
 ---@field json fun(self): string
 ---@field png fun(self, width: integer, height: integer, vertical: boolean): rastrum.Buffer|nil, rastrum.Error|nil
 ---@field reversed fun(self): rastrum.Ramp|nil, rastrum.Error|nil
+---@field entries fun(self): {low: number?, high: number?, color: string, label: string?}[]
+---@field marks fun(self): {below: string?, above: string?, missing: string?}
+---@field range fun(self): number?, number?  the values that a linear ramp was made for
+---@field legend fun(self, options: table): rastrum.Buffer|nil, rastrum.Error|nil
 
 ---An operation that is not started; used once, by rastrum.all.
 ---@class rastrum.Operation: rastrum.Handle

@@ -9,7 +9,7 @@ local M = { API = 1 }
 
 local FIELDS = { "name", "api", "description", "version", "routes", "workflows", "searches",
   "ramps", "hooks",
-  "catalog_driver", "catalog_drivers", "setup", "self_test", "default_ramp" }
+  "catalog_driver", "catalog_drivers", "setup", "self_test" }
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local HOOKS = { "on_start", "on_timer", "on_request", "on_response", "on_ready",
   "on_validate", "on_step", "on_publish", "on_failure" }

@@ -7,8 +7,8 @@ local host, real = ...
 -- What plugins may require; specs also the rest, but for what is private.
 local PUBLIC = {}
 local PRIVATE = { ["rastrum.app"] = true, ["rastrum.sandbox"] = true, ["rastrum.guards"] = true }
-for _, name in ipairs { "catalog", "colormaps", "compaction", "hooks", "http", "segments",
-  "select", "series", "stac", "text", "workflow" } do
+for _, name in ipairs { "catalog", "colormaps", "compaction", "hooks", "http", "look",
+  "segments", "select", "series", "stac", "text", "workflow" } do
   PUBLIC["rastrum." .. name] = true
 end
 

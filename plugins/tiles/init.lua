@@ -1,8 +1,8 @@
 -- Map tiles, TileJSON and the list of times. Lua chooses what is drawn; the pixels are made in the
 -- core.
 local catalog = require "rastrum.catalog"
-local colormaps = require "rastrum.colormaps"
 local http = require "rastrum.http"
+local looks = require "rastrum.look"
 local select = require "rastrum.select"
 
 local M = { name = "tiles", api = 1, description = "map tiles, TileJSON and the list of times" }
@@ -12,38 +12,6 @@ local TYPES = { png = "image/png", npy = "application/x-npy" }
 
 local function bad(where, message, ...)
   return { code = "invalid", where = where, message = message:format(...) }
-end
-
--- "low,high" to two numbers.
-local function parse_rescale(text)
-  local low, high = text:match("^%s*([^,%s]+)%s*,%s*([^,%s]+)%s*$")
-  low, high = tonumber(low), tonumber(high)
-  if not (low and high and low < high and high - low < math.huge) then
-    return nil, bad("rescale", "rescale is '%s'; it takes low,high with low < high", text)
-  end
-  return { low, high }
-end
-
-local function stretch_of(snapshot, variable, p)
-  if p.rescale then return parse_rescale(p.rescale) end
-  local own = snapshot.stretch[variable.name]
-  local low, high = own and own[1] or variable.min, own and own[2] or variable.max
-  if not (low and high) then return { 0, 1 } end
-  if low == high then return { low - 0.5, high + 0.5 } end
-  return { low, high }
-end
-
--- The ramp that was asked for, else the same one for all variables: the answer names it.
-local function ramp_of(p)
-  if p.colormap then
-    if p.colormap_name then
-      return nil, bad("colormap", "give colormap or colormap_name, not both")
-    end
-    local ramp, err = rastrum.ramp.parse(p.colormap)
-    if not ramp then return nil, bad("colormap", "colormap: %s", err.message) end
-    return ramp
-  end
-  return colormaps.get(p.colormap_name or M.default_ramp)
 end
 
 -- Everything that a tile of this request draws from: {variable, sources, bands, versions}.
@@ -168,13 +136,15 @@ end
 local function look_of(snapshot, drawn, p)
   local look = {}
   local err
-  look.rescale, err = stretch_of(snapshot, drawn.variable, p)
+  if p.format == "png" then
+    look.ramp, err = looks.ramp(drawn.variable, p)
+    if not look.ramp then return nil, err end
+  end
+  look.rescale, err = looks.rescale(snapshot, drawn.variable, p, look.ramp)
   if not look.rescale then return nil, err end
   look.nodata, err = nodata_of(p)
   if err then return nil, err end
   if p.format ~= "png" then return look end
-  look.ramp, err = ramp_of(p)
-  if not look.ramp then return nil, err end
   if #drawn.bands ~= 1 then
     return nil, bad("bidx", "bidx: a png takes one band, %d were asked for", #drawn.bands)
   end
@@ -275,8 +245,10 @@ local function tilejson(req)
   local drawn
   drawn, err = plan(snapshot, p)
   if not drawn then return rastrum.fail(err) end
+  local ramp, name = looks.ramp(drawn.variable, p)
+  if not ramp then return rastrum.fail(name) end
   local rescale
-  rescale, err = stretch_of(snapshot, drawn.variable, p)
+  rescale, err = looks.rescale(snapshot, drawn.variable, p, ramp)
   if not rescale then return rastrum.fail(err) end
   local query = carried_query(p, req.given)
   if p.datetime then query[#query + 1] = "datetime=" .. escape(p.datetime) end
@@ -304,7 +276,7 @@ local function tilejson(req)
     variable = drawn.variable.name,
     units = drawn.variable.units,
     rescale = rastrum.json.array(rescale),
-    colormap_name = p.colormap_name or M.default_ramp,
+    colormap_name = name,
     variables = described(snapshot),
   })
 end
@@ -349,7 +321,8 @@ local CHOICE = {
 local LOOK = {
   { name = "rescale", type = "string",
     description = "low,high: the values at the ramp's ends (default: the collection's)" },
-  { name = "colormap_name", type = "string", description = "a colour ramp; name_r is reversed" },
+  { name = "colormap_name", type = "string",
+    description = "a colour ramp; name_r is reversed (default: the variable's flags, or viridis)" },
   { name = "colormap", type = "string",
     description = "a colour ramp as JSON: value to colour, or intervals" },
   { name = "resampling", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
@@ -382,8 +355,6 @@ local function join(...)
   end
   return out
 end
-
-M.default_ramp = "viridis"
 
 M.routes = {
   { "GET", "/tiles/{collection}/{z:int}/{x:int}/{y}.{format}", tile, summary = "A map tile",

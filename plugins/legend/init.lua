@@ -1,0 +1,179 @@
+-- The legend of a collection's map: a picture, or the table that it is drawn from. Ramp and range
+-- are those of the tiles that the same parameters give (rastrum.look).
+local catalog = require "rastrum.catalog"
+local http = require "rastrum.http"
+local looks = require "rastrum.look"
+local select = require "rastrum.select"
+
+local M = { name = "legend", api = 1, description = "legends of maps, as pictures and tables" }
+
+local TICKS_MOST, LABELS_MOST = 20, 100
+
+-- The widest of 1, 2, 2.5 and 5 times a power of ten that gives `count` steps or more, nearly.
+local function nice_step(span, count)
+  local rough = span / count
+  local power = 10 ^ math.floor(math.log(rough) / math.log(10))
+  for _, each in ipairs { 1, 2, 2.5, 5, 10 } do
+    if each * power >= rough * 0.999 then return each * power end
+  end
+end
+
+local function label_of(value)
+  local short = ("%.6g"):format(value)
+  return (short:gsub("^%-", "\226\136\146"))
+end
+
+local function tick_at(value, range)
+  return { value = value, at = (value - range[1]) / (range[2] - range[1]),
+    label = label_of(value) }
+end
+
+local function round_ticks(range, count)
+  local step, list = nice_step(range[2] - range[1], count), rastrum.json.array {}
+  local first = math.ceil(range[1] / step - 1e-9)
+  for i = 0, TICKS_MOST * 2 do
+    local value = (first + i) * step
+    if value > range[2] + step * 1e-9 then break end
+    if math.abs(value) < step * 1e-9 then value = 0 end
+    list[#list + 1] = tick_at(value, range)
+  end
+  return list
+end
+
+-- "5": about so many; "0,10,20": these.
+local function ticks_of(given, range)
+  local count = given:match("^%d+$")
+  if count then
+    count = tonumber(count)
+    if count >= 1 and count <= TICKS_MOST then return round_ticks(range, count) end
+  end
+  local list = rastrum.json.array {}
+  for piece in given:gmatch("[^,]+") do
+    local value = tonumber(piece)
+    if count or not value or #list == 50 or value < range[1] or value > range[2] then
+      return nil, { code = "invalid", where = "ticks",
+        message = ("ticks is '%s'; it takes a number of ticks, 1 to %d, or up to 50 values between "
+          .. "%.6g and %.6g, with commas"):format(given, TICKS_MOST, range[1], range[2]) }
+    end
+    list[#list + 1] = tick_at(value, range)
+  end
+  return list
+end
+
+local function entries_of(ramp, kind)
+  local list = rastrum.json.array {}
+  for i, entry in ipairs(ramp:entries()) do
+    if kind == "categories" then
+      list[i] = { value = entry.low, color = entry.color, label = entry.label
+        or label_of(entry.low) }
+    else
+      list[i] = { min = entry.low, max = entry.high, color = entry.color,
+        label = entry.label or ("%s \226\128\147 %s"):format(label_of(entry.low),
+          label_of(entry.high)) }
+    end
+  end
+  return list
+end
+
+local function colors_of(ramp)
+  local list = rastrum.json.array {}
+  for i, entry in ipairs(ramp:entries()) do list[i] = entry.color end
+  return list
+end
+
+-- The table: what the picture is drawn from and the JSON is.
+local function legend_of(snapshot, variable, p)
+  local ramp, name = looks.ramp(variable, p)
+  if not ramp then return nil, name end
+  local range, err = looks.rescale(snapshot, variable, p, ramp)
+  if not range then return nil, err end
+  local kind = ramp:kind()
+  local title = variable.long_name ~= "" and variable.long_name or variable.name
+  local legend = { collection = snapshot.id, variable = variable.name, title = p.title or title,
+    units = p.units or variable.units, type = kind, colormap_name = name }
+  for mark, color in pairs(ramp:marks()) do legend[mark] = color end
+  if kind == "linear" then
+    legend.rescale = rastrum.json.array(range)
+    legend.colors = colors_of(ramp)
+    legend.ticks, err = ticks_of(p.ticks, range)
+    if not legend.ticks then return nil, err end
+  else
+    legend.entries = entries_of(ramp, kind)
+  end
+  return legend, ramp
+end
+
+local function heading(legend)
+  if legend.title == "" or legend.units == "" or legend.units == "1"
+    or legend.type == "categories" then
+    return legend.title
+  end
+  return ("%s (%s)"):format(legend.title, legend.units)
+end
+
+local function picture(legend, ramp, p)
+  local labels
+  if legend.entries then
+    labels = {}
+    for i = 1, math.min(#legend.entries, LABELS_MOST) do labels[i] = legend.entries[i].label end
+  end
+  return ramp:legend { title = heading(legend), vertical = p.orientation == "vertical",
+    dark = p.theme == "dark", clear = p.transparent, width = p.width, height = p.height,
+    ticks = legend.ticks, labels = labels, missing = "no data" }
+end
+
+---@param req rastrum.Request
+local function show(req)
+  local p = req.params
+  local snapshot, err = catalog.resolve(p.collection)
+  if not snapshot then return rastrum.fail(err) end
+  local variable
+  variable, err = select.variable(snapshot, p.variable)
+  if not variable then return rastrum.fail(err) end
+  local legend, ramp = legend_of(snapshot, variable, p)
+  if not legend then return rastrum.fail(ramp) end
+  if p.format == "json" then return http.json(req, legend) end
+  local etag = http.etag(req, ramp:digest(), rastrum.json.encode(legend))
+  local headers = { ETag = etag, ["Cache-Control"] = http.SHORT }
+  local unchanged = http.not_modified(req, etag, headers)
+  if unchanged then return unchanged end
+  local body
+  body, err = picture(legend, ramp, p)
+  if not body then return rastrum.fail(err) end
+  return { status = 200, type = "image/png", headers = headers, body = body }
+end
+
+local PARAMS = {
+  { name = "collection", type = "string", description = "a collection's id, or a named search" },
+  { name = "format", type = "string", enum = { "png", "json" },
+    description = "a picture, or the table that it is drawn from" },
+  { name = "variable", type = "string",
+    description = "a variable of the collection (default: its first on a map grid)" },
+  { name = "rescale", type = "string",
+    description = "low,high: the values at the ramp's ends (default: the collection's)" },
+  { name = "colormap_name", type = "string",
+    description = "a colour ramp (default: the variable's flags, else viridis)" },
+  { name = "colormap", type = "string",
+    description = "a colour ramp as JSON: value to colour, or intervals" },
+  { name = "orientation", type = "string", enum = { "horizontal", "vertical" },
+    default = "horizontal", description = "of the ramp, or of the list of categories" },
+  { name = "width", type = "integer", min = 32, max = 2048,
+    description = "pixels (default: what fits)" },
+  { name = "height", type = "integer", min = 32, max = 2048,
+    description = "pixels (default: what fits)" },
+  { name = "title", type = "string", max_length = 200,
+    description = "instead of the variable's name; empty for none" },
+  { name = "units", type = "string", max_length = 80, description = "instead of the variable's" },
+  { name = "ticks", type = "string", default = "5", max_length = 600,
+    description = "about how many, or the values themselves, with commas" },
+  { name = "theme", type = "string", enum = { "light", "dark" }, default = "light",
+    description = "of the ground and the letters" },
+  { name = "transparent", type = "boolean", default = false, description = "without a ground" },
+}
+
+M.routes = {
+  { "GET", "/legend/{collection}.{format}", show, summary = "The legend of a collection's map",
+    params = PARAMS },
+}
+
+return M
