@@ -14,6 +14,7 @@ typedef enum shape { OPEN, POSITIONS, VALUES, CATEGORIES, INTERVALS } shape;
 typedef struct table {
   shape shape;
   unsigned line;
+  char text[LINE];  // that line; the fields point into it
   char *fields[FIELDS];
   unsigned count;
   json_t *root, *list, *labels;  // root holds all of them in the end
@@ -222,12 +223,11 @@ static int finish(table *t, ra_err *err) {
 }
 
 static int read_lines(table *t, const char *text, size_t size, ra_err *err) {
-  char line[LINE];
   ra__ramp_lines lines = {text, text + size, 0};
   if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
     lines.at += 3;  // a spreadsheet's byte order mark
-  while (ra__ramp_line(&lines, line, sizeof line)) {
-    char *start = ra__ramp_trim(line);
+  while (ra__ramp_line(&lines, t->text, sizeof t->text)) {
+    char *start = ra__ramp_trim(t->text);
     t->line = lines.number;
     if (is_blank(start)) continue;
     if (!split(t, start)) return ra__ramp_wrong(err, "line %u: over %d fields", t->line, FIELDS);
