@@ -1,5 +1,5 @@
-// legend.c - one line of colours, repeated across.
-#include "render/legend.h"
+// legend.c - the bare picture of a ramp: one line of colours, repeated across.
+#include "render/legend_page.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,18 @@
 
 enum { SIDE_MOST = 4096 };
 
-static int check_side(const char *name, uint32_t pixels, ra_err *err) {
-  if (pixels >= 1 && pixels <= SIDE_MOST) return RA_OK;
-  return ra_fail(err, RA_E_INVALID, name, "%u pixels; 1 to %d are wanted", pixels, SIDE_MOST);
+static int check_side(const char *name, uint32_t pixels, uint32_t least, ra_err *err) {
+  if (pixels >= least && pixels <= SIDE_MOST) return RA_OK;
+  return ra_fail(err, RA_E_INVALID, name, "%s is %u pixels; it takes %u to %d", name, pixels, least,
+                 SIDE_MOST);
+}
+
+int ra__legend_check(uint32_t width, uint32_t height, uint32_t least, ra_err *err) {
+  int rc = check_side("width", width, least, err);
+  if (rc == RA_OK) rc = check_side("height", height, least, err);
+  if (rc < 0 || (uint64_t)width * height <= RA_LEGEND_PIXELS) return rc;
+  return ra_fail(err, RA_E_INVALID, "width", "%u by %u pixels; a picture has up to %d in all",
+                 width, height, RA_LEGEND_PIXELS);
 }
 
 // The entry at pixel i of n, counted from the low end.
@@ -29,8 +38,7 @@ static void paint(const ra_ramp *ramp, uint32_t width, uint32_t height, bool ver
 
 int ra_ramp_png(const ra_ramp *ramp, uint32_t width, uint32_t height, bool vertical, ra_buf **out,
                 ra_err *err) {
-  int rc = check_side("width", width, err);
-  if (rc == RA_OK) rc = check_side("height", height, err);
+  int rc = ra__legend_check(width, height, 1, err);
   if (rc < 0) return rc;
   uint8_t *rgba = malloc((size_t)width * height * 4);
   if (!rgba) return ra_fail(err, RA_E_NOMEM, "colormap", "out of memory for a picture of the ramp");

@@ -15,10 +15,19 @@ void ra__canvas_blend(ra__canvas *canvas, int x, int y, const uint8_t rgba[4], u
   at[3] = (uint8_t)sum;
 }
 
+static int within(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
+
 void ra__canvas_fill(ra__canvas *canvas, int x, int y, int width, int height, const uint8_t rgba[4]) {
-  for (int row = 0; row < height; row++) {
-    for (int column = 0; column < width; column++) {
-      ra__canvas_blend(canvas, x + column, y + row, rgba, 255);
+  int x0 = within(x, canvas->width), x1 = within(x + width, canvas->width);
+  int y0 = within(y, canvas->height), y1 = within(y + height, canvas->height);
+  for (int row = y0; row < y1; row++) {
+    uint8_t *at = canvas->rgba + ((size_t)row * (size_t)canvas->width + (size_t)x0) * 4;
+    for (int column = x0; column < x1; column++, at += 4) {
+      if (rgba[3] == 255) {
+        memcpy(at, rgba, 4);
+      } else {
+        ra__canvas_blend(canvas, column, row, rgba, 255);
+      }
     }
   }
 }
@@ -57,11 +66,13 @@ static const ra__glyph *find(unsigned code) {
   return code == UNKNOWN ? &RA__GLYPHS[0] : find(UNKNOWN);
 }
 
-int ra__text_width(const char *text) {
+static int width_of(const char *text, const char *end) {
   int width = 0;
-  while (*text) width += find(next_code(&text))->advance;
+  while (text < end) width += find(next_code(&text))->advance;
   return width;
 }
+
+int ra__text_width(const char *text) { return width_of(text, text + strlen(text)); }
 
 static unsigned share_of(char digit) {
   return 17 * (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
@@ -78,18 +89,45 @@ static void draw(ra__canvas *canvas, int x, int base, const ra__glyph *glyph, co
   }
 }
 
-void ra__text_draw(ra__canvas *canvas, int x, int y, int most, const char *text,
-                   const uint8_t rgba[4]) {
+static void draw_line(ra__canvas *canvas, int x, int y, int most, const char *text, const char *end,
+                      const uint8_t rgba[4]) {
   const ra__glyph *dots = find(ELLIPSIS);
-  bool cut = most >= 0 && ra__text_width(text) > most;
-  int end = x + most - dots->advance;
-  while (*text) {
+  bool cut = width_of(text, end) > most;
+  int stop = x + most - dots->advance;
+  while (text < end) {
     const ra__glyph *glyph = find(next_code(&text));
-    if (cut && x + glyph->advance > end) {
-      if (x <= end) draw(canvas, x, y + RA__TEXT_BASE, dots, rgba);
+    if (cut && x + glyph->advance > stop) {
+      if (x <= stop) draw(canvas, x, y + RA__TEXT_BASE, dots, rgba);
       return;
     }
     draw(canvas, x, y + RA__TEXT_BASE, glyph, rgba);
     x += glyph->advance;
   }
+}
+
+void ra__text_draw(ra__canvas *canvas, int x, int y, int most, const char *text,
+                   const uint8_t rgba[4]) {
+  draw_line(canvas, x, y, most, text, text + strlen(text), rgba);
+}
+
+// Where the first line of a text ends: before a space, as far as it fits, or at the end of a longer word.
+static const char *line_end(const char *text, int most) {
+  const char *end = text + strcspn(text, " ");
+  while (*end) {
+    const char *next = end + 1 + strcspn(end + 1, " ");
+    if (width_of(text, next) > most) break;
+    end = next;
+  }
+  return end;
+}
+
+int ra__text_block(ra__canvas *canvas, int x, int y, int most, int limit, const char *text,
+                   const uint8_t rgba[4]) {
+  int lines = 0;
+  for (text += strspn(text, " "); *text && lines < limit; lines++) {
+    const char *end = lines + 1 < limit ? line_end(text, most) : text + strlen(text);
+    if (canvas) draw_line(canvas, x, y + lines * RA__TEXT_LINE, most, text, end, rgba);
+    text = end + strspn(end, " ");
+  }
+  return lines;
 }

@@ -123,11 +123,21 @@ static int fill(ra__tile_job *job, ra__plane *planes, unsigned count, ra_err *er
   return RA_OK;
 }
 
+// Only a ramp with a colour for no value asks where the grids are.
+static int make_extent(ra__tile_job *job, size_t count, ra_err *err) {
+  if (ra_ramp_mark_entry(job->request->ramp, RA_RAMP_MISSING) < 0) return RA_OK;
+  job->on_grid = ra_arena_alloc(&job->arena, count);
+  if (!job->on_grid) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+  memset(job->on_grid, 0, count);
+  return RA_OK;
+}
+
 static int render_png(ra__tile_job *job, ra_buf **out, ra_err *err) {
   size_t count = (size_t)job->request->size * job->request->size;
   ra__plane plane = {ra_arena_alloc(&job->arena, count * ra__tile_value_size(job)), count};
   if (!plane.cells) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
-  int rc = fill(job, &plane, 1, err);
+  int rc = make_extent(job, count, err);
+  if (rc == RA_OK) rc = fill(job, &plane, 1, err);
   if (rc < 0) return rc;
   uint64_t start = ra_clock_ns();
   rc = ra__tile_png(job, &plane, out, err);

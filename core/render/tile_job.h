@@ -2,6 +2,7 @@
 // source into a plane, painting planes into a body.
 #pragma once
 #include "base/arena.h"
+#include "geo/warp.h"
 #include "render/cog_source.h"
 #include "render/tile.h"
 
@@ -13,6 +14,7 @@ typedef struct ra__tile_job {
   ra_arena arena;  // freed with the job
   double gt[6];    // of the tile, in EPSG:3857
   bool is_double;  // type of the planes
+  uint8_t *on_grid;  // a pixel each, where the ramp has a colour for no value: 1 on any source's grid; else NULL
 } ra__tile_job;
 
 // size × size values of one band, float or double as the job says; NaN where nothing is.
@@ -26,6 +28,8 @@ size_t ra__tile_value_size(const ra__tile_job *job);
 // has nothing yet.
 int ra__tile_sample(ra__tile_job *job, const ra_tile_source *source, bool first, ra__plane *planes,
                     ra_err *err);
+// Sets on_grid[] to 1 where a pixel lies on the grid.
+void ra__tile_mark_extent(const ra_warp *warp, const ra_grid *grid, uint8_t *on_grid);
 bool ra__tile_complete(const ra__tile_job *job, const ra__plane *planes, unsigned count);
 
 // One plane to a PNG of the request's ramp.

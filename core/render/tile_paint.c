@@ -83,6 +83,9 @@ static void to_entries(const ra__tile_job *job, const ra__plane *plane, int32_t 
   if (ra_ramp_get_kind(request->ramp) == RA_RAMP_LINEAR && ra_ramp_marked(request->ramp)) {
     mark_entries(job, plane, out);
   }
+  for (size_t i = 0; job->on_grid && i < plane->count; i++) {
+    if (!job->on_grid[i]) out[i] = -1;
+  }
 }
 
 // ---- colours

@@ -309,6 +309,7 @@ static int sample_source(ra__tile_job *job, const ra_tile_source *source, bool f
   view v = {0};
   int rc = make_warp(job, source->variable->grid, &v.warp, err);
   if (rc < 0) return rc;
+  if (job->on_grid) ra__tile_mark_extent(&v.warp, &source->variable->grid->grid, job->on_grid);
   if (v.warp.x0 >= v.warp.x1) {
     for (unsigned i = 0; first && i < request->band_count; i++) clear_plane(job, &planes[i]);
     return RA_OK;

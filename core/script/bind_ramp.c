@@ -203,8 +203,8 @@ static uint32_t read_side(lua_State *L, const char *name) {
   return (uint32_t)side;
 }
 
-// ramp:legend{title=, vertical=, dark=, clear=, width=, height=, ticks={{at=, label=}, …}, labels={…}, missing=} -> ra.buf |
-// nil, err. Made on the spot.
+// ramp:legend{title=, vertical=, dark=, clear=, width=, height=, ticks={{at=, label=}, …}, labels={…}, below=, above=,
+// missing=} -> ra.buf | nil, err. Made on the spot.
 static int l_legend(lua_State *L) {
   const ra_ramp *ramp = ra_bind_check_ramp(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -215,6 +215,8 @@ static int l_legend(lua_State *L) {
                       .clear = ra_bind_opt_boolean(L, 2, "clear", false),
                       .width = read_side(L, "width"),
                       .height = read_side(L, "height"),
+                      .below = ra_bind_opt_string(L, 2, "below", NULL),
+                      .above = ra_bind_opt_string(L, 2, "above", NULL),
                       .missing = ra_bind_opt_string(L, 2, "missing", NULL)};
   read_ticks(L, &legend, &to);
   read_labels(L, &legend, &to, ra_ramp_count(ramp));

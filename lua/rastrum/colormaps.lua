@@ -86,14 +86,15 @@ function M.get(name)
   return ramp
 end
 
--- Reads a ramp only to see what it is: {kind=} or {message=}, kept.
+-- Reads a ramp only to see what it is: {kind=, range=} or {message=}, kept.
 local looked = {}
 
 local function look_at(name)
   if not looked[name] then
     local source = source_of(name)
     local ramp, err = rastrum.ramp.parse(source.text, source.file)
-    looked[name] = ramp and { kind = ramp:kind() } or { message = err.message }
+    looked[name] = ramp and { kind = ramp:kind(), range = { ramp:range() } }
+      or { message = err.message }
     if ramp then ramp:close() end
   end
   return looked[name]
@@ -128,19 +129,19 @@ end
 local function word(value) return type(value) == "string" and value ~= "" and value or nil end
 
 local function describe(name)
-  local kind = look_at(name).kind
+  local kind, range = look_at(name).kind, look_at(name).range
   if not kind then return nil end
   local said, source = about(name)
   return { id = name, title = word(said.title), description = word(said.description), type = kind,
     kind = word(said.kind), source = word(said.source),
     licence = word(said.licence) or word(said.license),
-    own = source.folder ~= 0, reverses = kind == "linear" }
+    range = range[1] and range, own = source.folder ~= 0, reverses = kind == "linear" }
 end
 
 local all
 
 ---What is known of every ramp, in the order of their names: {id, title, description, type, kind,
----source, licence, own, reverses}. Files that are refused are left out.
+---range, source, licence, own, reverses}. Files that are refused are left out.
 ---@return table[]
 function M.described()
   if not all then

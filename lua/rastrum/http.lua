@@ -44,6 +44,20 @@ function M.base_url(host, secure)
   return (secure and "https://" or "http://") .. host
 end
 
+---Whether an Accept header asks for a page rather than for JSON. One that names neither does not.
+---@param accept string|nil
+---@return boolean
+function M.prefers_html(accept)
+  local html, json = 0, 0
+  for range in (accept or ""):lower():gmatch("[^,]+") do
+    local kind, words = range:match("^%s*([^;%s]+)(.*)$")
+    local weight = words and tonumber(words:match(";%s*q=([%d.]+)")) or 1
+    if kind == "text/html" then html = math.max(html, weight) end
+    if kind and kind:find("[/+]json$") then json = math.max(json, weight) end
+  end
+  return html > json
+end
+
 ---A strong tag of texts alone.
 function M.etag_of(...) return '"' .. rastrum.hash(EPOCH, ...) .. '"' end
 

@@ -13,13 +13,18 @@ function filter() {
   document.getElementById("none").hidden = cards.some((card) => !card.hidden);
 }
 
+// Categories and intervals have no reverse.
+function turned(card) {
+  return reversed.checked && "turns" in card.dataset;
+}
+
 function nameOf(button) {
-  return button.dataset.name + (reversed.checked ? "_r" : "");
+  return button.dataset.name + (turned(button.closest(".ramp")) ? "_r" : "");
 }
 
 function turn() {
   for (const card of cards) {
-    card.querySelector("img").style.transform = reversed.checked ? "scaleX(-1)" : "";
+    card.querySelector("img").style.transform = turned(card) ? "scaleX(-1)" : "";
     const button = card.querySelector("button");
     button.textContent = nameOf(button);
     card.querySelector("a").href = `colorMaps/${nameOf(button)}`;

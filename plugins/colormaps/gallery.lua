@@ -12,6 +12,8 @@ local GROUPS = {
   { "miscellaneous", "Others", "for likeness with older maps; many are uneven to the eye" },
 }
 
+local POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors *"
+
 local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
 
 local function escape(text) return (tostring(text):gsub('[&<>"]', ENTITIES)) end
@@ -24,16 +26,24 @@ local function group_of(each)
   return "miscellaneous"
 end
 
+-- "cmocean (Kristen M. Thyng), as sampled…" and "A; B" are told in full at the end of the page.
+local function short(text) return (text:match("^[^,;(]+") or text):match("^(.-)%s*$") end
+
+local function note_of(each)
+  local note = each.title or each.description or each.source and short(each.source) or each.type
+  if each.range then note = ("%s \194\183 %.6g to %.6g"):format(note, unpack(each.range)) end
+  return each.licence and note .. " \194\183 " .. short(each.licence) or note
+end
+
 local function card(each)
-  local id = escape(each.id)
-  local note = each.title or each.source or each.description or each.type .. " ramp"
-  if each.licence then note = note .. " \194\183 " .. each.licence end
-  local words = each.id .. " " .. (each.kind or "") .. " " .. note
-  return ([[<li class="ramp" data-words="%s">
+  local id, note = escape(each.id), escape(note_of(each))
+  local words = table.concat({ each.id, each.kind or "", each.type, each.title or "",
+    each.description or "", each.source or "" }, " ")
+  return ([[<li class="ramp" data-words="%s"%s>
 <a href="colorMaps/%s"><img src="colorMaps/%s?format=png&amp;height=1" alt="%s" loading="lazy"></a>
 <button type="button" data-name="%s" title="Copy the name">%s</button>
-<p title="%s">%s</p></li>]]):format(
-    escape(words:lower()), id, id, id, id, id, escape(note), escape(note))
+<p title="%s">%s</p></li>]]):format(escape(words:lower()), each.reverses and " data-turns" or "",
+    id, id, id, id, id, note, note)
 end
 
 local function section(group, cards)
@@ -53,9 +63,24 @@ local function refusals(refused)
     table.concat(rows))
 end
 
+-- Each source once, in full.
+local function sources(described)
+  local rows, seen = {}, {}
+  for _, each in ipairs(described) do
+    local row = each.source and ("<dt>%s</dt><dd>%s</dd>"):format(escape(each.source),
+      escape(each.licence or "its file names no licence"))
+    if row and not seen[row] then
+      seen[row] = true
+      rows[#rows + 1] = row
+    end
+  end
+  table.sort(rows)
+  return table.concat(rows, "\n")
+end
+
 local function headers_of(etag)
   return { ETag = etag, ["Cache-Control"] = "no-cache", ["X-Content-Type-Options"] = "nosniff",
-    Vary = "Accept", ["Content-Security-Policy"] = "default-src 'self'; frame-ancestors *" }
+    Vary = "Accept", ["Content-Security-Policy"] = POLICY }
 end
 
 local function send(req, body, kind)
@@ -77,7 +102,7 @@ function M.page(req, described, refused)
   end
   for i, group in ipairs(GROUPS) do sections[i] = section(group, cards[group[1]]) end
   local parts = { count = #described, sections = table.concat(sections),
-    refused = refusals(refused) }
+    refused = refusals(refused), sources = sources(described) }
   local body = rastrum.asset("gallery.html"):gsub("{{(%w+)}}", function(name)
     return tostring(parts[name])
   end)

@@ -18,7 +18,8 @@ local function entries_of(req, described)
   local function add(each, name)
     names[#names + 1] = name
     entries[#entries + 1] = { id = name, title = each.title, kind = each.kind, type = each.type,
-      source = each.source, licence = each.licence,
+      range = each.range and rastrum.json.array(each.range), source = each.source,
+      licence = each.licence,
       links = rastrum.json.array { link(req, name) } }
   end
   for _, each in ipairs(described) do
@@ -38,7 +39,7 @@ end
 
 local function wants_page(req)
   if req.params.f then return req.params.f == "html" end
-  return (req.headers.accept or ""):find("text/html", 1, true) ~= nil
+  return http.prefers_html(req.headers.accept)
 end
 
 ---@param req rastrum.Request

@@ -9,33 +9,52 @@ local M = { name = "legend", api = 1, description = "legends of maps, as picture
 
 local TICKS_MOST, LABELS_MOST = 20, 100
 
--- The widest of 1, 2, 2.5 and 5 times a power of ten that gives `count` steps or more, nearly.
-local function nice_step(span, count)
-  local rough = span / count
-  local power = 10 ^ math.floor(math.log(rough) / math.log(10))
-  for _, each in ipairs { 1, 2, 2.5, 5, 10 } do
-    if each * power >= rough * 0.999 then return each * power end
+-- 1, 2, 2.5 or 5 times a power of ten: the step whose number of ticks comes nearest to `count`.
+local function nice_step(range, count)
+  local span = range[2] - range[1]
+  local power = 10 ^ math.floor(math.log(span / count) / math.log(10))
+  local best, nearest
+  for _, each in ipairs { 0.5, 1, 2, 2.5, 5, 10, 20 } do
+    local step = each * power
+    local ticks = math.floor(range[2] / step + 1e-9) - math.ceil(range[1] / step - 1e-9) + 1
+    local off = math.abs(ticks - count)
+    if not nearest or off < nearest then best, nearest = step, off end
   end
+  return best
 end
 
-local function label_of(value)
-  local short = ("%.6g"):format(value)
-  return (short:gsub("^%-", "\226\136\146"))
+local SUPERSCRIPTS = { ["-"] = "\226\129\187", ["0"] = "\226\129\176", ["1"] = "\194\185",
+  ["2"] = "\194\178", ["3"] = "\194\179", ["4"] = "\226\129\180", ["5"] = "\226\129\181",
+  ["6"] = "\226\129\182", ["7"] = "\226\129\183", ["8"] = "\226\129\184",
+  ["9"] = "\226\129\185" }
+
+-- "-2e-06" is written with a minus sign and a power of ten; values that differ by `step` differ.
+local function label_of(value, step)
+  local shown = 6
+  if step and value ~= 0 then
+    shown = math.max(6, math.floor(math.log(math.abs(value) / step) / math.log(10)) + 3)
+  end
+  local text = ("%%.%dg"):format(math.min(shown, 15)):format(value)
+  local sign, digits, exponent = text:match("^(%-?)([^e]+)e?(.*)$")
+  if sign == "-" then sign = "\226\136\146" end
+  if exponent == "" then return sign .. digits end
+  local power = "10" .. tostring(tonumber(exponent)):gsub(".", SUPERSCRIPTS)
+  return sign .. (digits == "1" and power or digits .. "\194\183" .. power)
 end
 
-local function tick_at(value, range)
+local function tick_at(value, range, step)
   return { value = value, at = (value - range[1]) / (range[2] - range[1]),
-    label = label_of(value) }
+    label = label_of(value, step) }
 end
 
 local function round_ticks(range, count)
-  local step, list = nice_step(range[2] - range[1], count), rastrum.json.array {}
+  local step, list = nice_step(range, count), rastrum.json.array {}
   local first = math.ceil(range[1] / step - 1e-9)
-  for i = 0, TICKS_MOST * 2 do
+  for i = 0, TICKS_MOST * 3 do
     local value = (first + i) * step
     if value > range[2] + step * 1e-9 then break end
     if math.abs(value) < step * 1e-9 then value = 0 end
-    list[#list + 1] = tick_at(value, range)
+    list[#list + 1] = tick_at(value, range, step)
   end
   return list
 end
@@ -111,15 +130,28 @@ local function heading(legend)
   return ("%s (%s)"):format(legend.title, legend.units)
 end
 
+-- What the colours beyond the values stand for, in the words of a list.
+local function mark_labels(legend)
+  local low, high
+  for _, each in ipairs(legend.entries or {}) do
+    low = math.min(low or math.huge, each.value or each.min)
+    high = math.max(high or -math.huge, each.value or each.max)
+  end
+  if not low then return nil end
+  local above = legend.type == "intervals" and "\226\137\165 " or "> "
+  return "< " .. label_of(low), above .. label_of(high)
+end
+
 local function picture(legend, ramp, p)
   local labels
   if legend.entries then
     labels = {}
     for i = 1, math.min(#legend.entries, LABELS_MOST) do labels[i] = legend.entries[i].label end
   end
+  local below, above = mark_labels(legend)
   return ramp:legend { title = heading(legend), vertical = p.orientation == "vertical",
     dark = p.theme == "dark", clear = p.transparent, width = p.width, height = p.height,
-    ticks = legend.ticks, labels = labels, missing = "no data" }
+    ticks = legend.ticks, labels = labels, below = below, above = above, missing = "no data" }
 end
 
 ---@param req rastrum.Request
