@@ -89,8 +89,9 @@ void ra__list_paint(ra__page *page) {
   int each = (page->canvas.width - PAD) / (int)columns;
   unsigned room = height < ROW ? 0 : (unsigned)(height / ROW);
   if (rows > room) rows = room;
+  if (rows == 0) return;
   unsigned slots = rows * columns;
-  unsigned shown = lines_of(&all) <= slots ? all.count : slots > 0 ? slots - 1 : 0;
+  unsigned shown = lines_of(&all) <= slots ? all.count : slots - 1;
   unsigned rest = all.count - shown + hidden(&all);
   for (unsigned i = 0; i < shown + (rest ? 1 : 0) && i < slots; i++) {
     int x = PAD + (int)(i / rows) * each, y = page->top + (int)(i % rows) * ROW;
