@@ -5,7 +5,7 @@
 
 #include "raster/ramp_private.h"
 
-enum { LINE = 1024, WORDS = 9 };
+enum { LINE = 1024, WORDS = 10 };  // one more than a line may have
 
 typedef struct palette {
   json_t *root, *stops;
@@ -34,9 +34,22 @@ static json_t *numbers(char *const *parts, unsigned n) {
   return list;
 }
 
-// One word (#rrggbb, r/g/b or a grey) or three. NULL: out of memory, or not UTF-8.
+// The names that palettes are usually written with.
+static const char *named(const char *word) {
+  static const char *const NAMES[][2] = {
+      {"black", "#000000"}, {"white", "#ffffff"},  {"red", "#ff0000"},  {"green", "#00ff00"},
+      {"blue", "#0000ff"},  {"yellow", "#ffff00"}, {"cyan", "#00ffff"}, {"magenta", "#ff00ff"},
+      {"gray", "#bebebe"},  {"grey", "#bebebe"}};
+  for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+    if (strcmp(word, NAMES[i][0]) == 0) return NAMES[i][1];
+  }
+  return word;
+}
+
+// One word (#rrggbb, r/g/b, a grey or a name) or three. NULL: out of memory, or not UTF-8.
 static json_t *colour_of(char *const *words, unsigned n) {
-  if (n == 1 && words[0][0] == '#') return json_string(words[0]);
+  const char *hex = named(words[0]);
+  if (n == 1 && hex[0] == '#') return json_string(hex);
   if (n == 3) return numbers(words, 3);
   char *parts[3] = {words[0], words[0], words[0]}, *rest = NULL;
   if (strchr(words[0], '/')) {
@@ -72,6 +85,8 @@ static int read_mark(palette *p, char *const *words, unsigned n, ra_err *err) {
 
 static int read_slice(palette *p, char *const *words, unsigned n, ra_err *err) {
   double low, high;
+  // A last letter says which end is annotated.
+  if ((n == 5 || n == 9) && strlen(words[n - 1]) == 1 && strchr("LUB", words[n - 1][0])) n--;
   unsigned each = n / 2;
   json_t *from, *to;
   if ((n != 4 && n != 8) || !ra__ramp_number(words[0], &low) || !ra__ramp_number(words[each], &high)) {

@@ -156,6 +156,23 @@ def test_colormap_check(rastrum, tmp_path):
     assert "bad.json: entry 1" in said.stderr
     assert "none.json" in rastrum("colormap", "check", tmp_path / "none.json", code=1, cwd=tmp_path).stderr
     rastrum("colormap", "sort", code=2, cwd=tmp_path)
+    table = tmp_path / "table.csv"
+    table.write_text("min,max,colour,label\n0,10,#ff0000,low\n10,x,#00ff00,\n")
+    assert 'table.csv: line 3: max "x"' in rastrum("colormap", "check", table, code=1, cwd=tmp_path).stderr
+
+
+def test_colormap_preview(rastrum, tmp_path):
+    """Blocks of the ramp's colours on a terminal; a file is shown before it is put anywhere."""
+    shown = rastrum("colormap", "preview", "viridis_r", cwd=tmp_path).stdout
+    assert shown.count("\x1b[48;2;") == 64 and "\x1b[48;2;248;230;33m" in shown
+    table = tmp_path / "table.csv"
+    table.write_text("min,max,colour,label\n0,10,#ff0000,low\n10,20,#00ff00,\nmissing,#010203\n")
+    shown = rastrum("colormap", "preview", table, cwd=tmp_path).stdout
+    assert [re.sub(r"\x1b\[[0-9;]*m", "", line).split() for line in shown.splitlines()] == [
+        ["0", "to", "10", "low"], ["10", "to", "20"], ["missing"]]
+    said = json.loads(rastrum("colormap", "preview", table, "--json", cwd=tmp_path).stdout)
+    assert said["kind"] == "intervals" and said["colors"] == ["#ff0000", "#00ff00"]
+    assert "did you mean 'viridis'" in rastrum("colormap", "preview", "viridiss", code=2, cwd=tmp_path).stderr
 
 
 # ---- ingest, inspect, catalog

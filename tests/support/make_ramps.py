@@ -23,7 +23,7 @@ SOURCES = (
      "Apache-2.0"),
     (VIRIDIS, "BIDS/colormap (Stéfan van der Walt, Nathaniel Smith), as sampled in rio-tiler", "CC0-1.0"),
     (["turbo"], "Turbo (Anton Mikhailov, Google), as sampled in rio-tiler", "Apache-2.0"),
-    (COMMUNITY, "a community map carried by rio-tiler", "BSD-3-Clause"),
+    (COMMUNITY, "community map, carried by rio-tiler", "BSD-3-Clause"),
 )
 MATPLOTLIB = ("matplotlib, as sampled in rio-tiler", "PSF-style matplotlib licence; BSD-3-Clause (rio-tiler)")
 
