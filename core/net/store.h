@@ -13,6 +13,9 @@ void ra_store_free(ra_store *store);
 const char *ra_store_url(const ra_store *store);   // "file:///absolute/path"
 const char *ra_store_root(const ra_store *store);  // the absolute path of a file store
 
+// Whether the store's folder is there and can be read; another folder in its place is none. Blocks.
+int ra_store_check(const ra_store *store, ra_err *err);
+
 // Reads by key. Keeps a bounded number of descriptors open (LRU), since objects are immutable. Where the whole version
 // (the first three parts of a longer key) is not there, a missing object is RA_E_GONE instead of RA_E_NOTFOUND: it may
 // have been removed while it was read, so that nothing can be said of the object itself.

@@ -112,6 +112,18 @@ void ra_store_free(ra_store *store) {
 const char *ra_store_url(const ra_store *store) { return store->url; }
 const char *ra_store_root(const ra_store *store) { return store->root; }
 
+int ra_store_check(const ra_store *store, ra_err *err) {
+  struct stat now, opened;
+  int fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ra_fail_errno(err, errno, store->root, "the store's folder cannot be opened");
+  bool same = fstat(fd, &now) == 0 && fstat(store->root_fd, &opened) == 0 &&
+              now.st_dev == opened.st_dev && now.st_ino == opened.st_ino;
+  close(fd);
+  if (same) return RA_OK;
+  return ra_fail(err, RA_E_IO, store->root,
+                 "the store's folder is another one than at the start; restart the server");
+}
+
 static int read_all(const ra__store_entry *entry, uint64_t offset, size_t size, uint8_t *dst,
                     ra_err *err) {
   for (size_t got = 0; got < size;) {

@@ -17,6 +17,16 @@ static void open_deinit(void *state) {
   if (object->fd >= 0) close(object->fd);
 }
 
+static int check_run(ra_op *op, void *state, ra_err *err) {
+  (void)state;
+  const ra_store *store = ra_op_ops(op)->store;
+  return store ? ra_store_check(store, err)
+               : ra_fail(err, RA_E_NOTFOUND, "", "this process has no store");
+}
+
+const ra_op_kind RA_OP_STORE_CHECK = {
+    .name = "store check", .lane = RA_OP_IO, .run = check_run};
+
 const ra_op_kind RA_OP_OPEN = {.name = "open",
                                .state_size = sizeof(ra_op_open),
                                .lane = RA_OP_IO,

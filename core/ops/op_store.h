@@ -1,4 +1,4 @@
-// op_store.h - opening a stored object for sending it: one job in the io lane. The state owns the descriptor until
+// op_store.h - opening a stored object for sending it, and whether there is a store: one job in the io lane. The state owns the descriptor until
 // somebody takes it (sets fd to -1).
 #pragma once
 #include <stdint.h>
@@ -13,3 +13,4 @@ typedef struct ra_op_open {
 } ra_op_open;
 
 extern const ra_op_kind RA_OP_OPEN;
+extern const ra_op_kind RA_OP_STORE_CHECK;  // no state; see ra_store_check

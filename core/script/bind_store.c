@@ -1,4 +1,4 @@
-// bind_store.c - rastrum.store.open(key): an object of the store, to be sent as a response's `file`.
+// bind_store.c - rastrum.store.open(key): an object of the store, to be sent as a response's `file`; rastrum.store.check().
 #include "script/bind_store.h"
 
 #include <string.h>
@@ -57,8 +57,22 @@ static int l_size(lua_State *L) {
   return 1;
 }
 
+static int push_true(lua_State *L, ra_op *op) {
+  (void)op;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+// rastrum.store.check() -> true | nil, err
+static int l_check(lua_State *L) {
+  ra_err err = {0};
+  ra_op *op;
+  if (ra_op_new(ra_bind_ops(L), &RA_OP_STORE_CHECK, &op, &err) < 0) return ra_bind_fail(L, &err);
+  return ra_bind_op(L, op, push_true);
+}
+
 static const luaL_Reg METHODS[] = {{"size", l_size}, {NULL, NULL}};
-static const luaL_Reg OPERATIONS[] = {{"open", l_open}, {NULL, NULL}};
+static const luaL_Reg OPERATIONS[] = {{"open", l_open}, {"check", l_check}, {NULL, NULL}};
 
 static void setup(lua_State *L) { ra_bind_type(L, "ra.file", METHODS); }
 

@@ -5,3 +5,8 @@
 ---@return rastrum.File|nil
 ---@return rastrum.Error|nil
 function rastrum.store.open(key) end
+
+---Whether the store is there and can be read.
+---@return true|nil
+---@return rastrum.Error|nil
+function rastrum.store.check() end

@@ -151,8 +151,10 @@ end
 ---Whether requests can be answered: true, or false and why.
 function App.ready()
   if host.draining() then return false, "the server is shutting down" end
+  local ok, reason = catalog.ready()
+  if not ok then return false, reason end
   for _, hook in ipairs(registry.hooks("on_ready")) do
-    local ok, reason = hook.run()
+    ok, reason = hook.run()
     if not ok then return false, reason or ("plugin '%s' is not ready"):format(hook.plugin) end
   end
   return true

@@ -11,6 +11,7 @@ local _, host = ...
 local M = {}
 
 local WAIT_MS, REFRESH_S = 20000, 30
+local READY_MS = 1000
 local PATIENCE_MS = 250  -- for a catalog that does not answer, where a snapshot can
 local LARGE, KEPT_S = 200, 3e-4  -- datasets of a snapshot from which on each keeps it so much longer
 
@@ -150,6 +151,33 @@ local function refresh()
   note_trouble(err)
   state.checked, state.stamp = rastrum.time.clock(), M.stamp()
   return true
+end
+
+local function check()
+  local ok, err = rastrum.store.check()
+  if not ok then return nil, err end
+  local driver
+  driver, err = M.driver()
+  if not driver then return nil, err end
+  create(driver)
+  if driver.check then return driver:check() end
+  ok, err = driver:revision()
+  return ok ~= nil, err
+end
+
+---Whether the store and the catalog can be read: true, or false and why. Looked at anew where it was longer ago than
+---half of `catalog_staleness`; what does not answer within a second counts as away.
+---@return boolean
+---@return string|nil
+function M.ready()
+  local health, now = state.health, rastrum.time.clock()
+  if not health or now - health.at > staleness() / 2 then
+    local running = start("?", check)
+    local ok, err = wait(running, READY_MS)
+    health = { at = now, ok = ok and true or false, reason = err and err.message }
+    state.health = health
+  end
+  return health.ok, health.reason
 end
 
 ---After a write of this process: what is in memory is old.

@@ -129,6 +129,20 @@ function Catalog:revision()
   return rows and rows[1].data_version, err
 end
 
+---Whether the file can be read now, by somebody who opens it anew; a catalog that is not made yet is fine.
+function Catalog:check()
+  local db, err = rastrum.sql.open(self.path, { readonly = true })
+  if not db then
+    if err.code == "not_found" and not self.seen then return true end
+    return nil, err
+  end
+  self.seen = true
+  local rows
+  rows, err = db:query("SELECT value FROM counter")
+  db:close()
+  return rows and true, err
+end
+
 ---A number that is another one after any commit, read without asking the database; nil where there
 ---is none. Does not wait.
 function Catalog:stamp() return self.read and self.read:stamp() end
