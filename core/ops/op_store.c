@@ -24,8 +24,7 @@ static int check_run(ra_op *op, void *state, ra_err *err) {
                : ra_fail(err, RA_E_NOTFOUND, "", "this process has no store");
 }
 
-const ra_op_kind RA_OP_STORE_CHECK = {
-    .name = "store check", .lane = RA_OP_IO, .run = check_run};
+const ra_op_kind RA_OP_STORE_CHECK = {.name = "store check", .lane = RA_OP_IO, .run = check_run};
 
 const ra_op_kind RA_OP_OPEN = {.name = "open",
                                .state_size = sizeof(ra_op_open),
