@@ -10,6 +10,7 @@
 #include "app/host.h"
 #include "app/priority.h"
 #include "app/progress.h"
+#include "ingest/checksums.h"
 
 // {"sources":[…],"options":{…}}: what the workflows `ingest` and `inspect` take.
 static void arguments(const ra_cli *cli, ra_str *out) {
@@ -90,9 +91,42 @@ static int print_inspection(const ra_cli *cli, const char *result) {
   return refused ? RA_EXIT_FAILED : RA_EXIT_DONE;
 }
 
+static void print_array(const json_t *array) {
+  const char *path = json_string_value(json_object_get(array, "path"));
+  const char *digest = json_string_value(json_object_get(array, "sha256"));
+  const char *type = json_string_value(json_object_get(array, "dtype"));
+  const char *skipped = json_string_value(json_object_get(array, "skipped"));
+  char *shape = json_dumps(json_object_get(array, "shape"), JSON_COMPACT);
+  if (!path || !*path) path = "/";
+  if (digest) printf("%s  %s%s  %s\n", digest, type ? type : "", shape ? shape : "", path);
+  if (skipped) printf("%-64s  %s: %s\n", "-", path, skipped);
+  free(shape);
+}
+
+// What our readers decode, without the host.
+static int checksums(const ra_cli *cli) {
+  ra_str text;
+  ra_err err = {0};
+  ra_str_init(&text);
+  size_t memory = ra_config_bytes(cli->config, "memory");
+  int rc = ra_checksums(cli->words[0], ra_config_text(cli->config, "dump"), memory / 4, &text, &err);
+  if (rc == RA_OK && ra_config_bool(cli->config, "json")) {
+    printf("%s\n", text.ptr);
+  } else if (rc == RA_OK) {
+    json_t *root = json_loads(text.ptr, 0, NULL);
+    size_t i;
+    const json_t *array;
+    json_array_foreach(json_object_get(root, "arrays"), i, array) print_array(array);
+    json_decref(root);
+  }
+  ra_str_deinit(&text);
+  return rc < 0 ? ra_cli_fail(&err) : RA_EXIT_DONE;
+}
+
 int ra_cmd_inspect(const ra_cli *cli) {
   ra_host host;
   ra_err err = {0};
+  if (ra_config_bool(cli->config, "checksums")) return checksums(cli);
   if (ra_host_init(&host, cli->config, "ingest", false, &err) < 0) return ra_cli_fail(&err);
   ra_str args, result;
   ra_str_init(&args);

@@ -1,4 +1,6 @@
-// checksum.c - Fletcher-32 as HDF5 stores it and CRC-32C as Zarr does: 4 little-endian bytes behind the data.
+// checksum.c - Fletcher-32 as HDF5 stores it and CRC-32C as Zarr does: 4 little-endian bytes behind the data; Adler-32 and
+// CRC-32 as numcodecs does: in front of them.
+#include <libdeflate.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -82,22 +84,31 @@ static bool fletcher32_matches(uint32_t stored, uint32_t sum) {
   return stored == sum || stored == swapped;
 }
 
-int ra__checksum_strip(ra_codec_id id, ra__span src, ra__span *raw, ra_err *err) {
-  const char *name = ra_codec_name(id);
+static bool matches(ra_codec_id id, uint32_t stored, ra__span body) {
+  switch (id) {
+    case RA_CODEC_CRC32C: return stored == ra_crc32c(0, body.data, body.size);
+    case RA_CODEC_ADLER32: return stored == libdeflate_adler32(1, body.data, body.size);
+    case RA_CODEC_CRC32: return stored == libdeflate_crc32(0, body.data, body.size);
+    default: return fletcher32_matches(stored, fletcher32(body.data, body.size));
+  }
+}
+
+int ra__checksum_strip(const ra_codec *codec, ra__span src, ra__span *raw, ra_err *err) {
+  const char *name = ra_codec_name(codec->id);
+  bool front = (codec->id == RA_CODEC_ADLER32 || codec->id == RA_CODEC_CRC32) != codec->swap_ends;
   if (src.size < 4) return ra_fail(err, RA_E_CORRUPT, "", "%s: the checksum is missing", name);
-  ra__span body = {src.data, src.size - 4};
-  uint32_t stored = ra__load_u32(src.data + body.size);
-  bool good = id == RA_CODEC_CRC32C ? stored == ra_crc32c(0, body.data, body.size)
-                                    : fletcher32_matches(stored, fletcher32(body.data, body.size));
-  if (!good) return ra_fail(err, RA_E_CORRUPT, "", "%s: the checksum does not match", name);
+  ra__span body = {src.data + (front ? 4 : 0), src.size - 4};
+  uint32_t stored = ra__load_u32(front ? src.data : src.data + body.size);
+  if (!matches(codec->id, stored, body))
+    return ra_fail(err, RA_E_CORRUPT, "", "%s: the checksum does not match", name);
   *raw = body;
   return RA_OK;
 }
 
-static int strip_copy(ra_codec_id id, ra__span src, uint8_t *dst, size_t cap, size_t *got,
-                      ra_err *err) {
+int ra__checksum_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap, size_t *got,
+                        ra_err *err) {
   ra__span raw = {0};
-  int rc = ra__checksum_strip(id, src, &raw, err);
+  int rc = ra__checksum_strip(codec, src, &raw, err);
   if (rc < 0) return rc;
   if (raw.size > cap) {
     return ra_fail(err, RA_E_CORRUPT, "", "%zu bytes where %zu were expected", raw.size, cap);
@@ -116,20 +127,10 @@ static int append(uint32_t sum, ra__span src, uint8_t *dst, size_t cap, size_t *
   return RA_OK;
 }
 
-int ra__fletcher32_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap,
-                          size_t *got, ra_err *err) {
-  return strip_copy(codec->id, src, dst, cap, got, err);
-}
-
 int ra__fletcher32_encode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap,
                           size_t *got, ra_err *err) {
   (void)codec;
   return append(fletcher32(src.data, src.size), src, dst, cap, got, err);
-}
-
-int ra__crc32c_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap, size_t *got,
-                      ra_err *err) {
-  return strip_copy(codec->id, src, dst, cap, got, err);
 }
 
 int ra__crc32c_encode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap, size_t *got,

@@ -19,19 +19,22 @@ static const ra__codec_kind kinds[] = {
     [RA_CODEC_LZ4] = {"lz4", ra__lz4_decode, ra__lz4_encode, bound_any},
     [RA_CODEC_BZ2] = {"bz2", ra__bz2_decode, ra__bz2_encode, bound_any},
     [RA_CODEC_SHUFFLE] = {"shuffle", ra__shuffle_decode, ra__shuffle_encode, bound_same},
-    [RA_CODEC_FLETCHER32] = {"fletcher32", ra__fletcher32_decode, ra__fletcher32_encode,
-                             bound_checksum},
-    [RA_CODEC_CRC32C] = {"crc32c", ra__crc32c_decode, ra__crc32c_encode, bound_checksum},
+    [RA_CODEC_FLETCHER32] = {"fletcher32", ra__checksum_decode, ra__fletcher32_encode, bound_checksum},
+    [RA_CODEC_CRC32C] = {"crc32c", ra__checksum_decode, ra__crc32c_encode, bound_checksum},
     [RA_CODEC_LZW] = {"lzw", ra__lzw_decode, NULL, bound_any},
     [RA_CODEC_PACKBITS] = {"packbits", ra__packbits_decode, NULL, bound_any},
     [RA_CODEC_LZ4_HDF5] = {"lz4", ra__lz4_hdf5_decode, NULL, bound_any},
     [RA_CODEC_BITSHUFFLE] = {"bitshuffle", ra__bitshuffle_decode, NULL, bound_any},
     [RA_CODEC_LZF] = {"lzf", ra__lzf_decode, NULL, bound_any},
+    [RA_CODEC_ADLER32] = {"adler32", ra__checksum_decode, NULL, bound_checksum},
+    [RA_CODEC_CRC32] = {"crc32", ra__checksum_decode, NULL, bound_checksum},
+    [RA_CODEC_INFLATE] = {"deflate", ra__inflate_decode, NULL, bound_any},
 };
 enum { CHAIN_MAX = 8 };
 
 static bool is_checksum(ra_codec_id id) {
-  return id == RA_CODEC_FLETCHER32 || id == RA_CODEC_CRC32C;
+  return id == RA_CODEC_FLETCHER32 || id == RA_CODEC_CRC32C || id == RA_CODEC_ADLER32 ||
+         id == RA_CODEC_CRC32;
 }
 
 const char *ra_codec_name(ra_codec_id id) { return kinds[id].name; }
@@ -63,7 +66,7 @@ static int decode_step(const ra_codec *codec, bool last, int *slot, size_t size,
                        ra__span *span, ra_err *err) {
   const ra__codec_kind *kind = &kinds[codec->id];
   if (is_checksum(codec->id) && !last) {
-    return ra__checksum_strip(codec->id, *span, span, err);
+    return ra__checksum_strip(codec, *span, span, err);
   }
   uint8_t *dst = last ? to : ra__scratch(*slot, size);
   if (!dst) return ra_fail(err, RA_E_NOMEM, "", "no memory to decode %zu bytes", size);

@@ -2,6 +2,7 @@
 // × dtype); a codec that gives another size is an error. Each thread keeps
 // its own contexts; any thread.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ typedef enum ra_codec_id {
   RA_CODEC_LZ4_HDF5,    // HDF5's plugin: blocks, each behind its size
   RA_CODEC_BITSHUFFLE,  // HDF5's plugin, with lz4 or zstd inside or without
   RA_CODEC_LZF,
+  RA_CODEC_ADLER32,  // numcodecs': 4 bytes in front
+  RA_CODEC_CRC32,    // numcodecs': 4 bytes in front
+  RA_CODEC_INFLATE,  // deflate without a wrapping (RFC 1951)
 } ra_codec_id;
 
 typedef struct ra_codec {
@@ -29,6 +33,7 @@ typedef struct ra_codec {
   int level;         // encoding: compression level, 0 for the codec's default
   unsigned element;  // shuffle, bitshuffle, blosc: bytes an item
   unsigned block;    // bitshuffle without compression: items a block, 0 for the default
+  bool swap_ends;    // checksums: the 4 bytes stand at the other end
   int shuffle;       // blosc encoding: 0 none, 1 byte, 2 bit
   char inner[12];    // blosc encoding, bitshuffle: "lz4", "zstd", …
 } ra_codec;

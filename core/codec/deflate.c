@@ -22,6 +22,15 @@ int ra__deflate_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t
                 cap, err);
 }
 
+int ra__inflate_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap, size_t *got,
+                       ra_err *err) {
+  (void)codec;
+  struct libdeflate_decompressor *inflater = ra__inflater();
+  if (!inflater) return no_memory(err);
+  return result(libdeflate_deflate_decompress(inflater, src.data, src.size, dst, cap, got),
+                "deflate", cap, err);
+}
+
 // A gzip file may hold several members behind each other.
 int ra__gzip_decode(const ra_codec *codec, ra__span src, uint8_t *dst, size_t cap, size_t *got,
                     ra_err *err) {

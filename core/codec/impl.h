@@ -55,17 +55,17 @@ RA__STEP(ra__bz2_decode);
 RA__STEP(ra__bz2_encode);
 RA__STEP(ra__shuffle_decode);
 RA__STEP(ra__shuffle_encode);
-RA__STEP(ra__fletcher32_decode);
+RA__STEP(ra__checksum_decode);
 RA__STEP(ra__fletcher32_encode);
-RA__STEP(ra__crc32c_decode);
 RA__STEP(ra__crc32c_encode);
 RA__STEP(ra__lzw_decode);
 RA__STEP(ra__packbits_decode);
 RA__STEP(ra__lz4_hdf5_decode);
 RA__STEP(ra__bitshuffle_decode);
 RA__STEP(ra__lzf_decode);
+RA__STEP(ra__inflate_decode);
 #undef RA__STEP
 // CRC-32C without the processor's instruction; state in, state out (not inverted).
 uint32_t ra__crc32c_portable(uint32_t crc, const uint8_t *p, size_t size);
 // Checks a checksum without copying: *raw becomes a view of src without its 4 bytes.
-int ra__checksum_strip(ra_codec_id id, ra__span src, ra__span *raw, ra_err *err);
+int ra__checksum_strip(const ra_codec *codec, ra__span src, ra__span *raw, ra_err *err);

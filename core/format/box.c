@@ -42,7 +42,8 @@ static void copy_line(unsigned size, uint64_t count, const uint8_t *src, int64_t
     case 1: COPY_CELLS(1) break;
     case 2: COPY_CELLS(2) break;
     case 4: COPY_CELLS(4) break;
-    default: COPY_CELLS(8) break;
+    case 8: COPY_CELLS(8) break;
+    default: COPY_CELLS(size) break;
   }
 }
 

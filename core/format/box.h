@@ -8,7 +8,7 @@ enum { RA_BOX_DIMS = 16 };
 
 typedef struct ra_box {
   unsigned ndim;
-  unsigned size;  // bytes a cell: 1, 2, 4 or 8
+  unsigned size;  // bytes a cell
   uint64_t count[RA_BOX_DIMS];
   int64_t src[RA_BOX_DIMS], dst[RA_BOX_DIMS];
 } ra_box;

@@ -1,5 +1,5 @@
-// zarr.h - our own Zarr v3 with sharding: metadata text, shard bytes, and a reader that fetches exactly the inner
-// chunks it needs through a ra_reader. (contracts.md §7)
+// zarr.h - Zarr: our own v3 with sharding (metadata text, shard bytes), and a reader of arrays of v2 and v3 by whomever
+// that fetches exactly the inner chunks it needs through a ra_reader. (contracts.md §7)
 #pragma once
 #include <stdbool.h>
 
@@ -68,14 +68,25 @@ int ra_zarr_shard_end(ra_zarr_shard *shard, const void **bytes, size_t *size, ra
 typedef struct ra_zarr_array ra_zarr_array;  // parsed metadata and a few shard indexes: refcounted, any thread
 
 typedef struct ra_zarr_info {
+  unsigned format;  // 2 or 3
+  bool numeric;     // cells are numbers of `dtype`; else they are bytes of another type
   ra_dtype dtype;
+  unsigned cell;  // bytes a cell
+  unsigned unit;  // bytes of it that byte order turns round; 1: none
+  char type[24];  // numpy's name of the type, little-endian: "<i2", "|b1", "<f2", "<M8[ms]", "<U13"
   unsigned ndim;
   uint64_t shape[RA_ZARR_DIMS];
-  uint64_t chunk[RA_ZARR_DIMS];
-  uint64_t shard[RA_ZARR_DIMS];
+  uint64_t chunk[RA_ZARR_DIMS];  // innermost
+  uint64_t shard[RA_ZARR_DIMS];  // outermost
 } ra_zarr_info;
 
+// The text of a zarr.json, or with format 2 of a .zarray. Of numbers only.
 int ra_zarr_array_parse(const char *json, size_t size, ra_zarr_array **out, ra_err *err);
+// The same of any type with a fixed size: booleans, half floats, complex numbers, dates, texts, bytes.
+int ra_zarr_array_parse_any(const char *json, size_t size, unsigned format, ra_zarr_array **out,
+                            ra_err *err);
+// Whether the cells of an array are of a type that parse_any reads: not structures, nor texts of any length.
+bool ra_zarr_type_is_known(const char *json, size_t size, unsigned format);
 ra_zarr_array *ra_zarr_array_ref(ra_zarr_array *array);
 void ra_zarr_array_unref(ra_zarr_array *array);
 size_t ra_zarr_array_memory(const ra_zarr_array *array);
@@ -83,7 +94,7 @@ const ra_zarr_info *ra_zarr_array_info(const ra_zarr_array *array);
 // How many inner chunks, and how many raw bytes of them, a region touches: the cost known before reading.
 int ra_zarr_cost(const ra_zarr_array *array, const uint64_t *start, const uint64_t *count,
                  uint64_t *chunks, uint64_t *bytes, ra_err *err);
-// Reads [start, start + count) into dst, C order, stored cells. `path`: the array's key prefix in the reader. Missing
+// Reads [start, start + count) into dst, C order, stored cells, native byte order. `path`: the array's key prefix in the reader. Missing
 // shards and chunks give the fill value. Timing: fetch and decode are added.
 int ra_zarr_read(ra_zarr_array *array, const ra_reader *reader, const char *path,
                  const uint64_t *start, const uint64_t *count, void *dst, ra_cancel *cancel,

@@ -67,24 +67,24 @@ void ra__zarr_index_clear(ra_zarr_array *array) {
   while (array->cached) evict(array);
 }
 
-// Each chunk lies in front of the index (behind it, if it stands at the start) and inside the object.
-static int check_slots(const ra_zarr_array *array, const ra__zarr_index *index, const char *key,
+// Each chunk lies inside the shard, and is not larger than what can be in it.
+static int check_slots(const ra__zarr_level *level, const ra__zarr_index *index, const char *key,
                        ra_err *err) {
+  uint64_t most = 2 * (uint64_t)level->chunk_bytes + (64 << 10);
   for (size_t i = 0; i < index->count; i++) {
     const ra__zarr_slot *slot = &index->slots[i];
     if (slot->offset == RA__ZARR_MISSING && slot->size == RA__ZARR_MISSING) continue;
-    if (slot->offset > index->size || slot->size > index->size - slot->offset ||
-        slot->size > 2 * array->chunk_bytes + (64 << 10)) {
+    if (slot->offset > index->size || slot->size > index->size - slot->offset || slot->size > most) {
       return ra_fail(err, RA_E_CORRUPT, key, "the shard's index puts chunk %zu outside the shard", i);
     }
   }
   return RA_OK;
 }
 
-static int decode_index(const ra_zarr_array *array, const uint8_t *packed, ra__zarr_index *index,
+static int decode_index(const ra__zarr_level *level, const uint8_t *packed, ra__zarr_index *index,
                         const char *key, ra_err *err) {
   size_t bytes = index->count * sizeof *index->slots;
-  if (array->index_crc) {
+  if (level->index_crc) {
     uint32_t stored;
     memcpy(&stored, packed + bytes, 4);
     if (stored != ra_crc32c(0, packed, bytes)) {
@@ -92,36 +92,41 @@ static int decode_index(const ra_zarr_array *array, const uint8_t *packed, ra__z
     }
   }
   memcpy(index->slots, packed, bytes);
-  if (array->index_big_endian) {
+  if (level->index_big_endian) {
     for (size_t i = 0; i < index->count; i++) {
       index->slots[i].offset = __builtin_bswap64(index->slots[i].offset);
       index->slots[i].size = __builtin_bswap64(index->slots[i].size);
     }
   }
-  return check_slots(array, index, key, err);
+  return check_slots(level, index, key, err);
 }
 
-static int read_index(const ra_zarr_array *array, const ra_reader *reader, const char *key,
-                      ra__zarr_index **out, ra_err *err) {
-  uint64_t size;
-  size_t bytes = ra__zarr_index_bytes(array);
-  int rc = reader->size(reader->ctx, key, &size, err);
-  if (rc == RA_E_NOTFOUND) return index_new(0, 0, out, err);
-  if (rc < 0) return rc;
+int ra__zarr_index_read(const ra__zarr_level *level, const ra_reader *reader, const char *key,
+                        uint64_t offset, uint64_t size, ra__zarr_index **out, ra_err *err) {
+  size_t bytes = ra__zarr_index_bytes(level);
   if (size < bytes) {
     return ra_fail(err, RA_E_CORRUPT, key, "%llu bytes are too few for a shard's index of %zu",
                    (unsigned long long)size, bytes);
   }
   uint8_t *packed = malloc(bytes);
   if (!packed) return ra_fail(err, RA_E_NOMEM, key, "no memory for a shard's index");
-  rc = reader->read(reader->ctx, key, array->index_at_start ? 0 : size - bytes, bytes, packed, err);
-  if (rc == RA_OK) rc = index_new(array->inner_count, size, out, err);
+  uint64_t at = offset + (level->index_at_start ? 0 : size - bytes);
+  int rc = reader->read(reader->ctx, key, at, bytes, packed, err);
+  if (rc == RA_OK) rc = index_new(level->inner_count, size, out, err);
   if (rc == RA_OK && *out) {
-    rc = decode_index(array, packed, *out, key, err);
+    rc = decode_index(level, packed, *out, key, err);
     if (rc < 0) ra__zarr_index_unref(*out);
   }
   free(packed);
   return rc;
+}
+
+static int read_index(const ra_zarr_array *array, const ra_reader *reader, const char *key,
+                      ra__zarr_index **out, ra_err *err) {
+  uint64_t size;
+  int rc = reader->size(reader->ctx, key, &size, err);
+  if (rc == RA_E_NOTFOUND) return index_new(0, 0, out, err);
+  return rc < 0 ? rc : ra__zarr_index_read(&array->level[0], reader, key, 0, size, out, err);
 }
 
 int ra__zarr_index_get(ra_zarr_array *array, const ra_reader *reader, uint64_t shard,

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "format/zarr_impl.h"
 
 enum { BLOSC_LEVEL = 5 };
@@ -156,19 +157,6 @@ int ra_zarr_group_json(const char *attributes, const char *const *paths, const c
 }
 
 // xarray keeps a float's fill value in its attributes as base64 of the little-endian double, in Zarr v3 stores.
-static void add_base64(ra_str *out, const uint8_t *data, size_t size) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (size_t i = 0; i < size; i += 3) {
-    uint32_t group = (uint32_t)data[i] << 16;
-    if (i + 1 < size) group |= (uint32_t)data[i + 1] << 8;
-    if (i + 2 < size) group |= data[i + 2];
-    ra_str_add_char(out, digits[group >> 18]);
-    ra_str_add_char(out, digits[group >> 12 & 63]);
-    ra_str_add_char(out, i + 1 < size ? digits[group >> 6 & 63] : '=');
-    ra_str_add_char(out, i + 2 < size ? digits[group & 63] : '=');
-  }
-}
-
 void ra_zarr_fill_attribute(const ra_zarr_spec *spec, ra_str *out) {
   ra_str_add(out, "\"_FillValue\":");
   if (!ra_dtype_is_float(spec->dtype)) {
@@ -179,6 +167,6 @@ void ra_zarr_fill_attribute(const ra_zarr_spec *spec, ra_str *out) {
   uint8_t bytes[8];
   memcpy(bytes, &value, 8);
   ra_str_add_char(out, '"');
-  add_base64(out, bytes, 8);
+  ra_base64_add(out, bytes, 8);
   ra_str_add_char(out, '"');
 }

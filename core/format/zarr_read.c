@@ -91,10 +91,11 @@ static bool walk_next(walk *w) {
 // The part of a chunk that the region wants: as a box from the raw chunk to dst.
 static ra_box overlap(const region *r, const uint64_t *first, size_t *from, size_t *to) {
   const ra_zarr_info *info = &r->array->info;
-  ra_box box = {.ndim = info->ndim, .size = (unsigned)ra_dtype_size(info->dtype)};
+  ra_box box = {.ndim = info->ndim, .size = info->cell};
   int64_t step = box.size;
   *from = *to = 0;
-  for (unsigned i = info->ndim; i-- > 0;) {
+  for (unsigned k = info->ndim; k-- > 0;) {
+    unsigned i = r->array->order[k];
     uint64_t low = first[i] > r->start[i] ? first[i] : r->start[i];
     uint64_t end = first[i] + info->chunk[i], region_end = r->start[i] + r->count[i];
     box.count[i] = (end < region_end ? end : region_end) - low;
@@ -107,10 +108,74 @@ static ra_box overlap(const region *r, const uint64_t *first, size_t *from, size
   return box;
 }
 
-static void place_fill(region *r, const uint64_t *first) {
-  size_t from, to;
-  ra_box box = overlap(r, first, &from, &to);
+// Where a box of `extent` cells from `first` on and the region overlap.
+static void clip(const region *r, const uint64_t *first, const uint64_t *extent, uint64_t *start,
+                 uint64_t *count) {
+  for (unsigned i = 0; i < r->array->info.ndim; i++) {
+    uint64_t end = r->start[i] + r->count[i], high = first[i] + extent[i];
+    start[i] = r->start[i] > first[i] ? r->start[i] : first[i];
+    count[i] = (end < high ? end : high) - start[i];
+  }
+}
+
+// Fills what the region wants of a chunk, or of a shard inside a shard, that is not stored.
+static void fill_missing(region *r, const uint64_t *first, const uint64_t *extent) {
+  uint64_t start[RA_ZARR_DIMS] = {0}, count[RA_ZARR_DIMS] = {0};
+  clip(r, first, extent, start, count);
+  const ra_zarr_info *info = &r->array->info;
+  ra_box box = {.ndim = info->ndim, .size = info->cell};
+  size_t to = 0;
+  for (unsigned i = 0; i < info->ndim; i++) {
+    box.count[i] = count[i];
+    box.dst[i] = r->strides[i];
+    to += (start[i] - r->start[i]) * (uint64_t)r->strides[i];
+  }
   ra_box_fill(&box, r->array->fill, r->dst + to);
+}
+
+#define ADD_UP(type)                                     \
+  do {                                                   \
+    type *cells = raw, sum = 0;                          \
+    for (size_t i = 0; i < bytes / sizeof *cells; i++) { \
+      sum = (type)(sum + cells[i]);                      \
+      cells[i] = sum;                                    \
+    }                                                    \
+  } while (0)
+
+// numcodecs' delta: each cell but the first is its difference to the one before it.
+static void add_up(ra_dtype dtype, void *raw, size_t bytes) {
+  switch (dtype) {
+    case RA_DTYPE_F32: ADD_UP(float); return;
+    case RA_DTYPE_F64: ADD_UP(double); return;
+    default: break;
+  }
+  switch (ra_dtype_size(dtype)) {
+    case 1: ADD_UP(uint8_t); return;
+    case 2: ADD_UP(uint16_t); return;
+    case 4: ADD_UP(uint32_t); return;
+    default: ADD_UP(uint64_t); return;
+  }
+}
+
+// (x - offset) * scale, undone; from the end where cells grow, so that none is written over before it is read.
+static void unscale(const ra__zarr_filter *filter, void *raw, size_t count) {
+  bool grows = ra_dtype_size(filter->to) > ra_dtype_size(filter->from);
+  for (size_t i = 0; i < count; i++) {
+    size_t at = grows ? count - 1 - i : i;
+    double value = ra_dtype_load(filter->from, raw, at) / filter->scale + filter->offset;
+    ra_dtype_store(filter->to, raw, at, value);
+  }
+}
+
+static void undo_filters(const ra_zarr_array *array, void *raw, size_t count) {
+  for (size_t i = array->filter_count; i-- > 0;) {
+    const ra__zarr_filter *filter = &array->filters[i];
+    if (filter->scaled) {
+      unscale(filter, raw, count);
+    } else {
+      add_up(filter->to, raw, count * ra_dtype_size(filter->to));
+    }
+  }
 }
 
 static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t size,
@@ -118,14 +183,16 @@ static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t
   const ra_zarr_array *array = r->array;
   if (ra_cancel_is_set(r->cancel)) return ra_fail(err, RA_E_CANCELLED, key, "cancelled");
   uint64_t begin = ra_clock_ns();
+  size_t cells = array->chunk_bytes / array->info.cell;
   int rc = ra_codec_decode(array->chain, array->chain_count, packed, size, r->raw,
-                           array->chunk_bytes, err);
+                           cells * array->stored, err);
   if (rc < 0) {
     if (err) snprintf(err->where, sizeof err->where, "%s", key);
     return rc;
   }
-  size_t cell = ra_dtype_size(array->info.dtype);
-  if (array->big_endian) ra_cells_swap(r->raw, array->chunk_bytes / cell, cell);
+  size_t unit = array->filter_count ? array->stored : array->info.unit;
+  if (array->big_endian) ra_cells_swap(r->raw, cells * array->stored / unit, unit);
+  if (array->filter_count) undo_filters(array, r->raw, cells);
   size_t from, to;
   ra_box box = overlap(r, first, &from, &to);
   ra_box_copy(&box, r->raw + from, r->dst + to);
@@ -136,12 +203,12 @@ static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t
 // ---- fetching
 
 static int fetch(region *r, const char *key, uint64_t offset, size_t size, ra_err *err) {
-  if (size > r->packed_cap || !r->packed) {
+  if (size >= r->packed_cap) {
     free(r->packed);
     r->packed_cap = 0;
-    r->packed = malloc(size ? size : 1);
+    r->packed = malloc(size + 1);
     if (!r->packed) return ra_fail(err, RA_E_NOMEM, key, "no memory to read %zu bytes", size);
-    r->packed_cap = size;
+    r->packed_cap = size + 1;
   }
   uint64_t begin = ra_clock_ns();
   int rc = size ? r->reader->read(r->reader->ctx, key, offset, size, r->packed, err) : RA_OK;
@@ -195,31 +262,32 @@ static int add_part(region *r, const part *p, ra_err *err) {
   return RA_OK;
 }
 
-// Lists the stored chunks of one shard that the region touches; the others are filled at once.
-static int list_parts(region *r, const uint64_t *shard, const ra__zarr_index *index, ra_err *err) {
-  const ra_zarr_array *array = r->array;
-  const ra_zarr_info *info = &array->info;
-  uint64_t start[RA_ZARR_DIMS] = {0}, count[RA_ZARR_DIMS] = {0};
-  for (unsigned i = 0; i < info->ndim; i++) {
-    uint64_t low = shard[i] * info->shard[i], high = low + info->shard[i];
-    uint64_t end = r->start[i] + r->count[i];
-    start[i] = r->start[i] > low ? r->start[i] : low;
-    count[i] = (end < high ? end : high) - start[i];
+// The inner chunk of a shard that begins at `first`: its place in the index.
+static size_t slot_of(const ra__zarr_level *level, unsigned ndim, const uint64_t *at) {
+  size_t number = 0;
+  for (unsigned k = 0; k < ndim; k++) {
+    unsigned i = level->order[k];
+    number = number * level->inner[i] + at[i] % level->inner[i];
   }
+  return number;
+}
+
+// Lists the stored chunks that the region touches of the shard that begins at `first`; the others are filled at once.
+static int list_parts(region *r, const ra__zarr_level *level, const uint64_t *first,
+                      const uint64_t *extent, const ra__zarr_index *index, ra_err *err) {
+  const ra_zarr_info *info = &r->array->info;
+  uint64_t start[RA_ZARR_DIMS] = {0}, count[RA_ZARR_DIMS] = {0};
+  clip(r, first, extent, start, count);
   walk chunks = {0};
-  walk_init(&chunks, info->ndim, start, count, info->chunk);
+  walk_init(&chunks, info->ndim, start, count, level->chunk);
   r->part_count = 0;
   do {
     part p = {0};
-    size_t number = 0;
-    for (unsigned i = 0; i < info->ndim; i++) {
-      p.first[i] = chunks.at[i] * info->chunk[i];
-      number = number * array->inner[i] + chunks.at[i] % array->inner[i];
-    }
+    for (unsigned i = 0; i < info->ndim; i++) p.first[i] = chunks.at[i] * level->chunk[i];
     p.slot.offset = RA__ZARR_MISSING;
-    if (index->count) p.slot = index->slots[number];
+    if (index->count) p.slot = index->slots[slot_of(level, info->ndim, chunks.at)];
     if (p.slot.offset == RA__ZARR_MISSING) {
-      place_fill(r, p.first);
+      fill_missing(r, p.first, level->chunk);
     } else {
       int rc = add_part(r, &p, err);
       if (rc < 0) return rc;
@@ -240,18 +308,58 @@ static void chunk_key(const region *r, const uint64_t *shard, ra_str *key) {
   if (array->v2_keys && array->info.ndim == 0) ra_str_add_char(key, '0');
 }
 
+static int read_level(region *r, size_t depth, const uint64_t *first, const uint64_t *extent,
+                      const ra__zarr_index *index, uint64_t base, const char *key, ra_err *err);
+
+// A shard that is a chunk of another one.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as there are levels
+static int read_nested(const region *outer, size_t depth, const part *p, const char *key,
+                       ra_err *err) {
+  const ra_zarr_array *array = outer->array;
+  ra__zarr_index *index;
+  int rc = ra__zarr_index_read(&array->level[depth], outer->reader, key, p->slot.offset,
+                               p->slot.size, &index, err);
+  if (rc < 0) return rc;
+  region r = *outer;
+  r.parts = NULL;
+  r.part_count = r.part_cap = 0;
+  r.packed = NULL;
+  r.packed_cap = 0;
+  rc = read_level(&r, depth, p->first, array->level[depth - 1].chunk, index, p->slot.offset, key,
+                  err);
+  ra__zarr_index_unref(index);
+  free(r.packed);
+  free(r.parts);
+  return rc;
+}
+
+// The shard at `base` of the object, whose first cell is `first`.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as there are levels
+static int read_level(region *r, size_t depth, const uint64_t *first, const uint64_t *extent,
+                      const ra__zarr_index *index, uint64_t base, const char *key, ra_err *err) {
+  int rc = list_parts(r, &r->array->level[depth], first, extent, index, err);
+  for (size_t i = 0; base && i < r->part_count; i++) r->parts[i].slot.offset += base;
+  if (rc < 0 || depth + 1 == r->array->levels) return rc < 0 ? rc : read_parts(r, key, err);
+  for (size_t i = 0; i < r->part_count && rc == RA_OK; i++)
+    rc = read_nested(r, depth + 1, &r->parts[i], key, err);
+  return rc;
+}
+
 static int read_shard(region *r, const uint64_t *shard, const char *key, ra_err *err) {
   const ra_zarr_array *array = r->array;
-  uint64_t number = 0;
-  for (unsigned i = 0; i < array->info.ndim; i++) number = number * array->grid[i] + shard[i];
+  uint64_t number = 0, first[RA_ZARR_DIMS] = {0};
+  for (unsigned i = 0; i < array->info.ndim; i++) {
+    number = number * array->grid[i] + shard[i];
+    first[i] = shard[i] * array->info.shard[i];
+  }
   ra__zarr_index *index;
   uint64_t begin = ra_clock_ns();
   int rc = ra__zarr_index_get(r->array, r->reader, number, key, &index, err);
   if (r->timing) r->timing->ns[RA_STAGE_FETCH] += ra_clock_ns() - begin;
   if (rc < 0) return rc;
-  rc = list_parts(r, shard, index, err);
+  rc = read_level(r, 0, first, array->info.shard, index, 0, key, err);
   ra__zarr_index_unref(index);
-  return rc == RA_OK ? read_parts(r, key, err) : rc;
+  return rc;
 }
 
 static int read_plain(region *r, const uint64_t *chunk, const char *key, ra_err *err) {
@@ -260,7 +368,7 @@ static int read_plain(region *r, const uint64_t *chunk, const char *key, ra_err 
   for (unsigned i = 0; i < info->ndim; i++) first[i] = chunk[i] * info->chunk[i];
   int rc = r->reader->size(r->reader->ctx, key, &size, err);
   if (rc == RA_E_NOTFOUND) {
-    place_fill(r, first);
+    fill_missing(r, first, info->chunk);
     return RA_OK;
   }
   if (rc < 0) return rc;
@@ -269,6 +377,7 @@ static int read_plain(region *r, const uint64_t *chunk, const char *key, ra_err 
                    (unsigned long long)size, r->array->chunk_bytes);
   }
   rc = fetch(r, key, 0, size, err);
+  // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the region owns what it fetched
   return rc == RA_OK ? place_chunk(r, key, r->packed, size, first, err) : rc;
 }
 
@@ -284,8 +393,8 @@ static int read_region(region *r, ra_err *err) {
     if (key.failed) {
       rc = ra_fail(err, RA_E_NOMEM, r->path, "no memory for a key");
     } else {
-      rc = array->sharded ? read_shard(r, shards.at, key.ptr, err)
-                          : read_plain(r, shards.at, key.ptr, err);
+      rc = array->levels ? read_shard(r, shards.at, key.ptr, err)
+                         : read_plain(r, shards.at, key.ptr, err);
     }
     ra_str_deinit(&key);
   } while (rc == RA_OK && walk_next(&shards));
@@ -305,13 +414,15 @@ int ra_zarr_read(ra_zarr_array *array, const ra_reader *reader, const char *path
               .dst = dst,
               .cancel = cancel,
               .timing = timing};
-  int64_t stride = (int64_t)ra_dtype_size(array->info.dtype);
+  int64_t stride = array->info.cell;
   for (unsigned i = array->info.ndim; i-- > 0;) {
     if (count[i] == 0) return RA_OK;
     r.strides[i] = stride;
     stride *= (int64_t)count[i];
   }
-  r.raw = malloc(array->chunk_bytes);
+  // Filters may widen cells in place.
+  size_t widest = array->filter_count && array->info.cell < 8 ? 8 : array->info.cell;
+  r.raw = malloc(array->chunk_bytes / array->info.cell * widest);
   rc = r.raw
            ? read_region(&r, err)
            : ra_fail(err, RA_E_NOMEM, path, "no memory for a chunk of %zu bytes", array->chunk_bytes);

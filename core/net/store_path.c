@@ -1,14 +1,11 @@
-// store_path.c - opening below the root: by openat2 with RESOLVE_BENEATH, or part by part following no link
-// where the kernel (or a container's filter) does not have it.
+// store_path.c - which keys there are, and opening below the root (base/beneath.h).
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/beneath.h"
 #include "base/fault.h"
 #include "base/path.h"
 #include "net/store_internal.h"
@@ -99,29 +96,6 @@ int ra__store_open_parent(const ra_store *store, const char *key, bool make, con
   return walk_to_parent(store->root_fd, key, make, name);
 }
 
-static int open_by_parts(int root, const char *path, int flags) {
-  const char *name = path;
-  int dir = walk_to_parent(root, path, false, &name);
-  if (dir < 0) return dir;
-  int fd = openat(dir, name, flags | O_NOFOLLOW);
-  int saved = errno;
-  close(dir);
-  return fd < 0 ? -saved : fd;
-}
-
 int ra__store_open_beneath(const ra_store *store, const char *path, int flags) {
-  static atomic_bool missing;
-  flags |= O_CLOEXEC | O_NONBLOCK;  // a pipe put there by someone else must not hold us
-  if (!atomic_load_explicit(&missing, memory_order_relaxed)) {
-    struct open_how how = {.flags = (unsigned)flags,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    for (int tries = 0; tries < 8; tries++) {
-      long fd = syscall(SYS_openat2, store->root_fd, path, &how, sizeof how);
-      if (fd >= 0) return (int)fd;
-      if (errno != EAGAIN) break;  // a rename happened meanwhile
-    }
-    if (errno != ENOSYS && errno != EPERM) return -errno;
-    if (errno == ENOSYS) atomic_store(&missing, true);
-  }
-  return open_by_parts(store->root_fd, path, flags);
+  return ra_open_beneath(store->root_fd, path, flags);
 }

@@ -1,0 +1,282 @@
+// checksums.c - see checksums.h. Cells are read in slabs that fit the budget, in C order, so that one pass gives the hash,
+// the statistics and the .npy file.
+#include "ingest/checksums.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sha256.h"
+#include "base/size.h"
+#include "ingest/checksums_private.h"
+#include "source/zarr_tree.h"
+
+// ---- one array
+
+typedef struct slabs {
+  unsigned split;  // the dimension that is taken in pieces; those before it one by one
+  uint64_t step;   // cells of it a slab
+  size_t bytes;    // of the largest slab
+  uint64_t at[RA__SUM_DIMS];
+} slabs;
+
+// The coarsest pieces that fit: whole rows of chunks, or fewer rows where those are too large.
+static int plan_slabs(const ra__sums *sums, const ra__sum_array *a, slabs *s, ra_err *err) {
+  size_t below = a->cell;  // bytes of one index of the split dimension
+  *s = (slabs){.split = 0, .step = 1};
+  unsigned d = a->ndim;
+  while (d > 0) {
+    size_t whole;
+    if (!ra_size_mul(below, a->shape[d - 1], &whole) || whole > sums->budget) break;
+    below = whole;
+    d--;
+  }
+  if (d == 0) {
+    s->step = a->ndim ? a->shape[0] : 1;
+    s->bytes = below;
+    return RA_OK;
+  }
+  s->split = d - 1;
+  uint64_t most = sums->budget / below, chunk = a->chunk[s->split];
+  if (most == 0) return ra_fail(err, RA_E_TOOBIG, a->path, "one cell does not fit in memory");
+  s->step = most >= chunk ? most - most % chunk : most;
+  s->bytes = below * s->step;
+  return RA_OK;
+}
+
+static bool next_slab(const ra__sum_array *a, slabs *s) {
+  if (a->ndim == 0) return false;
+  s->at[s->split] += s->step;
+  if (s->at[s->split] < a->shape[s->split]) return true;
+  s->at[s->split] = 0;
+  for (unsigned i = s->split; i-- > 0;) {
+    if (++s->at[i] < a->shape[i]) return true;
+    s->at[i] = 0;
+  }
+  return false;
+}
+
+static void slab_box(const ra__sum_array *a, const slabs *s, uint64_t *count) {
+  for (unsigned i = 0; i < a->ndim; i++) {
+    uint64_t left = a->shape[i] - s->at[i];
+    count[i] = i < s->split ? 1 : i > s->split ? a->shape[i] : left < s->step ? left : s->step;
+  }
+}
+
+typedef struct statistics {
+  uint64_t valid, finite;
+  double least, most;
+  long double sum;
+} statistics;
+
+static double half(uint16_t bits) {
+  int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  double value = exponent == 31  ? (fraction ? NAN : INFINITY)
+                 : exponent == 0 ? ldexp(fraction, -24)
+                                 : ldexp(1024 + fraction, exponent - 25);
+  return bits & 0x8000 ? -value : value;
+}
+
+#define LOAD(type)                   \
+  do {                               \
+    type value;                      \
+    memcpy(&value, p, sizeof value); \
+    return (double)value;            \
+  } while (0)
+
+static double load(const char *type, const uint8_t *p) {
+  switch (type[1] << 8 | type[2]) {
+    case 'b' << 8 | '1':
+    case 'u' << 8 | '1': LOAD(uint8_t);
+    case 'i' << 8 | '1': LOAD(int8_t);
+    case 'u' << 8 | '2': LOAD(uint16_t);
+    case 'i' << 8 | '2': LOAD(int16_t);
+    case 'u' << 8 | '4': LOAD(uint32_t);
+    case 'i' << 8 | '4': LOAD(int32_t);
+    case 'u' << 8 | '8': LOAD(uint64_t);
+    case 'i' << 8 | '8': LOAD(int64_t);
+    case 'f' << 8 | '2': return half((uint16_t)(p[0] | p[1] << 8));
+    case 'f' << 8 | '4': LOAD(float);
+    default: LOAD(double);
+  }
+}
+
+static bool is_number(const char *type) { return strchr("biuf", type[1]) != NULL; }
+
+static void add_cells(statistics *s, const ra__sum_array *a, const uint8_t *cells, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += a->cell) {
+    double value = load(a->type, cells + i);
+    if (isnan(value)) continue;
+    s->valid++;
+    if (isinf(value)) continue;
+    if (!s->finite || value < s->least) s->least = value;
+    if (!s->finite || value > s->most) s->most = value;
+    s->finite++;
+    s->sum += value;
+  }
+}
+
+// The header of numpy's format 1.0, padded so that cells begin at a multiple of 64.
+static bool write_npy_header(FILE *file, const ra__sum_array *a) {
+  ra_str text;
+  ra_str_init(&text);
+  const char *type = strchr("mM", a->type[1]) ? "<i8" : a->type;  // dates as they are counted
+  ra_str_addf(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
+  for (unsigned i = 0; i < a->ndim; i++)
+    ra_str_addf(&text, "%llu,%s", (unsigned long long)a->shape[i], i + 1 < a->ndim ? " " : "");
+  ra_str_add(&text, "), }");
+  while ((10 + text.len + 1) % 64) ra_str_add_char(&text, ' ');
+  ra_str_add_char(&text, '\n');
+  const uint8_t head[10] = {
+      0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)text.len, (uint8_t)(text.len >> 8)};
+  bool good = !text.failed && fwrite(head, sizeof head, 1, file) == 1 &&
+              fwrite(text.ptr, text.len, 1, file) == 1;
+  ra_str_deinit(&text);
+  return good;
+}
+
+typedef struct summing {
+  ra_sha256 *hash;
+  FILE *npy;
+  char file[512];
+  statistics statistics;
+  ra_str texts;  // of byte strings, as JSON
+  size_t text_count;
+} summing;
+
+enum { TEXTS_MOST = 1000 };
+
+static bool is_text(const ra__sum_array *a) { return a->type[1] == 'S'; }
+
+// A short text of bytes, without what numpy pads it with.
+static void add_text(summing *s, const ra__sum_array *a, const uint8_t *cell) {
+  char text[256];
+  size_t n = a->cell < sizeof text - 1 ? a->cell : sizeof text - 1;
+  memcpy(text, cell, n);
+  text[n] = 0;
+  if (s->texts.len) ra_str_add_char(&s->texts, ',');
+  ra_str_add_json(&s->texts, text);
+  s->text_count++;
+}
+
+static int begin(ra__sums *sums, const ra__sum_array *a, summing *s, ra_err *err) {
+  *s = (summing){0};
+  ra_str_init(&s->texts);
+  int rc = ra_sha256_new(&s->hash, err);
+  if (rc < 0 || !sums->dump || is_text(a)) return rc;
+  snprintf(s->file, sizeof s->file, "%s/array-%u.npy", sums->dump, sums->count);
+  s->npy = fopen(s->file, "wb");
+  if (!s->npy) return ra_fail_errno(err, errno, s->file, "cannot be written");
+  return write_npy_header(s->npy, a) ? RA_OK
+                                     : ra_fail_errno(err, errno, s->file, "cannot be written");
+}
+
+static int add_slab(summing *s, const ra__sum_array *a, const uint8_t *cells, size_t bytes,
+                    ra_err *err) {
+  ra_sha256_add(s->hash, cells, bytes);
+  for (size_t i = 0; is_text(a) && i < bytes && s->text_count < TEXTS_MOST; i += a->cell)
+    add_text(s, a, cells + i);
+  if (is_number(a->type)) add_cells(&s->statistics, a, cells, bytes);
+  if (s->npy && bytes && fwrite(cells, bytes, 1, s->npy) != 1)
+    return ra_fail_errno(err, errno, s->file, "cannot be written");
+  return RA_OK;
+}
+
+static int read_slabs(const ra__sum_array *a, slabs *plan, summing *s, ra_err *err) {
+  uint8_t *cells = malloc(plan->bytes ? plan->bytes : 1);
+  if (!cells) return ra_fail(err, RA_E_NOMEM, a->path, "no memory for %zu bytes", plan->bytes);
+  int rc;
+  do {
+    uint64_t count[RA__SUM_DIMS] = {0};
+    size_t bytes = a->cell;
+    slab_box(a, plan, count);
+    for (unsigned i = 0; i < a->ndim; i++) bytes *= count[i];
+    rc = a->read(a->ctx, plan->at, count, cells, err);
+    if (rc == RA_OK) rc = add_slab(s, a, cells, bytes, err);
+  } while (rc == RA_OK && next_slab(a, plan));
+  free(cells);
+  return rc;
+}
+
+static void add_number(ra_str *out, const char *name, double value) {
+  ra_str_addf(out, ",\"%s\":", name);
+  ra_str_add_double(out, value);
+}
+
+static void tell(ra__sums *sums, const ra__sum_array *a, summing *s) {
+  ra_str *out = sums->out;
+  char digest[65];
+  ra_sha256_hex(s->hash, digest);
+  ra_str_add(out, sums->count ? ",{\"path\":" : "{\"path\":");
+  ra_str_add_json(out, a->path);
+  ra_str_add(out, a->more);
+  ra_str_add(out, ",\"dtype\":");
+  ra_str_add_json(out, a->type);
+  ra_str_add(out, ",\"shape\":[");
+  for (unsigned i = 0; i < a->ndim; i++)
+    ra_str_addf(out, "%s%llu", i ? "," : "", (unsigned long long)a->shape[i]);
+  ra_str_addf(out, "],\"sha256\":\"%s\"", digest);
+  if (is_number(a->type))
+    ra_str_addf(out, ",\"valid\":%llu", (unsigned long long)s->statistics.valid);
+  if (s->statistics.finite) {
+    add_number(out, "min", s->statistics.least);
+    add_number(out, "max", s->statistics.most);
+    add_number(out, "mean", (double)(s->statistics.sum / (long double)s->statistics.finite));
+  }
+  if (s->text_count) ra_str_addf(out, ",\"values\":[%s]", s->texts.ptr);
+  if (s->npy) {
+    ra_str_add(out, ",\"npy\":");
+    ra_str_add_json(out, s->file);
+  }
+  ra_str_add_char(out, '}');
+  sums->count++;
+}
+
+int ra__sum(ra__sums *sums, const ra__sum_array *a, ra_err *err) {
+  slabs plan;
+  summing s = {0};
+  uint64_t cells = 1;
+  for (unsigned i = 0; i < a->ndim; i++) cells = a->shape[i] ? cells : 0;
+  int rc = begin(sums, a, &s, err);
+  if (rc == RA_OK && cells) {
+    rc = plan_slabs(sums, a, &plan, err);
+    if (rc == RA_OK) rc = read_slabs(a, &plan, &s, err);
+  }
+  if (rc == RA_OK) tell(sums, a, &s);
+  ra_sha256_free(s.hash);
+  ra_str_deinit(&s.texts);
+  if (s.npy && fclose(s.npy) != 0 && rc == RA_OK)
+    rc = ra_fail_errno(err, errno, s.file, "cannot be written");
+  return rc;
+}
+
+void ra__sum_skipped(ra__sums *sums, const char *path, const char *why) {
+  ra_str_add(sums->out, sums->count++ ? ",{\"path\":" : "{\"path\":");
+  ra_str_add_json(sums->out, path);
+  ra_str_add(sums->out, ",\"skipped\":");
+  ra_str_add_json(sums->out, why);
+  ra_str_add_char(sums->out, '}');
+}
+
+// ---- a source
+
+int ra_checksums(const char *path, const char *dump, size_t memory, ra_str *out, ra_err *err) {
+  ra_str arrays;
+  ra_str_init(&arrays);
+  ra__sums sums = {.out = &arrays, .dump = dump, .budget = memory};
+  const char *format = "zarr";
+  int rc = ra_zarr_tree_is(path) ? ra__sums_zarr(&sums, path, err)
+                                 : ra__sums_netcdf(&sums, path, &format, err);
+  if (rc == RA_OK && arrays.failed) rc = ra_fail(err, RA_E_NOMEM, path, "no memory for the answer");
+  if (rc == RA_OK) {
+    ra_str_add(out, "{\"source\":");
+    ra_str_add_json(out, path);
+    ra_str_addf(out, ",\"format\":\"%s\",\"arrays\":[", format);
+    ra_str_add(out, arrays.ptr ? arrays.ptr : "");
+    ra_str_add(out, "]}");
+  }
+  ra_str_deinit(&arrays);
+  return rc;
+}

@@ -1,0 +1,131 @@
+// folder.c - see folder.h
+#include "source/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/beneath.h"
+
+struct ra_folder {
+  int fd;
+  bool single;  // a file
+};
+
+int ra_folder_open(const char *path, ra_folder **out, ra_err *err) {
+  struct stat st;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return ra_fail_errno(err, errno, path, "cannot be opened");
+  ra_folder *folder = calloc(1, sizeof *folder);
+  int rc = RA_OK;
+  if (!folder) {
+    rc = ra_fail(err, RA_E_NOMEM, path, "no memory for a folder");
+  } else if (fstat(fd, &st) < 0) {
+    rc = ra_fail_errno(err, errno, path, "cannot be examined");
+  } else if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+    rc = ra_fail(err, RA_E_UNSUPPORTED, path, "is neither a folder nor a regular file");
+  }
+  if (rc < 0 || !folder) {
+    close(fd);
+    free(folder);
+    return rc;
+  }
+  *folder = (ra_folder){.fd = fd, .single = S_ISREG(st.st_mode)};
+  *out = folder;
+  return RA_OK;
+}
+
+void ra_folder_free(ra_folder *folder) {
+  if (!folder) return;
+  close(folder->fd);
+  free(folder);
+}
+
+// ---- reading
+
+static int open_object(const ra_folder *folder, const char *key, uint64_t *size, ra_err *err) {
+  int fd = folder->single ? fcntl(folder->fd, F_DUPFD_CLOEXEC, 0)
+                          : ra_open_beneath(folder->fd, key, O_RDONLY);
+  if (fd < 0 && folder->single) fd = -errno;
+  if (fd == -ENOENT || fd == -ENOTDIR)
+    return ra_fail(err, RA_E_NOTFOUND, key, "there is no such file");
+  if (fd == -EXDEV || fd == -ELOOP)
+    return ra_fail(err, RA_E_UNSUPPORTED, key, "leads out of its folder");
+  if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
+  struct stat st;
+  if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+    close(fd);
+    return ra_fail(err, RA_E_NOTFOUND, key, "is not a regular file");
+  }
+  *size = (uint64_t)st.st_size;
+  return fd;
+}
+
+static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
+  int fd = open_object(ctx, key, out, err);
+  if (fd < 0) return fd;
+  close(fd);
+  return RA_OK;
+}
+
+static int object_read(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst,
+                       ra_err *err) {
+  uint64_t bytes;
+  int fd = open_object(ctx, key, &bytes, err);
+  if (fd < 0) return fd;
+  int rc = RA_OK;
+  for (size_t got = 0; got < size && rc == RA_OK;) {
+    ssize_t n = pread(fd, dst + got, size - got, (off_t)(offset + got));
+    if (n > 0) {
+      got += (size_t)n;
+    } else if (n == 0) {
+      rc = ra_fail(err, RA_E_CORRUPT, key, "ends before byte %llu",
+                   (unsigned long long)offset + size);
+    } else if (errno != EINTR) {
+      rc = ra_fail_errno(err, errno, key, "cannot be read");
+    }
+  }
+  close(fd);
+  return rc;
+}
+
+ra_reader ra_folder_reader(ra_folder *folder) {
+  return (ra_reader){object_read, object_size, folder};
+}
+
+// ---- listing
+
+static bool is_folder(int dir, const struct dirent *entry) {
+  struct stat st;
+  if (entry->d_type != DT_UNKNOWN) return entry->d_type == DT_DIR;
+  return fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int is_listed(const struct dirent *entry) {
+  return entry->d_type != DT_LNK && strcmp(entry->d_name, ".") != 0 &&
+         strcmp(entry->d_name, "..") != 0;
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int ra_folder_list(const ra_folder *folder, const char *path,
+                   int (*each)(void *ctx, const char *name, bool is_folder), void *ctx, ra_err *err) {
+  struct dirent **entries;
+  int dir = ra_open_beneath(folder->fd, *path ? path : ".", O_RDONLY | O_DIRECTORY);
+  if (dir < 0) return ra_fail_errno(err, -dir, path, "cannot be opened");
+  int count = scandirat(dir, ".", &entries, is_listed, by_bytes);
+  int rc = count < 0 ? ra_fail_errno(err, errno, path, "cannot be listed") : RA_OK;
+  for (int i = 0; i < count; i++) {
+    if (rc == RA_OK) rc = each(ctx, entries[i]->d_name, is_folder(dir, entries[i]));
+    free(entries[i]);
+  }
+  if (count >= 0) free(entries);
+  close(dir);
+  return rc;
+}

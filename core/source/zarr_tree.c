@@ -1,0 +1,219 @@
+// zarr_tree.c - see zarr_tree.h. A folder is walked down to its arrays, whose chunks are not listed; an archive's directory
+// has every name.
+#include "source/zarr_tree.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "format/zip.h"
+#include "source/folder.h"
+
+enum { NODES_MOST = 10000, DEPTH_MOST = 32, TEXT_MOST = 16 << 20 };
+
+struct ra_zarr_tree {
+  ra_arena arena;
+  ra_folder *folder;
+  ra_zip *zip;
+  ra_reader reader;
+  size_t count, cap;
+  ra_zarr_node *nodes;
+};
+
+static const char *const MARKS[] = {"zarr.json", ".zarray", ".zgroup"};
+
+static int no_memory(const char *path, ra_err *err) {
+  return ra_fail(err, RA_E_NOMEM, path, "no memory for a store's metadata");
+}
+
+// An object's text; NULL without an error where it is not there.
+static int read_text(ra_zarr_tree *tree, const char *key, const char **out, ra_err *err) {
+  uint64_t size;
+  *out = NULL;
+  int rc = tree->reader.size(tree->reader.ctx, key, &size, err);
+  if (rc == RA_E_NOTFOUND) return RA_OK;
+  if (rc < 0) return rc;
+  if (size > TEXT_MOST)
+    return ra_fail(err, RA_E_TOOBIG, key, "metadata of %llu bytes; at most %d are read",
+                   (unsigned long long)size, TEXT_MOST);
+  char *text = ra_arena_alloc(&tree->arena, size + 1);
+  if (!text) return no_memory(key, err);
+  rc = tree->reader.read(tree->reader.ctx, key, 0, size, (uint8_t *)text, err);
+  text[size] = 0;
+  if (rc == RA_OK) *out = text;
+  return rc;
+}
+
+static char *join(ra_zarr_tree *tree, const char *path, const char *name) {
+  return ra_arena_printf(&tree->arena, "%s%s%s", path, *path && *name ? "/" : "", name);
+}
+
+static int add_node(ra_zarr_tree *tree, const ra_zarr_node *node, ra_err *err) {
+  if (tree->count == NODES_MOST)
+    return ra_fail(err, RA_E_TOOBIG, node->path, "more than %d groups and arrays", NODES_MOST);
+  if (tree->count == tree->cap) {
+    size_t cap = tree->cap ? 2 * tree->cap : 64;
+    ra_zarr_node *nodes = realloc(tree->nodes, cap * sizeof *nodes);
+    if (!nodes) return no_memory(node->path, err);
+    tree->nodes = nodes;
+    tree->cap = cap;
+  }
+  tree->nodes[tree->count++] = *node;
+  return RA_OK;
+}
+
+static bool is_array_v3(const char *text) {
+  json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);  // a uint64 does not fit
+  const char *type = json_string_value(json_object_get(root, "node_type"));
+  bool array = type && strcmp(type, "array") == 0;
+  json_decref(root);
+  return array;
+}
+
+// The node that one of the marks at `path` stands for, if it is there: 1 for an array, 0 for anything else.
+static int read_mark(ra_zarr_tree *tree, const char *path, int mark, ra_err *err) {
+  const char *key = join(tree, path, MARKS[mark]), *attributes = join(tree, path, ".zattrs");
+  if (!key || !attributes) return no_memory(path, err);
+  ra_zarr_node node = {.path = path, .format = mark == 0 ? 3 : 2, .array = mark == 1};
+  int rc = read_text(tree, key, &node.metadata, err);
+  if (rc < 0 || !node.metadata) return rc;
+  if (mark == 0) node.array = is_array_v3(node.metadata);
+  if (mark != 0) rc = read_text(tree, attributes, &node.attributes, err);
+  if (rc == RA_OK) rc = add_node(tree, &node, err);
+  return rc < 0 ? rc : node.array;
+}
+
+// ---- a folder
+
+typedef struct listing {
+  ra_zarr_tree *tree;
+  const char *path;
+  unsigned marks;  // bits of MARKS
+  char **folders;
+  size_t count;
+  ra_err *err;
+} listing;
+
+static int note_entry(void *ctx, const char *name, bool is_folder) {
+  listing *l = ctx;
+  for (unsigned i = 0; !is_folder && i < 3; i++) {
+    if (strcmp(name, MARKS[i]) == 0) l->marks |= 1u << i;
+  }
+  if (!is_folder) return RA_OK;
+  if (l->count == NODES_MOST) return RA_OK;  // chunks of an array, or an error of add_node's later
+  char **folders = realloc(l->folders, (l->count + 1) * sizeof *folders);
+  if (!folders) return no_memory(l->path, l->err);
+  l->folders = folders;
+  char *path = join(l->tree, l->path, name);
+  if (!path) return no_memory(l->path, l->err);
+  l->folders[l->count++] = path;
+  return RA_OK;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): at most DEPTH_MOST deep
+static int walk(ra_zarr_tree *tree, const char *path, int depth, ra_err *err) {
+  if (depth > DEPTH_MOST)
+    return ra_fail(err, RA_E_TOOBIG, path, "groups more than %d deep", DEPTH_MOST);
+  listing l = {.tree = tree, .path = path, .err = err};
+  int rc = ra_folder_list(tree->folder, path, note_entry, &l, err);
+  bool array = false;
+  for (int i = 0; i < 3 && rc >= 0; i++) {
+    if (!(l.marks >> i & 1)) continue;
+    rc = read_mark(tree, path, i, err);
+    array = array || rc == 1;
+  }
+  for (size_t i = 0; i < l.count && rc >= 0 && !array; i++)
+    rc = walk(tree, l.folders[i], depth + 1, err);
+  free(l.folders);
+  return rc < 0 ? rc : RA_OK;
+}
+
+// ---- an archive
+
+static int walk_zip(ra_zarr_tree *tree, ra_err *err) {
+  int rc = RA_OK;
+  for (size_t i = 0; i < ra_zip_count(tree->zip) && rc >= 0; i++) {
+    const char *name = ra_zip_name(tree->zip, i), *slash = strrchr(name, '/');
+    const char *last = slash ? slash + 1 : name;
+    for (int mark = 0; mark < 3 && rc >= 0; mark++) {
+      if (strcmp(last, MARKS[mark]) != 0) continue;
+      char *path = ra_arena_strndup(&tree->arena, name, slash ? (size_t)(slash - name) : 0);
+      rc = path ? read_mark(tree, path, mark, err) : no_memory(name, err);
+    }
+  }
+  return rc < 0 ? rc : RA_OK;
+}
+
+// ---- opening
+
+static int by_path(const void *a, const void *b) {
+  const ra_zarr_node *x = a, *y = b;
+  int order = strcmp(x->path, y->path);
+  return order ? order : (int)x->format - (int)y->format;
+}
+
+static bool is_folder_path(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool ra_zarr_tree_is(const char *path) {
+  if (is_folder_path(path)) return true;
+  char magic[4];
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return false;
+  bool zip = pread(fd, magic, 4, 0) == 4 && !memcmp(magic, "PK\003\004", 4);
+  close(fd);
+  return zip;
+}
+
+static int open_tree(ra_zarr_tree *tree, const char *path, ra_err *err) {
+  int rc = ra_folder_open(path, &tree->folder, err);
+  if (rc < 0) return rc;
+  tree->reader = ra_folder_reader(tree->folder);
+  if (is_folder_path(path)) {
+    rc = walk(tree, "", 0, err);
+  } else {
+    rc = ra_zip_open(&tree->reader, "archive", &tree->zip, err);
+    if (rc < 0) return rc;
+    tree->reader = ra_zip_reader(tree->zip);
+    rc = walk_zip(tree, err);
+  }
+  if (rc == RA_OK && tree->count == 0)
+    return ra_fail(err, RA_E_UNSUPPORTED, path, "holds no Zarr array or group");
+  if (tree->count) qsort(tree->nodes, tree->count, sizeof *tree->nodes, by_path);
+  return rc;
+}
+
+int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err) {
+  ra_zarr_tree *tree = calloc(1, sizeof *tree);
+  if (!tree) return no_memory(path, err);
+  int rc = open_tree(tree, path, err);
+  if (rc < 0) {
+    ra_zarr_tree_free(tree);
+    return rc;
+  }
+  *out = tree;
+  return RA_OK;
+}
+
+void ra_zarr_tree_free(ra_zarr_tree *tree) {
+  if (!tree) return;
+  ra_zip_free(tree->zip);
+  ra_folder_free(tree->folder);
+  ra_arena_deinit(&tree->arena);
+  free(tree->nodes);
+  free(tree);
+}
+
+size_t ra_zarr_tree_count(const ra_zarr_tree *tree) { return tree->count; }
+
+const ra_zarr_node *ra_zarr_tree_node(const ra_zarr_tree *tree, size_t i) {
+  return &tree->nodes[i];
+}
+
+ra_reader ra_zarr_tree_reader(const ra_zarr_tree *tree) { return tree->reader; }

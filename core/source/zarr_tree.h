@@ -1,0 +1,25 @@
+// zarr_tree.h - a Zarr store (v2 or v3, or both) in a folder or a zip archive: its groups and arrays, and their
+// metadata's texts. Nodes belong to the tree. Opened by one thread, read by any.
+#pragma once
+#include <stdbool.h>
+
+#include "base/reader.h"
+
+typedef struct ra_zarr_node {
+  const char *path;  // "" for the root, "group/name"
+  unsigned format;   // 2 or 3
+  bool array;
+  const char *metadata;    // text of zarr.json, .zarray or .zgroup
+  const char *attributes;  // v2: text of .zattrs, or NULL; v3: inside of the metadata
+} ra_zarr_node;
+
+typedef struct ra_zarr_tree ra_zarr_tree;
+
+// True where the path is a folder or a zip archive: nothing else that we read is one.
+bool ra_zarr_tree_is(const char *path);
+// RA_E_UNSUPPORTED where there is no Zarr node; RA_E_TOOBIG beyond 10,000 nodes or 32 levels.
+int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err);
+void ra_zarr_tree_free(ra_zarr_tree *tree);
+size_t ra_zarr_tree_count(const ra_zarr_tree *tree);
+const ra_zarr_node *ra_zarr_tree_node(const ra_zarr_tree *tree, size_t i);  // by path
+ra_reader ra_zarr_tree_reader(const ra_zarr_tree *tree);  // of keys below the store's root
