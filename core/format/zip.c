@@ -164,7 +164,7 @@ static int read_directory(ra_zip *zip, ra_err *err) {
   if (rc < 0) return rc;
   if (d.size > DIRECTORY_MOST || d.count > d.size / ENTRY_SIZE)
     return corrupt(zip, "its directory is larger than its entries can be", err);
-  uint8_t *bytes = malloc(d.size + 1);
+  uint8_t *bytes = calloc(1, d.size + 1);
   zip->entries = ra_arena_calloc(&zip->arena, (size_t)d.count + 1, sizeof *zip->entries);
   if (!bytes || !zip->entries) {
     free(bytes);
