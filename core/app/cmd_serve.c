@@ -19,9 +19,8 @@
 
 // After SIGTERM: requests that still run are answered 503, then what still writes is closed. The supervisor kills at 25 s.
 enum { SIGNALS = 2, TASKS_MS = 20000, EXIT_MS = 24000 };
-enum {
-  OWN_FILES = 512
-};  // descriptors that are not connections: the store's, the catalog's, the loop's
+// Descriptors that are not connections: the store's, the catalog's, the loop's.
+enum { OWN_FILES = 512 };
 
 typedef struct server {
   ra_host host;

@@ -9,8 +9,7 @@
 
 #include "net/http_internal.h"
 
-#define PIECE \
-  65536u  // the most that a slow reader makes the server hold beside a body that is there already
+#define PIECE 65536u  // a slow reader makes the server hold no more of a file
 #define GZIP_LEVEL 6
 
 void ra__http_reply_clear(ra__http_reply *reply) {

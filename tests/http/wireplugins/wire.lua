@@ -18,10 +18,19 @@ local function big(req)
   return text(("0123456789abcdef"):rep(req.params.kib * 64))
 end
 
+local function say(req)
+  rastrum.log.info(req.params.n, { said = req.params.n })
+  if req.params.fail then error(req.params.n) end
+  return text("said")
+end
+
 M.routes = {
   { "GET", "/echo", echo, summary = "Answers the body", params = {
     { name = "n", type = "string", max_length = 10000, description = "anything" } } },
   { "POST", "/echo", echo, summary = "Answers the body" },
+  { "GET", "/say", say, summary = "Logs what it is told", params = {
+    { name = "n", type = "string", max_length = 10000, required = true, description = "anything" },
+    { name = "fail", type = "boolean", description = "whether it fails with it" } } },
   { "GET", "/slow/{ms:int}", slow, summary = "Answers late", params = {
     { name = "ms", type = "integer", min = 0, max = 30000, description = "how late" } } },
   { "GET", "/big/{kib:int}", big, summary = "Answers much", params = {
