@@ -191,16 +191,30 @@ static void add_meanings(const char *text, ra_str *out) {
   ra_str_add_char(out, ']');
 }
 
+// Numbers as they are stored: those of a type that has no unsigned form may be written as negative ones.
+static void add_flag_values(const ra_source_var *var, const ra_source_attr *values, ra_str *out) {
+  double turn = var->as_unsigned ? ldexp(1, (int)(8 * ra_dtype_size(var->dtype))) : 0;
+  ra_str_add_char(out, '[');
+  for (size_t i = 0; i < values->count; i++) {
+    double value = values->numbers[i];
+    if (i) ra_str_add_char(out, ',');
+    ra__json_number(out, value < 0 ? value + turn : value);
+  }
+  ra_str_add_char(out, ']');
+}
+
+// With masks a value is several flags at once, and no category.
 static void add_flags(const ra_cf_variable *variable, ra_str *out) {
   bool_member(out, "categorical", variable->categorical);
   const ra_source_attr *values = ra_source_var_attr(variable->source, "flag_values");
   const char *meanings = ra_source_var_text(variable->source, "flag_meanings");
-  if (!values || !values->numbers || !meanings) {
+  bool masked = ra_source_var_attr(variable->source, "flag_masks") != NULL;
+  if (masked || !values || !values->numbers || !meanings) {
     ra_str_add(out, ",\"flags\":null");
     return;
   }
   ra_str_add(out, ",\"flags\":{\"values\":");
-  numbers(out, values->numbers, values->count);
+  add_flag_values(variable->source, values, out);
   member(out, "meanings");
   add_meanings(meanings, out);
   ra_str_add_char(out, '}');

@@ -1,4 +1,5 @@
-// ramp.c - lookups in a ramp. A ramp never changes after ra__ramp_finish, so any thread may read it.
+// ramp.c - lookups in a ramp. A ramp never changes after ra__ramp_finish, so any thread may read
+// it.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static int compare_doubles(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-// Cuts the number line at every bound, so that one binary search finds the winner among overlapping intervals.
+// Cuts the number line at every bound, so that one binary search finds the winner among overlapping
+// intervals.
 static int cut_intervals(ra_ramp *ramp, ra_err *err) {
   size_t most = 2 * (size_t)ramp->count;
   ramp->cuts = calloc(most, sizeof *ramp->cuts);
@@ -182,7 +184,8 @@ static unsigned count_upto(const double *numbers, unsigned n, double value) {
   return low;
 }
 
-// The entry of a value outside [low, high), or of a linear ramp outside [low, high]; -1: within, or no such colour.
+// The entry of a value outside [low, high), or of a linear ramp outside [low, high]; -1: within, or
+// no such colour.
 static int outside(const ra_ramp *ramp, double value) {
   double low = 0, high = 1;
   if (ramp->kind == RA_RAMP_CATEGORIES) {

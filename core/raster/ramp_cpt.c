@@ -1,4 +1,5 @@
-// ramp_cpt.c - colour palette tables of the Generic Mapping Tools: slices of two values with their colours.
+// ramp_cpt.c - colour palette tables of the Generic Mapping Tools: slices of two values with their
+// colours.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

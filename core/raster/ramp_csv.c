@@ -1,5 +1,6 @@
-// ramp_csv.c - a ramp as a table that a spreadsheet writes. Each line is checked by itself, so that a mistake is named by its
-// line; the whole becomes the JSON of a ramp's file, which ramp_parse.c reads.
+// ramp_csv.c - a ramp as a table that a spreadsheet writes. Each line is checked by itself, so that
+// a mistake is named by its line; the whole becomes the JSON of a ramp's file, which ramp_parse.c
+// reads.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +89,8 @@ static int read_header(table *t, ra_err *err) {
 
 static unsigned fields_before_colour(const table *t) { return t->shape == INTERVALS ? 2 : 1; }
 
-// The colour that begins at a field: "#…", or three or four whole numbers. *used: how many fields it took.
+// The colour that begins at a field: "#…", or three or four whole numbers. *used: how many fields
+// it took.
 static int read_colour(const table *t, unsigned from, json_t **out, unsigned *used, ra_err *err) {
   char where[32];
   uint8_t rgba[4];
@@ -200,7 +202,8 @@ static int read_row(table *t, ra_err *err) {
   return rc;
 }
 
-// Values become shares of their range, which the ramp then says; 0 to 1 without a header are shares already.
+// Values become shares of their range, which the ramp then says; 0 to 1 without a header are shares
+// already.
 static int spread_values(table *t, ra_err *err) {
   if (!(t->first < t->last) || isinf(t->last - t->first)) {
     return ra__ramp_wrong(err, "the stops go from %g to %g; the last is to lie above the first",

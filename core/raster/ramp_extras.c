@@ -1,4 +1,5 @@
-// ramp_extras.c - what a ramp's file may say beside its colours: below, above and missing, labels, the range.
+// ramp_extras.c - what a ramp's file may say beside its colours: below, above and missing, labels,
+// the range.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

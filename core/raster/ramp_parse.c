@@ -77,7 +77,8 @@ typedef struct stop {
   uint8_t rgba[4];
 } stop;
 
-// 256 colours at i / 255 between the stops; equal positions make a hard edge, outside them the end colours hold.
+// 256 colours at i / 255 between the stops; equal positions make a hard edge, outside them the end
+// colours hold.
 static void spread(const stop *stops, size_t n, uint8_t (*colours)[4]) {
   size_t k = 0;
   for (unsigned i = 0; i < RA__RAMP_LINEAR; i++) {
@@ -214,7 +215,8 @@ static int read_categories(const json_t *object, category *out, ra_err *err) {
   return RA_OK;
 }
 
-// titiler's rule: 256 entries with the keys 0..255 are a table over the rescaled range. In a file the type says it.
+// titiler's rule: 256 entries with the keys 0..255 are a table over the rescaled range. In a file
+// the type says it.
 static bool is_table(const category *entries, size_t n) {
   if (n != RA__RAMP_LINEAR) return false;
   for (size_t i = 0; i < n; i++) {

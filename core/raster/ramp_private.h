@@ -8,8 +8,9 @@
 
 enum { RA__RAMP_LINEAR = 256, RA__RAMP_CATEGORIES = 65536, RA__RAMP_INTERVALS = 1024 };
 
-// colours[] has room for the marks behind `count`. A linear ramp has colours only. Categories: low[] ascending. Intervals: low[] and high[] as given, and cuts[]
-// (ascending, cut_count) with the entry that wins in [cuts[i], cuts[i + 1]), -1 for none.
+// colours[] has room for the marks behind `count`. A linear ramp has colours only. Categories:
+// low[] ascending. Intervals: low[] and high[] as given, and cuts[] (ascending, cut_count) with the
+// entry that wins in [cuts[i], cuts[i + 1]), -1 for none.
 struct ra_ramp {
   atomic_uint refs;
   ra_ramp_kind kind;
@@ -46,7 +47,8 @@ typedef struct ra__ramp_lines {
   const char *at, *end;
   unsigned number;  // of the last line given
 } ra__ramp_lines;
-// The next line without its end and without spaces around it, cut at `size`; false: there is none, or it is too long.
+// The next line without its end and without spaces around it, cut at `size`; false: there is none,
+// or it is too long.
 bool ra__ramp_line(ra__ramp_lines *lines, char *out, size_t size);
 char *ra__ramp_trim(char *text);
 bool ra__ramp_number(const char *text, double *out);  // a finite number and nothing else

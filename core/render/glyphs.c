@@ -1,5 +1,6 @@
-// glyphs.c - the letters of legends: DejaVu Sans, 12 pixels, made by tests/support/make_glyphs.py. DejaVu's changes are in the
-// public domain; Bitstream Vera is (c) 2003 by Bitstream, Inc. and Arev (c) 2006 by Tavmjong Bah, whose licences allow this.
+// glyphs.c - the letters of legends: DejaVu Sans, 12 pixels, made by tests/support/make_glyphs.py.
+// DejaVu's changes are in the public domain; Bitstream Vera is (c) 2003 by Bitstream, Inc. and Arev
+// (c) 2006 by Tavmjong Bah, whose licences allow this.
 #include "render/text.h"
 
 // Rows from the top; a hex digit a pixel, 0 to f.

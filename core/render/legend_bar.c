@@ -1,4 +1,5 @@
-// legend_bar.c - a legend of a linear ramp: a bar, pointed where there are colours for what lies beyond it, with ticks.
+// legend_bar.c - a legend of a linear ramp: a bar, pointed where there are colours for what lies
+// beyond it, with ticks.
 #include <math.h>
 
 #include "render/legend_page.h"
@@ -148,7 +149,8 @@ static void paint_tick(ra__page *page, const bar *b, const ra_legend_tick *tick,
   }
 }
 
-// Even ticks keep every nth label, so that what is left is even; of others each that has room after the one before.
+// Even ticks keep every nth label, so that what is left is even; of others each that has room after
+// the one before.
 static void paint_ticks(ra__page *page, const bar *b) {
   bool even = is_even(page->legend);
   unsigned every = 1, last = 0, n = page->legend->tick_count;

@@ -1,5 +1,6 @@
-// legend_draw.c - a legend from its parts: the title, the body (a bar or a list), the line for no value. It is laid out first,
-// which gives the size where none was asked for; where one was, what there is no room for is left out whole.
+// legend_draw.c - a legend from its parts: the title, the body (a bar or a list), the line for no
+// value. It is laid out first, which gives the size where none was asked for; where one was, what
+// there is no room for is left out whole.
 #include <stdlib.h>
 #include <string.h>
 

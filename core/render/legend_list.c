@@ -1,5 +1,6 @@
-// legend_list.c - a legend of categories or intervals: fields with labels, one below the other or in columns. The colours for
-// what lies below and above and for no value are the last of them. What there is no room for is counted in the last line.
+// legend_list.c - a legend of categories or intervals: fields with labels, one below the other or
+// in columns. The colours for what lies below and above and for no value are the last of them. What
+// there is no room for is counted in the last line.
 #include <stdio.h>
 
 #include "render/legend_page.h"

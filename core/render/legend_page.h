@@ -1,4 +1,5 @@
-// legend_page.h - what the parts of a legend share: the page with its measures, and fields with a label.
+// legend_page.h - what the parts of a legend share: the page with its measures, and fields with a
+// label.
 #pragma once
 #include "render/legend.h"
 #include "render/text.h"
@@ -27,7 +28,8 @@ void ra__page_field(ra__page *page, int x, int y, const uint8_t colour[4], const
                     int most);
 int ra__page_field_width(const char *label);
 
-// A linear ramp: a bar with ticks. The natural sizes are those of the body; `least`: below that there is no room.
+// A linear ramp: a bar with ticks. The natural sizes are those of the body; `least`: below that
+// there is no room.
 int ra__bar_width(const ra__page *page);
 int ra__bar_height(const ra__page *page);
 int ra__bar_least(const ra__page *page);

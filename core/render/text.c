@@ -110,7 +110,8 @@ void ra__text_draw(ra__canvas *canvas, int x, int y, int most, const char *text,
   draw_line(canvas, x, y, most, text, text + strlen(text), rgba);
 }
 
-// Where the first line of a text ends: before a space, as far as it fits, or at the end of a longer word.
+// Where the first line of a text ends: before a space, as far as it fits, or at the end of a longer
+// word.
 static const char *line_end(const char *text, int most) {
   const char *end = text + strcspn(text, " ");
   while (*end) {

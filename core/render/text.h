@@ -34,7 +34,7 @@ int ra__text_width(const char *text);
 // At the top left corner (x, y). A text wider than `most` pixels is cut and ends in "…".
 void ra__text_draw(ra__canvas *canvas, int x, int y, int most, const char *text,
                    const uint8_t rgba[4]);
-// The same in up to `limit` lines, broken at spaces; only what the last has no room for is cut. Returns how many lines
-// it took; without a canvas it only counts.
+// The same in up to `limit` lines, broken at spaces; only what the last has no room for is cut.
+// Returns how many lines it took; without a canvas it only counts.
 int ra__text_block(ra__canvas *canvas, int x, int y, int most, int limit, const char *text,
                    const uint8_t rgba[4]);

@@ -23,8 +23,8 @@ static void push_ramp(lua_State *L, ra_ramp *ramp) {
   ((handle *)ra_bind_new(L, sizeof(handle), "ra.ramp", close_ramp))->ramp = ramp;
 }
 
-// rastrum.ramp.parse(text [, file]) -> ramp | nil, err. The end of the file's name tells a table from JSON. The handle
-// ends with the task unless it is kept.
+// rastrum.ramp.parse(text [, file]) -> ramp | nil, err. The end of the file's name tells a table
+// from JSON. The handle ends with the task unless it is kept.
 static int l_parse(lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size), *file = luaL_optstring(L, 2, "");
@@ -66,7 +66,8 @@ static void add_entry(luaL_Buffer *out, const ra_ramp *ramp, unsigned i) {
   luaL_addlstring(out, text, (size_t)n);
 }
 
-// ramp:json() -> the shape of titiler's `colormap`: {"0":[r,g,b,a],…} of 256 entries or of values, or [[[min,max],[r,g,b,a]],…]
+// ramp:json() -> the shape of titiler's `colormap`: {"0":[r,g,b,a],…} of 256 entries or of values,
+// or [[[min,max],[r,g,b,a]],…]
 static int l_json(lua_State *L) {
   const ra_ramp *ramp = ra_bind_check_ramp(L, 1);
   bool list = ra_ramp_get_kind(ramp) == RA_RAMP_INTERVALS;
@@ -89,7 +90,8 @@ static void push_colour(lua_State *L, const uint8_t rgba[4]) {
   lua_pushstring(L, text);
 }
 
-// ramp:entries() -> {{low=, high=, color="#rrggbb[aa]", label=}, …}: 256 of a linear ramp, without low, high and label
+// ramp:entries() -> {{low=, high=, color="#rrggbb[aa]", label=}, …}: 256 of a linear ramp, without
+// low, high and label
 static int l_entries(lua_State *L) {
   const ra_ramp *ramp = ra_bind_check_ramp(L, 1);
   lua_createtable(L, (int)ra_ramp_count(ramp), 0);
@@ -203,8 +205,8 @@ static uint32_t read_side(lua_State *L, const char *name) {
   return (uint32_t)side;
 }
 
-// ramp:legend{title=, vertical=, dark=, clear=, width=, height=, ticks={{at=, label=}, …}, labels={…}, below=, above=,
-// missing=} -> ra.buf | nil, err. Made on the spot.
+// ramp:legend{title=, vertical=, dark=, clear=, width=, height=, ticks={{at=, label=}, …},
+// labels={…}, below=, above=, missing=} -> ra.buf | nil, err. Made on the spot.
 static int l_legend(lua_State *L) {
   const ra_ramp *ramp = ra_bind_check_ramp(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);

@@ -318,6 +318,21 @@ def test_flags_are_categories_by_themselves(http, collection, flags):
     assert (chosen[mask] != shown[mask]).any()
 
 
+def test_flags_of_unsigned_bytes_and_of_masks(rastrum, start, tmp_path):
+    """NetCDF-3 has no unsigned bytes: 200 is written as -56. With masks a value is several flags at once."""
+    stored = np.array([1, -56], "i1")[np.arange(WIDE) // 128][None].repeat(HIGH, 0)
+    attributes = {"flag_meanings": "low high", "flag_values": np.array([1, -56], "i1")}
+    files = {"bytes": grid(tmp_path / "bytes.nc", "q", stored, _Unsigned="true", **attributes),
+             "masks": grid(tmp_path / "masks.nc", "q", stored, flag_masks=np.array([1, -56], "i1"), **attributes)}
+    for name, path in files.items():
+        rastrum("ingest", path, "--collection", name, "--store", tmp_path / "store")
+    with Client(start(tmp_path / "store")) as http:
+        entries = http.ok("/legend/bytes.json").json()["entries"]
+        assert [(each["value"], each["label"]) for each in entries] == [(1, "low"), (200, "high")]
+        assert (tile(http, "bytes")[100, 200] == rgba(entries[1]["color"])).all()
+        assert http.ok("/legend/masks.json").json()["type"] == "linear"
+
+
 # ---- legends
 
 def ticks_of(picture, vertical):

@@ -11,8 +11,9 @@ SIZE = 12
 CODES = [*range(0x20, 0x7F), *range(0xA1, 0x180), 0x2070, *range(0x2074, 0x207F), *range(0x2080, 0x208A), 0x2013, 0x2014, 0x2018,
          0x2019, 0x201C, 0x201D, 0x2026, 0x2030, 0x2032, 0x2033, 0x2126, 0x2212, 0x221E, 0x2264, 0x2265, 0xFFFD,
          *range(0x391, 0x3CA)]
-HEAD = """// glyphs.c - the letters of legends: DejaVu Sans, 12 pixels, made by tests/support/make_glyphs.py. DejaVu's changes are in the
-// public domain; Bitstream Vera is (c) 2003 by Bitstream, Inc. and Arev (c) 2006 by Tavmjong Bah, whose licences allow this.
+HEAD = """// glyphs.c - the letters of legends: DejaVu Sans, 12 pixels, made by tests/support/make_glyphs.py.
+// DejaVu's changes are in the public domain; Bitstream Vera is (c) 2003 by Bitstream, Inc. and Arev
+// (c) 2006 by Tavmjong Bah, whose licences allow this.
 #include "render/text.h"
 
 // Rows from the top; a hex digit a pixel, 0 to f.

@@ -1,4 +1,5 @@
-// Tables of stops: what each header means, how spreadsheets and GMT write, and mistakes named by their line.
+// Tables of stops: what each header means, how spreadsheets and GMT write, and mistakes named by
+// their line.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-// Pictures of ramps: the low end is left or at the bottom; categories are equal fields; what a legend shows and leaves out.
+// Pictures of ramps: the low end is left or at the bottom; categories are equal fields; what a
+// legend shows and leaves out.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
