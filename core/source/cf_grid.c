@@ -11,6 +11,7 @@ typedef struct pair {
   int x, y;  // places in the variable's dims
   const ra__cf_dim *x_dim, *y_dim;
   bool degrees;  // plain longitude and latitude
+  bool rotated;  // those of a rotated pole
 } pair;
 
 static bool find_pair(const ra_cf_variable *variable, const ra__cf_dim *dims, ra__cf_class x,
@@ -21,7 +22,12 @@ static bool find_pair(const ra_cf_variable *variable, const ra__cf_dim *dims, ra
     if (dims[d].class == y) found_y = d;
   }
   if (found_x < 0 || found_y < 0) return false;
-  *out = (pair){found_x, found_y, &dims[found_x], &dims[found_y], x == RA__CF_LON};
+  *out = (pair){.x = found_x,
+                .y = found_y,
+                .x_dim = &dims[found_x],
+                .y_dim = &dims[found_y],
+                .degrees = x == RA__CF_LON,
+                .rotated = x == RA__CF_ROTATED_X};
   return true;
 }
 
@@ -272,12 +278,13 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
                      .mapping = mapping,
                      .crs = crs};
   ra_cf_grid *grid = same_grid(cf, &like);
+  bool degrees = axes->degrees || axes->rotated;
   axis_line x, y;
   int rc = RA_OK;
   if (!grid) {
-    bool usable = read_axis(cf, variable, axes->x_dim->var, axes->degrees, scale, &x, &rc, err) &&
+    bool usable = read_axis(cf, variable, axes->x_dim->var, degrees, scale, &x, &rc, err) &&
                   read_axis(cf, variable, axes->y_dim->var, false, scale, &y, &rc, err);
-    if (usable && axes->degrees &&
+    if (usable && degrees &&
         fabs(y.line.first + y.line.step * (double)(y.count - 1) / 2) > 90.5) {
       ra__cf_reason(cf, variable, RA_E_INVALID, "its latitudes '%s' lie outside -90..90",
                     axes->y_dim->var->name);
@@ -286,7 +293,7 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
     if (usable) {
       like.native_width = (int64_t)x.count;
       like.native_height = (int64_t)y.count;
-      place(&like, &x, &y, axes->degrees);
+      place(&like, &x, &y, degrees);
       rc = add_grid(cf, &like, &grid, err);
       if (rc >= 0) crs = NULL;
     }
@@ -304,12 +311,6 @@ static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims
     ra__cf_explain(cf, variable, dims);
     return RA_OK;
   }
-  const char *name = ra_source_var_text(mapping, "grid_mapping_name");
-  if (name && (!strcmp(name, "geostationary") || !strcmp(name, "vertical_perspective"))) {
-    ra__cf_reason(cf, variable, RA_E_UNSUPPORTED, "it lies on a %s grid; these are not covered yet",
-                  name);
-    return RA_OK;
-  }
   ra_crs *crs = NULL;
   double scale = 1;
   ra_err why;
@@ -318,16 +319,14 @@ static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims
                   why.message);
     return why.code == RA_E_NOMEM ? ra_fail(err, RA_E_NOMEM, mapping->name, "out of memory") : RA_OK;
   }
-  if (ra_crs_is_rotated_pole(crs) || ra_crs_is_geographic(crs)) {
-    ra__cf_reason(
-        cf, variable, RA_E_UNSUPPORTED,
-        ra_crs_is_geographic(crs)
-            ? "its projection axes are described by grid mapping '%s', which is no projection"
-            : "it lies on a rotated pole grid (grid mapping '%s'); these are not covered yet",
-        mapping->name);
+  if (ra_crs_is_rotated_pole(crs) != axes->rotated || ra_crs_is_geographic(crs)) {
+    ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,
+                  "its axes '%s' and '%s' are not those of its grid mapping '%s' (%s)",
+                  axes->x_dim->var->name, axes->y_dim->var->name, mapping->name, ra_crs_name(crs));
     ra_crs_unref(crs);
     return RA_OK;
   }
+  if (axes->rotated && is_radians(axes->x_dim->var)) scale = 180 / M_PI;
   return make_grid(cf, variable, axes, mapping, crs, scale, err);
 }
 
@@ -344,7 +343,8 @@ int ra__cf_grid(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_
   int rc;
   if (find_pair(variable, dims, RA__CF_LON, RA__CF_LAT, &axes)) {
     rc = geographic(cf, variable, &axes, err);
-  } else if (find_pair(variable, dims, RA__CF_PROJ_X, RA__CF_PROJ_Y, &axes)) {
+  } else if (find_pair(variable, dims, RA__CF_PROJ_X, RA__CF_PROJ_Y, &axes) ||
+             find_pair(variable, dims, RA__CF_ROTATED_X, RA__CF_ROTATED_Y, &axes)) {
     rc = projected(cf, variable, dims, &axes, err);
   } else {
     ra__cf_explain(cf, variable, dims);
