@@ -117,8 +117,10 @@ static const ra_source_var *axis_of(const ra_cf_variable *variable, const ra__cf
 static bool explain_rotated(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims) {
   const ra_source_var *axis = axis_of(variable, dims, RA__CF_ROTATED_X, RA__CF_ROTATED_Y);
   if (!axis) return false;
-  ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,
-                "it lies on a rotated pole grid (axis '%s'); these are not covered yet", axis->name);
+  ra__cf_reason(
+      cf, variable, RA_E_UNSUPPORTED,
+      "it lies on a rotated pole grid (axis '%s'), but no grid mapping says where its pole is",
+      axis->name);
   return true;
 }
 
@@ -144,8 +146,8 @@ void ra__cf_explain(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims)
     return;
   }
   if (explain_mesh(cf, variable) || explain_list(cf, variable) ||
-      explain_gathered(cf, variable, dims) || explain_rotated(cf, variable, dims) ||
-      explain_curvilinear(cf, variable) || explain_axes(cf, variable, dims)) {
+      explain_gathered(cf, variable, dims) || explain_curvilinear(cf, variable) ||
+      explain_rotated(cf, variable, dims) || explain_axes(cf, variable, dims)) {
     return;
   }
   ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,

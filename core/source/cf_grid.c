@@ -284,8 +284,7 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
   if (!grid) {
     bool usable = read_axis(cf, variable, axes->x_dim->var, degrees, scale, &x, &rc, err) &&
                   read_axis(cf, variable, axes->y_dim->var, false, scale, &y, &rc, err);
-    if (usable && degrees &&
-        fabs(y.line.first + y.line.step * (double)(y.count - 1) / 2) > 90.5) {
+    if (usable && degrees && fabs(y.line.first + y.line.step * (double)(y.count - 1) / 2) > 90.5) {
       ra__cf_reason(cf, variable, RA_E_INVALID, "its latitudes '%s' lie outside -90..90",
                     axes->y_dim->var->name);
       usable = false;

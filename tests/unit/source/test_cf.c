@@ -229,7 +229,7 @@ static void what_is_not_a_raster_is_named(void **state) {
   nc_text(nc, nc_axis(nc, "rlon", NC_FLOAT, rot[1], "degrees"), "standard_name", "grid_longitude");
   nc_var(nc, "v", NC_FLOAT, 2, rot);
   NC(nc_close(nc));
-  refused("rotated.nc", "rotated pole");
+  refused("rotated.nc", "rotated pole");  // no grid mapping says where the pole is
 
   nc = nc_new("none.nc", NC_NETCDF4);
   nc_text(nc, NC_GLOBAL, "title", "nothing");
