@@ -58,15 +58,27 @@ typedef struct ra_cog_level {
   uint32_t across, down;  // blocks
 } ra_cog_level;
 
+// What says which cells of the other bands are missing.
+typedef enum ra_cog_masking {
+  RA_COG_MASK_NONE,
+  RA_COG_MASK_NODATA,  // the value nodata
+  RA_COG_MASK_IMAGE,   // a mask inside the file, which goes before nodata
+  RA_COG_MASK_ALPHA,   // the band `alpha`: 0 is missing
+} ra_cog_masking;
+
 typedef struct ra_cog_info {
   ra_grid grid;
-  ra_dtype dtype;
+  ra_dtype dtype;  // of decoded cells: fewer than 8 bits a sample widen to uint8, half floats to float32
+  unsigned bits;  // a sample, as stored
+  ra_cog_masking masking;
+  unsigned alpha;  // with RA_COG_MASK_ALPHA: a band, 0-based
   unsigned bands;
   bool planar;  // a block holds one band; else all bands interleaved by pixel
   bool has_nodata;
   double nodata;
   double scale, offset;
-  int epsg;  // 0: see keys
+  bool placed;  // the file says where the grid lies
+  int epsg;     // 0: see keys
   ra_geokeys keys;
 } ra_cog_info;
 
@@ -85,5 +97,13 @@ int ra_cog_block_range(const ra_cog *cog, size_t level, unsigned band, uint32_t 
                        uint32_t row, uint64_t *offset, uint64_t *size, ra_err *err);
 // Decodes a block into block_width × block_height stored cells (times bands unless planar); cells past the image's
 // edge are there but meaningless. packed NULL: a sparse block, filled with nodata.
+// The mask of a block (RA_COG_MASK_IMAGE, or RA_COG_MASK_ALPHA where planar): where its bytes lie, *size 0: all missing;
+// and one byte a cell of the block, 0 where it is missing. packed NULL: all missing.
+int ra_cog_mask_range(const ra_cog *cog, size_t level, uint32_t column, uint32_t row,
+                      uint64_t *offset, uint64_t *size, ra_err *err);
+int ra_cog_mask_decode(const ra_cog *cog, size_t level, const uint8_t *packed, size_t packed_size,
+                       uint8_t *valid, ra_err *err);
+// The same out of a decoded block of interleaved bands, one of which is alpha.
+void ra_cog_block_alpha(const ra_cog *cog, size_t level, const void *cells, uint8_t *valid);
 int ra_cog_block_decode(const ra_cog *cog, size_t level, const uint8_t *packed, size_t packed_size,
                         void *cells, ra_err *err);

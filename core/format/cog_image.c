@@ -55,11 +55,13 @@ static int parse_keys(ra__tiff *tiff, const ra__ifd *ifd, ra_geokeys *keys, ra_e
   return rc;
 }
 
-static int parse_affine(ra__tiff *tiff, const ra__ifd *ifd, double gt[6], ra_err *err) {
+static int parse_affine(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra_err *err) {
+  double *gt = info->grid.gt;
   const ra__tag *scale = ra__tiff_find(ifd, RA__TAG_PIXEL_SCALE);
   const ra__tag *tie = ra__tiff_find(ifd, RA__TAG_TIEPOINTS);
   const ra__tag *matrix = ra__tiff_find(ifd, RA__TAG_TRANSFORMATION);
   memcpy(gt, (double[]){0, 1, 0, 0, 0, 1}, 6 * sizeof *gt);
+  info->placed = matrix || (scale && tie);
   if (matrix) {
     double m[16];
     int rc = ra__tiff_doubles(tiff, matrix, 16, m, err);
@@ -77,7 +79,7 @@ static int parse_affine(ra__tiff *tiff, const ra__ifd *ifd, double gt[6], ra_err
 
 static int parse_place(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra_err *err) {
   int rc = parse_keys(tiff, ifd, &info->keys, err);
-  if (rc == RA_OK) rc = parse_affine(tiff, ifd, info->grid.gt, err);
+  if (rc == RA_OK) rc = parse_affine(tiff, ifd, info, err);
   if (rc != RA_OK) return rc;
   double *gt = info->grid.gt;
   for (int i = 0; i < 6; i++) {

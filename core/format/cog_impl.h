@@ -121,6 +121,7 @@ int ra__cog_header(ra__cog_writer *w, ra_str *out, ra_err *err);
 typedef struct ra__cog_level {
   ra_cog_level shown;
   uint16_t compression, predictor;
+  unsigned bits;  // a sample
   bool stripped;
   uint64_t *offsets;  // one a block, and a band where planar
   uint64_t *counts;
@@ -133,6 +134,7 @@ struct ra_cog {
   uint64_t file_size;
   bool swapped;  // the file is big-endian
   _Alignas(8) uint8_t missing[8];
-  size_t level_count;
+  size_t level_count, mask_count;
   ra__cog_level levels[RA__COG_LEVELS];
+  ra__cog_level masks[RA__COG_LEVELS];  // each of the level at its place
 };

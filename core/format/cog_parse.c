@@ -1,4 +1,4 @@
-// cog_parse.c - the header of a TIFF: its full image and its overviews. Masks and further pages are passed over.
+// cog_parse.c - the header of a TIFF: its full image, its overviews and their masks. Further pages are passed over.
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +6,7 @@
 #include "format/cog_tags.h"
 
 enum { DIRECTORIES = 256, SUBFILE_REDUCED = 1, SUBFILE_PAGE = 2, SUBFILE_MASK = 4, YCBCR = 6 };
+enum { ALPHA_ASSOCIATED = 1, ALPHA_UNASSOCIATED = 2 };
 #define BLOCK_MOST ((size_t)256 << 20)  // decoded bytes of a block
 #define BLOCKS_MOST ((size_t)4 << 20)   // blocks of a level
 
@@ -44,7 +45,8 @@ static int dtype_of(uint64_t bits, uint64_t format, ra_dtype *out, ra_err *err) 
   } known[] = {{8, 1, RA_DTYPE_U8},   {8, 2, RA_DTYPE_I8},   {16, 1, RA_DTYPE_U16},
                {16, 2, RA_DTYPE_I16}, {32, 1, RA_DTYPE_U32}, {32, 2, RA_DTYPE_I32},
                {64, 1, RA_DTYPE_U64}, {64, 2, RA_DTYPE_I64}, {32, 3, RA_DTYPE_F32},
-               {64, 3, RA_DTYPE_F64}};
+               {64, 3, RA_DTYPE_F64}, {1, 1, RA_DTYPE_U8},   {2, 1, RA_DTYPE_U8},
+               {4, 1, RA_DTYPE_U8},   {16, 3, RA_DTYPE_F32}};
   if (format == 4) format = 1;  // "undefined"
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (known[i].bits != bits || known[i].format != format) continue;
@@ -72,6 +74,7 @@ static int parse_samples(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, 
   if (planar != 1 && planar != 2) return corrupt(err, "a planar configuration other than 1 and 2");
   if (order != 1) return unsupported(err, "fill order", order);
   info->planar = planar == 2 && samples > 1;
+  info->bits = (unsigned)bits;
   return dtype_of(bits, format, &info->dtype, err);
 }
 
@@ -92,6 +95,8 @@ static int parse_coding(ra__tiff *tiff, const ra__ifd *ifd, ra__cog_level *level
   }
   if (colours == YCBCR) return unsupported(err, "colour space", colours);
   if (predictor < 1 || predictor > 3) return unsupported(err, "predictor", predictor);
+  if (level->bits < 8 && predictor != 1)
+    return unsupported(err, "samples of fewer than 8 bits with predictor", predictor);
   level->compression = (uint16_t)compression;
   level->predictor = (uint16_t)predictor;
   return RA_OK;
@@ -161,10 +166,26 @@ static int parse_blocks(ra__tiff *tiff, const ra__ifd *ifd, const ra_cog_info *i
 
 static int parse_level(ra__tiff *tiff, const ra__ifd *ifd, const ra_cog_info *info,
                        ra__cog_level *level, ra_err *err) {
+  level->bits = info->bits;
   int rc = parse_shape(tiff, ifd, level, err);
   if (rc == RA_OK) rc = parse_coding(tiff, ifd, level, err);
   if (rc == RA_OK) rc = check_block(info, level, err);
   if (rc == RA_OK) rc = parse_blocks(tiff, ifd, info, level, err);
+  return rc;
+}
+
+// Extra samples that say how opaque a pixel is: the last one of them.
+static int parse_alpha(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra_err *err) {
+  const ra__tag *extra = ra__tiff_find(ifd, RA__TAG_EXTRA_SAMPLES);
+  uint64_t kinds[16];
+  if (!extra || extra->count < 1 || extra->count >= info->bands || extra->count > 16) return RA_OK;
+  size_t count = (size_t)extra->count;
+  int rc = ra__tiff_numbers(tiff, extra, count, kinds, err);
+  for (size_t i = 0; i < count && rc == RA_OK; i++) {
+    if (kinds[i] != ALPHA_ASSOCIATED && kinds[i] != ALPHA_UNASSOCIATED) continue;
+    info->masking = RA_COG_MASK_ALPHA;
+    info->alpha = info->bands - (unsigned)(count - i);
+  }
   return rc;
 }
 
@@ -175,7 +196,39 @@ static int parse_full(ra__tiff *tiff, const ra__ifd *ifd, ra_cog *cog, ra_err *e
   if (rc != RA_OK) return rc;
   cog->info.grid.width = cog->levels[0].shown.width;
   cog->info.grid.height = cog->levels[0].shown.height;
-  return ra__cog_parse_image(tiff, ifd, cog, err);
+  rc = parse_alpha(tiff, ifd, &cog->info, err);
+  if (rc == RA_OK) rc = ra__cog_parse_image(tiff, ifd, cog, err);
+  if (rc == RA_OK && cog->info.has_nodata) cog->info.masking = RA_COG_MASK_NODATA;
+  return rc;
+}
+
+// A mask belongs to the level of its size, and is cut into the same blocks.
+static int parse_mask(ra__tiff *tiff, const ra__ifd *ifd, ra_cog *cog, ra_err *err) {
+  ra_cog_info info = {0};
+  ra__cog_level mask = {0};
+  int rc = parse_samples(tiff, ifd, &info, err);
+  if (rc != RA_OK) return rc;
+  if (info.bands != 1 || info.dtype != RA_DTYPE_U8)
+    return ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: a mask of more than 8 bits");
+  mask.bits = info.bits;
+  rc = parse_shape(tiff, ifd, &mask, err);
+  if (rc != RA_OK) return rc;
+  for (size_t i = 0; i < cog->level_count; i++) {
+    const ra_cog_level *level = &cog->levels[i].shown;
+    if (level->width != mask.shown.width || level->height != mask.shown.height) continue;
+    if (cog->masks[i].offsets) return corrupt(err, "two masks of one image");
+    if (memcmp(level, &mask.shown, sizeof *level) != 0)
+      return ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: a mask in other blocks than its image");
+    cog->info.masking = RA_COG_MASK_IMAGE;
+    cog->mask_count++;
+    return parse_level(tiff, ifd, &info, &cog->masks[i], err);
+  }
+  return RA_OK;
+}
+
+static int check_masks(const ra_cog *cog, ra_err *err) {
+  if (cog->mask_count == 0 || cog->mask_count == cog->level_count) return RA_OK;
+  return ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: masks of some overviews only");
 }
 
 static int parse_overview(ra__tiff *tiff, const ra__ifd *ifd, ra_cog *cog, ra_err *err) {
@@ -212,11 +265,13 @@ static int parse_directories(ra__tiff *tiff, ra_cog *cog, ra_err *err) {
       rc = parse_full(tiff, &ifd, cog, err);
     } else if ((subfile & (SUBFILE_REDUCED | SUBFILE_PAGE | SUBFILE_MASK)) == SUBFILE_REDUCED) {
       rc = parse_overview(tiff, &ifd, cog, err);
+    } else if (subfile & SUBFILE_MASK) {
+      rc = parse_mask(tiff, &ifd, cog, err);
     }
     at = ifd.next;
   }
   if (rc == RA_OK && cog->level_count == 0) rc = corrupt(err, "no image");
-  return rc;
+  return rc == RA_OK ? check_masks(cog, err) : rc;
 }
 
 int ra_cog_parse(const uint8_t *head, size_t size, uint64_t file_size, ra_cog **out, size_t *need,

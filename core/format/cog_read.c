@@ -14,13 +14,16 @@ void ra_cog_unref(ra_cog *cog) {
   for (size_t i = 0; i < RA__COG_LEVELS; i++) {
     free(cog->levels[i].offsets);
     free(cog->levels[i].counts);
+    free(cog->masks[i].offsets);
+    free(cog->masks[i].counts);
   }
   free(cog);
 }
 
 size_t ra_cog_memory(const ra_cog *cog) {
   size_t bytes = sizeof *cog;
-  for (size_t i = 0; i < cog->level_count; i++) bytes += 16 * cog->levels[i].blocks;
+  for (size_t i = 0; i < cog->level_count; i++)
+    bytes += 16 * (cog->levels[i].blocks + cog->masks[i].blocks);
   return bytes;
 }
 
@@ -31,32 +34,59 @@ const ra_cog_level *ra_cog_get_level(const ra_cog *cog, size_t level) {
   return &cog->levels[level].shown;
 }
 
+// Samples that stand together in a block.
+static size_t samples_of(const ra_cog *cog, const ra__cog_level *level) {
+  bool mask = level >= cog->masks && level < cog->masks + RA__COG_LEVELS;
+  return mask || cog->info.planar ? 1 : cog->info.bands;
+}
+
 // Cells of a decoded block of `rows` rows.
 static size_t block_cells(const ra_cog *cog, const ra__cog_level *level, size_t rows) {
-  return level->shown.block_width * rows * (cog->info.planar ? 1 : cog->info.bands);
+  return level->shown.block_width * rows * samples_of(cog, level);
+}
+
+// Bytes of a block of `rows` rows as it is stored: rows begin at bytes.
+static size_t stored_bytes(const ra_cog *cog, const ra__cog_level *level, size_t rows) {
+  return (level->shown.block_width * samples_of(cog, level) * level->bits + 7) / 8 * rows;
+}
+
+static int no_block(uint32_t column, uint32_t row, unsigned band, size_t level, ra_err *err) {
+  return ra_fail(err, RA_E_INVALID, "", "TIFF: no block %u, %u in band %u of level %zu", column,
+                 row, band, level);
+}
+
+static int range_of(const ra_cog *cog, const ra__cog_level *l, size_t n, uint64_t *offset,
+                    uint64_t *size, ra_err *err) {
+  *offset = l->offsets[n];
+  *size = *offset ? l->counts[n] : 0;
+  if (*offset > cog->file_size || *size > cog->file_size - *offset)
+    return ra_fail(err, RA_E_CORRUPT, "", "TIFF: block %zu of an image %u wide is not in the file",
+                   n, l->shown.width);
+  size_t raw = stored_bytes(cog, l, l->shown.block_height);
+  if (*size > 2 * raw + (64 << 10))
+    return ra_fail(err, RA_E_CORRUPT, "", "TIFF: a block of %zu bytes packed into %llu", raw,
+                   (unsigned long long)*size);
+  return RA_OK;
 }
 
 int ra_cog_block_range(const ra_cog *cog, size_t level, unsigned band, uint32_t column,
                        uint32_t row, uint64_t *offset, uint64_t *size, ra_err *err) {
   const ra__cog_level *l = level < cog->level_count ? &cog->levels[level] : NULL;
-  if (!l || column >= l->shown.across || row >= l->shown.down || band >= cog->info.bands) {
-    return ra_fail(err, RA_E_INVALID, "", "TIFF: no block %u, %u in band %u of level %zu", column,
-                   row, band, level);
-  }
+  if (!l || column >= l->shown.across || row >= l->shown.down || band >= cog->info.bands)
+    return no_block(column, row, band, level, err);
   size_t n = (size_t)row * l->shown.across + column;
   if (cog->info.planar) n += (size_t)band * l->shown.across * l->shown.down;
-  *offset = l->offsets[n];
-  *size = *offset ? l->counts[n] : 0;
-  if (*offset > cog->file_size || *size > cog->file_size - *offset) {
-    return ra_fail(err, RA_E_CORRUPT, "", "TIFF: block %u, %u of level %zu is not in the file",
-                   column, row, level);
-  }
-  size_t raw = block_cells(cog, l, l->shown.block_height) * ra_dtype_size(cog->info.dtype);
-  if (*size > 2 * raw + (64 << 10)) {
-    return ra_fail(err, RA_E_CORRUPT, "", "TIFF: a block of %zu bytes packed into %llu", raw,
-                   (unsigned long long)*size);
-  }
-  return RA_OK;
+  return range_of(cog, l, n, offset, size, err);
+}
+
+int ra_cog_mask_range(const ra_cog *cog, size_t level, uint32_t column, uint32_t row,
+                      uint64_t *offset, uint64_t *size, ra_err *err) {
+  if (cog->info.masking == RA_COG_MASK_ALPHA)
+    return ra_cog_block_range(cog, level, cog->info.alpha, column, row, offset, size, err);
+  const ra__cog_level *l = level < cog->level_count ? &cog->masks[level] : NULL;
+  if (!l || column >= l->shown.across || row >= l->shown.down)
+    return no_block(column, row, 0, level, err);
+  return range_of(cog, l, (size_t)row * l->shown.across + column, offset, size, err);
 }
 
 static void fill(const ra_cog *cog, void *cells, size_t count) {
@@ -79,10 +109,9 @@ static ra_codec_id codec_of(uint16_t compression) {
 static int unpack(const ra_cog *cog, const ra__cog_level *l, const uint8_t *packed,
                   size_t packed_size, void *cells, size_t *rows, ra_err *err) {
   ra_codec codec = {.id = codec_of(l->compression)};
-  size_t size = ra_dtype_size(cog->info.dtype), got = 0;
-  size_t whole = block_cells(cog, l, l->shown.block_height) * size;
+  size_t got = 0, whole = stored_bytes(cog, l, l->shown.block_height);
   size_t last = l->shown.height % l->shown.block_height;
-  size_t short_size = last ? block_cells(cog, l, last) * size : whole;
+  size_t short_size = last ? stored_bytes(cog, l, last) : whole;
   size_t count = l->compression == RA__TIFF_NONE ? 0 : 1;
   if (count == 0 && packed_size > whole) packed_size = whole;
   int rc = ra_codec_decode_some(&codec, count, packed, packed_size, cells, whole, &got, err);
@@ -95,19 +124,102 @@ static int unpack(const ra_cog *cog, const ra__cog_level *l, const uint8_t *pack
   return RA_OK;
 }
 
+// Samples of 1, 2 or 4 bits, most significant first, become bytes; in place, from the end.
+static void widen_bits(uint8_t *cells, size_t width, size_t rows, unsigned bits) {
+  size_t stored = (width * bits + 7) / 8;
+  unsigned mask = (1u << bits) - 1;
+  for (size_t y = rows; y-- > 0;) {
+    for (size_t x = width; x-- > 0;) {
+      size_t bit = x * bits;
+      cells[y * width + x] = (uint8_t)(cells[y * stored + bit / 8] >> (8 - bits - bit % 8) & mask);
+    }
+  }
+}
+
+static float half(uint16_t bits) {
+  uint32_t sign = (uint32_t)(bits & 0x8000) << 16, rest = bits & 0x7fff, wide;
+  float value;
+  if (rest < 0x400) {  // zero, or subnormal
+    value = (float)rest * 0x1p-24f;
+    return sign ? -value : value;
+  }
+  wide = sign | (rest >= 0x7c00 ? 0x7f800000 | rest << 13 : (rest << 13) + 0x38000000);
+  memcpy(&value, &wide, 4);
+  return value;
+}
+
+// Half floats become floats; in place, from the end.
+static void widen_halves(uint8_t *cells, size_t count) {
+  for (size_t i = count; i-- > 0;) {
+    uint16_t bits;
+    memcpy(&bits, cells + 2 * i, 2);
+    float value = half(bits);
+    memcpy(cells + 4 * i, &value, 4);
+  }
+}
+
+static int decode(const ra_cog *cog, const ra__cog_level *l, ra_dtype dtype, const uint8_t *packed,
+                  size_t packed_size, uint8_t *cells, ra_err *err) {
+  size_t rows = l->shown.block_height, samples = samples_of(cog, l);
+  int rc = unpack(cog, l, packed, packed_size, cells, &rows, err);
+  if (rc < 0) return rc;
+  if (l->bits < 8) {
+    widen_bits(cells, l->shown.block_width * samples, rows, l->bits);
+    return RA_OK;
+  }
+  unsigned size = l->bits / 8;
+  // Predictor 3 has its own byte order, whatever the file's.
+  if (cog->swapped && l->predictor != 3) ra_cells_swap(cells, block_cells(cog, l, rows), size);
+  rc = ra_predictor_decode(l->predictor, cells, l->shown.block_width, rows, samples, size, err);
+  if (rc == RA_OK && size < ra_dtype_size(dtype)) widen_halves(cells, block_cells(cog, l, rows));
+  return rc;
+}
+
 int ra_cog_block_decode(const ra_cog *cog, size_t level, const uint8_t *packed, size_t packed_size,
                         void *cells, ra_err *err) {
   if (level >= cog->level_count) return ra_fail(err, RA_E_INVALID, "", "TIFF: no level %zu", level);
   const ra__cog_level *l = &cog->levels[level];
-  size_t size = ra_dtype_size(cog->info.dtype), rows = l->shown.block_height;
+  if (packed) return decode(cog, l, cog->info.dtype, packed, packed_size, cells, err);
+  fill(cog, cells, block_cells(cog, l, l->shown.block_height));
+  return RA_OK;
+}
+
+// ---- masks
+
+static void from_alpha(const ra_cog *cog, const uint8_t *cells, size_t count, size_t step,
+                       uint8_t *valid) {
+  static const uint8_t none[8];
+  size_t size = ra_dtype_size(cog->info.dtype);
+  for (size_t i = 0; i < count; i++) valid[i] = memcmp(cells + i * step * size, none, size) != 0;
+}
+
+void ra_cog_block_alpha(const ra_cog *cog, size_t level, const void *cells, uint8_t *valid) {
+  const ra_cog_level *l = &cog->levels[level].shown;
+  size_t size = ra_dtype_size(cog->info.dtype);
+  from_alpha(cog, (const uint8_t *)cells + cog->info.alpha * size,
+             (size_t)l->block_width * l->block_height, cog->info.bands, valid);
+}
+
+static int alpha_decode(const ra_cog *cog, size_t level, const uint8_t *packed, size_t packed_size,
+                        uint8_t *valid, ra_err *err) {
+  size_t cells = block_cells(cog, &cog->levels[level], cog->levels[level].shown.block_height);
+  uint8_t *alpha = malloc(cells * ra_dtype_size(cog->info.dtype));
+  if (!alpha) return ra_fail(err, RA_E_NOMEM, "", "TIFF: no memory for a mask");
+  int rc = ra_cog_block_decode(cog, level, packed, packed_size, alpha, err);
+  if (rc == RA_OK) from_alpha(cog, alpha, cells, 1, valid);
+  free(alpha);
+  return rc;
+}
+
+int ra_cog_mask_decode(const ra_cog *cog, size_t level, const uint8_t *packed, size_t packed_size,
+                       uint8_t *valid, ra_err *err) {
+  if (level >= cog->level_count) return ra_fail(err, RA_E_INVALID, "", "TIFF: no level %zu", level);
+  const ra_cog_level *l = &cog->levels[level].shown;
   if (!packed) {
-    fill(cog, cells, block_cells(cog, l, rows));
+    memset(valid, 0, (size_t)l->block_width * l->block_height);
     return RA_OK;
   }
-  int rc = unpack(cog, l, packed, packed_size, cells, &rows, err);
-  if (rc < 0) return rc;
-  // Predictor 3 has its own byte order, whatever the file's.
-  if (cog->swapped && l->predictor != 3) ra_cells_swap(cells, block_cells(cog, l, rows), size);
-  return ra_predictor_decode(l->predictor, cells, l->shown.block_width, rows,
-                             cog->info.planar ? 1 : cog->info.bands, (unsigned)size, err);
+  if (cog->info.masking == RA_COG_MASK_ALPHA)
+    return alpha_decode(cog, level, packed, packed_size, valid, err);
+  return decode(cog, &cog->masks[level], RA_DTYPE_U8, packed, packed_size, valid, err);
 }

@@ -15,7 +15,8 @@ static int want(ra__tiff *tiff, uint64_t at, uint64_t size, ra_err *err) {
     return corrupt(err, "a directory points past the end of the file");
   }
   if (at + size <= tiff->size) return RA_OK;
-  if (at + size > HEAD_MOST) return corrupt(err, "the directories are not in the first 16 MiB");
+  if (at + size > HEAD_MOST)
+    return ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: the directories are not in the first 16 MiB");
   uint64_t need = (at + size + 16383) / 16384 * 16384;
   tiff->need = (size_t)(need < tiff->file_size ? need : tiff->file_size);
   return RA__TIFF_MORE;

@@ -218,7 +218,7 @@ static void tell(ra__sums *sums, const ra__sum_array *a, summing *s) {
   for (unsigned i = 0; i < a->ndim; i++)
     ra_str_addf(out, "%s%llu", i ? "," : "", (unsigned long long)a->shape[i]);
   ra_str_addf(out, "],\"sha256\":\"%s\"", digest);
-  if (is_number(a->type))
+  if (is_number(a->type) && !a->valid_told)
     ra_str_addf(out, ",\"valid\":%llu", (unsigned long long)s->statistics.valid);
   if (s->statistics.finite) {
     add_number(out, "min", s->statistics.least);
@@ -260,23 +260,76 @@ void ra__sum_skipped(ra__sums *sums, const char *path, const char *why) {
   ra_str_add_char(sums->out, '}');
 }
 
+// ---- masks
+
+int ra__sum_mask_begin(ra__sum_mask *mask, ra_err *err) {
+  mask->valid = 0;
+  mask->stream = NULL;
+  if (!mask->file) return RA_OK;
+  const ra__sum_array a = {.type = "|b1", .ndim = 2, .shape = {mask->height, mask->width}};
+  mask->stream = fopen(mask->file, "wb");
+  return mask->stream && write_npy_header(mask->stream, &a)
+             ? RA_OK
+             : ra_fail_errno(err, errno, mask->file, "cannot be written");
+}
+
+int ra__sum_mask_add(ra__sum_mask *mask, const uint8_t *valid, size_t count, ra_err *err) {
+  for (size_t i = 0; i < count; i++) {
+    mask->valid += valid[i] != 0;
+    if (mask->stream && fputc(valid[i] != 0, mask->stream) == EOF)
+      return ra_fail_errno(err, errno, mask->file, "cannot be written");
+  }
+  return RA_OK;
+}
+
+void ra__sum_mask_end(ra__sum_mask *mask) {
+  if (mask->stream) fclose(mask->stream);
+}
+
 // ---- a source
 
+static bool is_tiff(const char *path) {
+  uint8_t head[4] = {0};
+  FILE *file = fopen(path, "rb");
+  if (!file) return false;
+  bool little = fread(head, 4, 1, file) == 1 && head[0] == 'I' && head[1] == 'I';
+  bool big = head[0] == 'M' && head[1] == 'M';
+  fclose(file);
+  uint8_t version = little ? head[2] : head[3], zero = little ? head[3] : head[2];
+  return (little || big) && zero == 0 && (version == 42 || version == 43);
+}
+
+static int sum_source(ra__sums *sums, const char *path, const char **format, ra_str *head,
+                      ra_err *err) {
+  *format = "zarr";
+  if (ra_zarr_tree_is(path)) return ra__sums_zarr(sums, path, err);
+  *format = "tiff";
+  if (is_tiff(path)) return ra__sums_tiff(sums, path, head, err);
+  return ra__sums_netcdf(sums, path, format, err);
+}
+
 int ra_checksums(const char *path, const char *dump, size_t memory, ra_str *out, ra_err *err) {
-  ra_str arrays;
+  ra_str arrays, head;
+  const char *format;
   ra_str_init(&arrays);
+  ra_str_init(&head);
   ra__sums sums = {.out = &arrays, .dump = dump, .budget = memory};
-  const char *format = "zarr";
-  int rc = ra_zarr_tree_is(path) ? ra__sums_zarr(&sums, path, err)
-                                 : ra__sums_netcdf(&sums, path, &format, err);
-  if (rc == RA_OK && arrays.failed) rc = ra_fail(err, RA_E_NOMEM, path, "no memory for the answer");
+  int rc = sum_source(&sums, path, &format, &head, err);
+  const char *slash = strrchr(path, '/');
+  if (rc < 0 && err && !err->where[0])
+    snprintf(err->where, sizeof err->where, "%s", slash ? slash + 1 : path);
+  if (rc == RA_OK && (arrays.failed || head.failed))
+    rc = ra_fail(err, RA_E_NOMEM, path, "no memory for the answer");
   if (rc == RA_OK) {
     ra_str_add(out, "{\"source\":");
     ra_str_add_json(out, path);
-    ra_str_addf(out, ",\"format\":\"%s\",\"arrays\":[", format);
+    ra_str_addf(out, ",\"format\":\"%s\"", format);
+    ra_str_add(out, head.ptr ? head.ptr : "");
+    ra_str_add(out, ",\"arrays\":[");
     ra_str_add(out, arrays.ptr ? arrays.ptr : "");
     ra_str_add(out, "]}");
   }
   ra_str_deinit(&arrays);
+  ra_str_deinit(&head);
   return rc;
 }

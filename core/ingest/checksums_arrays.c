@@ -80,7 +80,7 @@ static int read_netcdf(void *ctx, const uint64_t *start, const uint64_t *count, 
   return ra_source_read(n->source, n->var, start, count, dst, err);
 }
 
-static const char *numpy_type(ra_dtype dtype) {
+const char *ra__numpy_type(ra_dtype dtype) {
   static const char *const types[] = {
       [RA_DTYPE_U8] = "|u1",  [RA_DTYPE_I8] = "|i1",  [RA_DTYPE_U16] = "<u2",
       [RA_DTYPE_I16] = "<i2", [RA_DTYPE_U32] = "<u4", [RA_DTYPE_I32] = "<i4",
@@ -98,7 +98,7 @@ static int sum_variable(ra__sums *sums, ra_source *source, const ra_source_var *
     return ra_fail(err, RA_E_UNSUPPORTED, var->name, "no decoder for %s", var->filter);
   netcdf_array n = {source, var};
   ra__sum_array a = {.path = var->name,
-                     .type = numpy_type(var->dtype),
+                     .type = ra__numpy_type(var->dtype),
                      .more = "",
                      .cell = (unsigned)ra_dtype_size(var->dtype),
                      .ndim = var->ndim,

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "ingest/checksums.h"
+#include "raster/dtype.h"
 
 enum { RA__SUM_DIMS = 16 };
 
@@ -18,6 +19,7 @@ typedef struct ra__sum_array {
   const char *path;
   const char *type;  // numpy's: "<f4"
   const char *more;  // members of its own for the JSON object, each with a comma in front; or ""
+  bool valid_told;   // by `more`
   unsigned cell;     // bytes
   unsigned ndim;
   uint64_t shape[RA__SUM_DIMS], chunk[RA__SUM_DIMS];
@@ -31,5 +33,19 @@ int ra__sum(ra__sums *sums, const ra__sum_array *array, ra_err *err);
 // Appends {"path":…,"skipped":…}.
 void ra__sum_skipped(ra__sums *sums, const char *path, const char *why);
 
+const char *ra__numpy_type(ra_dtype dtype);
+
+// A mask of booleans, row after row, beside a band: counted, and written where `file` is set.
+typedef struct ra__sum_mask {
+  uint64_t width, height, valid;
+  const char *file;
+  void *stream;
+} ra__sum_mask;
+int ra__sum_mask_begin(ra__sum_mask *mask, ra_err *err);
+int ra__sum_mask_add(ra__sum_mask *mask, const uint8_t *valid, size_t count, ra_err *err);
+void ra__sum_mask_end(ra__sum_mask *mask);
+
+// Adds the members of the image to *head.
+int ra__sums_tiff(ra__sums *sums, const char *path, ra_str *head, ra_err *err);
 int ra__sums_zarr(ra__sums *sums, const char *path, ra_err *err);
 int ra__sums_netcdf(ra__sums *sums, const char *path, const char **format, ra_err *err);

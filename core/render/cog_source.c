@@ -1,6 +1,7 @@
 // cog_source.c - reads, decodes and unpacks what the caches don't hold yet.
 #include "render/cog_source.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,7 +162,50 @@ static bool find_missing(const block_job *job, const ra_cog_level *level, const 
   return missing > 0;
 }
 
-static void unpack(const block_job *job, const void *stored, size_t n, ra_buf *block) {
+// A band of a block that interleaves them by pixel, moved to the front.
+static void pick_band(uint8_t *cells, size_t n, unsigned bands, unsigned band, size_t size) {
+  for (size_t i = 0; i < n; i++) memmove(cells + i * size, cells + (i * bands + band) * size, size);
+}
+
+// One byte a cell of the block, 0 where a mask or another band says that it is missing; NULL where nothing does.
+static int read_mask(const block_job *job, const void *stored, uint8_t **out, ra_err *err) {
+  const ra_cog *cog = job->source->cog;
+  const ra_cog_info *info = ra_cog_get_info(cog);
+  const ra_cog_level *level = ra_cog_get_level(cog, job->level);
+  bool alpha = info->masking == RA_COG_MASK_ALPHA;
+  *out = NULL;
+  if ((!alpha && info->masking != RA_COG_MASK_IMAGE) || (alpha && job->band == info->alpha))
+    return RA_OK;
+  size_t n = (size_t)level->block_width * level->block_height;
+  uint8_t *valid = *out = calloc(n, 1);
+  if (!valid) return ra_fail(err, RA_E_NOMEM, job->source->key, "out of memory for a mask");
+  if (alpha && !info->planar) {
+    ra_cog_block_alpha(cog, job->level, stored, valid);
+    return RA_OK;
+  }
+  uint64_t offset, size;
+  int rc = ra_cog_mask_range(cog, job->level, job->column, job->row, &offset, &size, err);
+  if (rc < 0) return rc;
+  uint8_t *packed = size ? malloc(size) : NULL;
+  if (size && !packed)
+    return ra_fail(err, RA_E_NOMEM, job->source->key, "out of memory for a mask");
+  if (size) rc = read_timed(job->context, job->source->key, offset, size, packed, job->timing, err);
+  if (rc == RA_OK) rc = ra_cog_mask_decode(cog, job->level, packed, size, valid, err);
+  free(packed);
+  return rc;
+}
+
+static void apply_mask(const block_job *job, const uint8_t *valid, size_t n, void *values) {
+  bool wide = job->source->value_dtype != RA_DTYPE_F32;
+  for (size_t i = 0; valid && i < n; i++) {
+    if (valid[i]) continue;
+    if (wide) ((double *)values)[i] = NAN;
+    if (!wide) ((float *)values)[i] = NAN;
+  }
+}
+
+static void unpack(const block_job *job, const void *stored, const uint8_t *valid, size_t n,
+                   ra_buf *block) {
   const ra__cog_source *source = job->source;
   ra_dtype dtype = ra_cog_get_info(source->cog)->dtype;
   void *values = ra_buf_bytes(block) + BLOCK_HEAD;
@@ -170,13 +214,9 @@ static void unpack(const block_job *job, const void *stored, size_t n, ra_buf *b
   } else {
     ra_unpack_f64(dtype, stored, n, &source->packing, source->unscale, values);
   }
+  apply_mask(job, valid, n, values);
   const ra_cog_level *level = ra_cog_get_level(source->cog, job->level);
   *(block_head *)ra_buf_bytes(block) = (block_head){find_missing(job, level, values)};
-}
-
-// A band of a block that interleaves them by pixel, moved to the front.
-static void pick_band(uint8_t *cells, size_t n, unsigned bands, unsigned band, size_t size) {
-  for (size_t i = 0; i < n; i++) memmove(cells + i * size, cells + (i * bands + band) * size, size);
 }
 
 // stored: room for the block's decoded cells, all bands of it.
@@ -187,12 +227,15 @@ static int decode(const block_job *job, const uint8_t *packed, size_t size, uint
   size_t n = (size_t)level->block_width * level->block_height;
   uint64_t start = ra_clock_ns();
   int rc = ra_cog_block_decode(job->source->cog, job->level, packed, size, stored, err);
+  uint8_t *valid = NULL;
+  if (rc == RA_OK) rc = read_mask(job, stored, &valid, err);
   if (rc == RA_OK) {
     if (!info->planar && info->bands > 1) {
       pick_band(stored, n, info->bands, job->band, ra_dtype_size(info->dtype));
     }
-    unpack(job, stored, n, block);
+    unpack(job, stored, valid, n, block);
   }
+  free(valid);
   job->timing->ns[RA_STAGE_DECODE] += ra_clock_ns() - start;
   return rc;
 }
