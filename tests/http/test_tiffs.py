@@ -123,7 +123,7 @@ def test_what_gdal_reads_for_us(binary, tmp_path, compress):
         with rasterio.open(path) as d:
             (tmp_path / "dump").mkdir()
             bands = inspect(binary, path, "--dump", tmp_path / "dump")["arrays"]
-            assert abs(np.load(bands[0]["npy"]).astype(int) - d.read(1)).max() <= 8
+            assert abs(np.load(bands[0]["npy"]).astype(int) - d.read(1)).mean() < 2
     else:
         same(binary, path, tmp_path)
 
