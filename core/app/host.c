@@ -46,18 +46,21 @@ static unsigned threads(const ra_config *config) {
   return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
 }
 
-enum { IO_THREADS = 4 };
+enum { IO_THREADS = 4, HEAVY_NICE = 10 };
 
 static int make_lanes(ra_host *host, const ra_config *config, ra_err *err) {
   unsigned n = threads(config);
   host->ops.job_bytes = ra_config_bytes(config, "request_bytes");
   unsigned heavy_n = (n + 1) / 2, depth = (unsigned)ra_config_int(config, "queue");
-  ra_lane_pool_size(n + heavy_n + IO_THREADS);
+  ra_lane_pool_size(n + IO_THREADS);
   ra_lane_mark_loop_thread();
   const ra_lane_config cpu = {
       .name = "cpu", .width = n, .depth = depth, .bytes = 2 * host->ops.job_bytes};
-  const ra_lane_config heavy = {
-      .name = "heavy", .width = heavy_n, .depth = (depth + 15) / 16, .bytes = cpu.bytes};
+  const ra_lane_config heavy = {.name = "heavy",
+                                .width = heavy_n,
+                                .depth = (depth + 15) / 16,
+                                .bytes = cpu.bytes,
+                                .nice = HEAVY_NICE};
   const ra_lane_config io = {.name = "io", .width = IO_THREADS, .depth = 4096};
   int rc = ra_lane_new(&host->loop, &cpu, &host->ops.cpu, err);
   if (rc == RA_OK) rc = ra_lane_new(&host->loop, &heavy, &host->ops.heavy, err);

@@ -9,13 +9,17 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "loop/background.h"
 
 #define PRIORITIES 2
 #define LOOK_AHEAD 16     // how many waiting jobs are looked at for one that fits
 #define MAX_OVERTAKEN 64  // then the front job waits for the budget alone
 
 typedef struct node {
-  uv_work_t work;
+  union {
+    uv_work_t work;
+    ra_background_job own;  // when the lane has threads of its own
+  };
   struct node *next;
   ra_lane *lane;
   ra_job job;
@@ -34,6 +38,7 @@ struct ra_lane {
   queue waiting[PRIORITIES];
   queue dropped;  // swept; their `done` is due
   uv_idle_t dropper;
+  ra_background *background;  // NULL: jobs run in libuv's pool
   ra_lane_stats stats;
   char label[64], done_label[96], refused_label[96], cancelled_label[96];
 };
@@ -93,6 +98,13 @@ int ra_lane_new(uv_loop_t *loop, const ra_lane_config *config, ra_lane **out, ra
     return ra_fail(err, RA_E_INVALID, config->name, "a lane's width must be at least 1");
   ra_lane *lane = calloc(1, sizeof *lane);
   if (!lane) return ra_fail(err, RA_E_NOMEM, config->name, "no memory for a lane");
+  int rc = config->nice
+               ? ra_background_new(loop, config->width, config->nice, &lane->background, err)
+               : RA_OK;
+  if (rc < 0) {
+    free(lane);
+    return ra_err_prefix(err, "lane '%s'", config->name);
+  }
   lane->loop = loop;
   lane->config = *config;
   for (int i = 0; i < PRIORITIES; i++) queue_init(&lane->waiting[i]);
@@ -113,7 +125,9 @@ int ra_lane_new(uv_loop_t *loop, const ra_lane_config *config, ra_lane **out, ra
 static void on_closed(uv_handle_t *handle) { free(handle->data); }
 
 void ra_lane_free(ra_lane *lane) {
-  if (lane) uv_close((uv_handle_t *)&lane->dropper, on_closed);
+  if (!lane) return;
+  ra_background_free(lane->background);
+  uv_close((uv_handle_t *)&lane->dropper, on_closed);
 }
 
 static void count(ra_lane *lane, int rc) {
@@ -133,8 +147,8 @@ static void finish(node *n, int rc) {
   ra_cancel_unref(job.cancel);
 }
 
-static void run_job(uv_work_t *work) {
-  node *n = work->data;
+static void run_job(void *ctx) {
+  node *n = ctx;
   if (ra_cancel_is_set(n->job.cancel)) {
     n->rc = RA_E_CANCELLED;
   } else {
@@ -144,21 +158,34 @@ static void run_job(uv_work_t *work) {
 
 static void pump(ra_lane *lane);
 
-static void after_job(uv_work_t *work, int status) {
-  node *n = work->data;
+static void job_ran(void *ctx) {
+  node *n = ctx;
   ra_lane *lane = n->lane;
   lane->stats.running--;
   lane->stats.bytes -= n->job.bytes;
   pump(lane);
   show_gauges(lane);
-  finish(n, status == UV_ECANCELED ? RA_E_CANCELLED : n->rc);
+  finish(n, n->rc);
+}
+
+static void pool_run(uv_work_t *work) { run_job(work->data); }
+
+static void pool_ran(uv_work_t *work, int status) {
+  (void)status;  // never cancelled: a job that has started is its own to stop
+  job_ran(work->data);
 }
 
 static void start(ra_lane *lane, node *n) {
   lane->stats.running++;
   lane->stats.bytes += n->job.bytes;
   ra_metric_observe(metric_wait, lane->label, (double)(ra_clock_ns() - n->submitted_ns) / 1e9);
-  uv_queue_work(lane->loop, &n->work, run_job, after_job);
+  if (lane->background) {
+    n->own = (ra_background_job){.run = run_job, .done = job_ran, .ctx = n};
+    ra_background_submit(lane->background, &n->own);
+  } else {
+    n->work.data = n;
+    uv_queue_work(lane->loop, &n->work, pool_run, pool_ran);
+  }
 }
 
 static bool fits(const ra_lane *lane, const ra_job *job) {
@@ -216,7 +243,6 @@ int ra_lane_submit(ra_lane *lane, const ra_job *job, ra_err *err) {
   if (rc < 0) return rc;
   node *n = calloc(1, sizeof *n);
   if (!n) return ra_fail(err, RA_E_NOMEM, lane->config.name, "no memory for a job");
-  n->work.data = n;
   n->lane = lane;
   n->job = *job;
   n->rc = RA_OK;

@@ -1,7 +1,7 @@
-// lane.h - admission control in front of libuv's pool; the only user of uv_queue_work. A lane has a width
-// (jobs running), a depth (jobs waiting) and a budget of bytes for what runs: a job over the free budget waits,
-// past the depth it is refused with RA_E_BUSY, over the lane's whole budget with RA_E_TOOBIG. Loop thread only, so no locks; `run` alone is
-// called on a pool thread.
+// lane.h - admission control in front of libuv's pool, or of threads of the lane's own that everything else goes
+// before; the only user of uv_queue_work. A lane has a width (jobs running), a depth (jobs waiting) and a budget of
+// bytes for what runs: a job over the free budget waits, past the depth it is refused with RA_E_BUSY, over the lane's
+// whole budget with RA_E_TOOBIG. Loop thread only, so no locks; `run` alone is called on a pool thread.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +17,7 @@ typedef struct ra_lane_config {
   unsigned width;
   unsigned depth;
   size_t bytes;  // budget of what admitted jobs hold; 0: none
+  int nice;  // over 0: `width` threads of its own, this much less urgent than the process (nice(2))
 } ra_lane_config;
 
 typedef struct ra_job {

@@ -1,4 +1,5 @@
-// Lanes: width, depth, byte budget, priorities, overtaking, cancelling.
+// Lanes: width, depth, byte budget, priorities, overtaking, cancelling; all of it in libuv's pool and on threads of the
+// lane's own.
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,14 +17,18 @@
 #include "base/metrics.h"
 #include "loop/lane.h"
 
+enum { POOL = 4 };  // threads of libuv's
+
 typedef struct work {
   char name;
   bool ran;
   int rc;
   int done_calls;
+  int nice;  // of the thread that ran it
 } work;
 
 static uv_loop_t loop;
+static int niceness;  // of the lanes that are made
 static char order[4096];
 static atomic_uint running, most_running;
 static atomic_bool gate_open;
@@ -43,6 +49,7 @@ static void run(void *ctx) {
   }
   while (!atomic_load(&gate_open)) usleep(200);
   w->ran = true;
+  w->nice = getpriority(PRIO_PROCESS, 0);
   atomic_fetch_sub(&running, 1);
 }
 
@@ -74,8 +81,8 @@ static int teardown(void **state) {
 static ra_lane *make(void **state, unsigned width, unsigned depth, size_t bytes) {
   ra_lane *lane;
   ra_err err;
-  assert_int_equal(ra_lane_new(&loop, &(ra_lane_config){"test", width, depth, bytes}, &lane, &err),
-                   RA_OK);
+  const ra_lane_config config = {"test", width, depth, bytes, niceness};
+  assert_int_equal(ra_lane_new(&loop, &config, &lane, &err), RA_OK);
   *state = lane;
   return lane;
 }
@@ -119,7 +126,7 @@ static void bytes_bound_what_runs(void **state) {
   assert_int_equal(ra_lane_get_stats(lane).bytes, 100);
   finish_all();
   assert_true(a.ran && c.ran && d.ran);
-  assert_int_equal(order[2], 'c');
+  assert_true(strchr(order, 'c') > strchr(order, 'a'));  // whose bytes it waited for
 }
 
 static void a_big_job_gets_its_turn(void **state) {
@@ -198,8 +205,74 @@ static void metrics_name_the_lane(void **state) {
   finish_all();
 }
 
+static void own_threads_come_after_all_others(void **state) {
+  ra_lane *lane = make(state, 2, 10, 0);
+  work works[4] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'}, {.name = 'd'}};
+  for (int i = 0; i < 4; i++) submit(lane, &works[i], 0, 0, NULL);
+  finish_all();
+  int here = getpriority(PRIO_PROCESS, 0), there = here + niceness;
+  for (int i = 0; i < 4; i++) assert_int_equal(works[i].nice, there < 19 ? there : 19);
+}
+
+static void a_full_pool_does_not_hold_own_threads(void **state) {
+  ra_lane *other;
+  assert_int_equal(ra_lane_new(&loop, &(ra_lane_config){"other", POOL, 0, 0, 0}, &other, NULL),
+                   RA_OK);
+  ra_lane *lane = make(state, 1, 0, 0);
+  work held[POOL] = {0}, own = {.name = 'o'};
+  for (int i = 0; i < POOL; i++) submit(other, &held[i], 0, 0, NULL);
+  while (atomic_load(&running) < POOL) sched_yield();
+  submit(lane, &own, 0, 0, NULL);
+  while (atomic_load(&running) < POOL + 1) sched_yield();
+  finish_all();
+  assert_true(own.ran);
+  ra_lane_free(other);
+}
+
+// Each job's end submits the next one, while the lane's other threads end jobs as well.
+typedef struct chain {
+  ra_lane *lane;
+  work work;
+  int left;
+} chain;
+
+static void chain_run(void *ctx) { ((chain *)ctx)->work.ran = true; }
+
+static void chain_done(void *ctx, int rc) {
+  chain *c = ctx;
+  assert_int_equal(rc, RA_OK);
+  if (--c->left == 0) return;
+  const ra_job job = {.run = chain_run, .done = chain_done, .ctx = c};
+  assert_int_equal(ra_lane_submit(c->lane, &job, NULL), RA_OK);
+}
+
+static void many_jobs_each_end_once(void **state) {
+  enum { CHAINS = 16, LINKS = 2000 };
+  ra_lane *lane = make(state, 3, CHAINS, 0);
+  chain chains[CHAINS];
+  for (int i = 0; i < CHAINS; i++) {
+    chains[i] = (chain){.lane = lane, .left = LINKS + 1};
+    chain_done(&chains[i], RA_OK);
+  }
+  uv_run(&loop, UV_RUN_DEFAULT);
+  for (int i = 0; i < CHAINS; i++) assert_int_equal(chains[i].left, 0);
+  assert_int_equal(ra_lane_get_stats(lane).done, CHAINS * LINKS);
+}
+
+static int in_the_pool(void **state) {
+  (void)state;
+  niceness = 0;
+  return 0;
+}
+
+static int on_own_threads(void **state) {
+  (void)state;
+  niceness = 3;
+  return 0;
+}
+
 int main(void) {
-  ra_lane_pool_size(4);
+  ra_lane_pool_size(POOL);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(width_and_depth_bound_a_lane, setup, teardown),
       cmocka_unit_test_setup_teardown(bytes_bound_what_runs, setup, teardown),
@@ -208,6 +281,13 @@ int main(void) {
       cmocka_unit_test_setup_teardown(cancelled_jobs_leave_at_once, setup, teardown),
       cmocka_unit_test_setup_teardown(a_cancelled_job_never_starts, setup, teardown),
       cmocka_unit_test_setup_teardown(metrics_name_the_lane, setup, teardown),
+      cmocka_unit_test_setup_teardown(many_jobs_each_end_once, setup, teardown),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  const struct CMUnitTest own[] = {
+      cmocka_unit_test_setup_teardown(own_threads_come_after_all_others, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_full_pool_does_not_hold_own_threads, setup, teardown),
+  };
+  return cmocka_run_group_tests_name("libuv's pool", tests, in_the_pool, NULL) +
+         cmocka_run_group_tests_name("own threads", tests, on_own_threads, NULL) +
+         cmocka_run_group_tests_name("beside the pool", own, on_own_threads, NULL);
 }

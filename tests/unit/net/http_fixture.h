@@ -228,7 +228,7 @@ static inline void make_file(fixture *f) {
   close(fd);
 }
 
-static ra_lane_config fixture_lane = {"io", 2, 100, 0};
+static ra_lane_config fixture_lane = {.name = "io", .width = 2, .depth = 100};
 
 // More than one: the server takes a second listening socket where other_fd is not 0.
 static inline fixture *fixture_start_with(ra_http_config config, int other_fd) {
