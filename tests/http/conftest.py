@@ -7,6 +7,7 @@ import subprocess
 import httpx
 import pytest
 
+import gates
 import sources as made
 from server import Server
 
@@ -116,3 +117,46 @@ def server(start, store):
 def http(server):
     with Client(server) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory, rastrum, sources):
+    """A store with the collection `wide` (gates.py) and a small one beside it."""
+    folder = tmp_path_factory.mktemp("wide")
+    gates.make_wide(folder / "wide.nc")
+    for name, path in (("wide", folder / "wide.nc"), ("globe", sources["globe"].path)):
+        rastrum("ingest", path, "--collection", name, "--store", folder / "store")
+    return folder / "store"
+
+
+@pytest.fixture
+def gated(tmp_path):
+    """gated(path) -> Gate; open again at the end, whatever happened, so that the server can end."""
+    made_ = []
+
+    def make(path):
+        made_.append(gates.Gate(tmp_path, path))
+        return made_[-1]
+
+    yield make
+    for gate in made_:
+        gate.gate.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def timed(request):
+    """Whether times are compared: in the long run alone. Elsewhere they are only shown."""
+    return not SANITIZED and "not long" not in request.config.getoption("markexpr")
+
+
+@pytest.fixture(scope="session")
+def stress_report():
+    """title -> lines of Markdown; at the end they are printed and stand in build/reports."""
+    sections = {}
+    yield sections
+    text = "\n\n".join("\n".join((f"## {title}", "", *lines)) for title, lines in sections.items())
+    text += f"\n\nLoad of the machine at the end: {os.getloadavg()[0]:.1f}, {os.cpu_count()} CPUs.\n"
+    path = ROOT / "build" / "reports" / ("stress-sanitized.md" if SANITIZED else "stress.md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    print("\n" + text)

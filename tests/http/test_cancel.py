@@ -1,79 +1,18 @@
 """Clients that leave, at every stage of a request: what was begun for them stops, and memory returns."""
-import json
-import subprocess
-
-import netCDF4
-import numpy as np
 import pytest
-import sources as made
 from conftest import ROOT, Client
+from gates import GET, POINTS, SERIES, TILE, lane, send
 from wire import Wire, ask, gauge, wait_for
 
 HTTP = ROOT / "tests" / "http"
-GET = "GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
-TILE = "/tiles/wide/0/0/0.png?tilesize=1024&rescale=0,1"
-POINTS = json.dumps({"type": "MultiPoint", "coordinates": [[lon, lat] for lon in range(-170, 171, 20) for lat in range(-80, 81, 20)]})
-SERIES = f"POST /api/timeseries?collection=wide HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(POINTS)}\r\n\r\n{POINTS}"
 LEAVING = pytest.mark.parametrize("leave", (Wire.reset, lambda wire: wire.socket.close()), ids=("reset", "closed"))
 
 pytestmark = pytest.mark.release_only  # what is loaded in front of the C library goes badly with the sanitizers
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory, rastrum):
-    """A store with many blocks and chunks for one request to read."""
-    folder = tmp_path_factory.mktemp("wide")
-    random = np.random.default_rng(4)
-    with netCDF4.Dataset(folder / "wide.nc", "w") as out:
-        out.setncatts(made.CF_GLOBAL)
-        made._axis(out, "time", np.arange(8.0), units="days since 2020-01-01", standard_name="time", calendar="standard")
-        made._lonlat(out, np.arange(-179.875, 180, 0.25), np.arange(-89.875, 90, 0.25))
-        out.createVariable("noise", "f4", ("time", "lat", "lon"))[:] = random.random((8, 720, 1440), dtype="f4")
-    rastrum("ingest", folder / "wide.nc", "--collection", "wide", "--store", folder / "store")
-    return folder / "store"
-
-
-@pytest.fixture
-def gated(tmp_path):
-    """gated(path) -> Gate; open again at the end, whatever happened, so that the server can end."""
-    made_ = []
-
-    def make(path):
-        made_.append(Gate(tmp_path, path))
-        return made_[0]
-
-    yield make
-    for gate in made_:
-        gate.gate.unlink(missing_ok=True)
-
-
-@pytest.fixture(scope="module")
 def plain(start, wide):
     return start(wide, "--plugins", HTTP / "wireplugins")
-
-
-class Gate:
-    """Holds reads of files with a text in their path, and counts them."""
-
-    def __init__(self, folder, path):
-        self.gate, self.trace = folder / "gate", folder / "trace"
-        library = folder / "gate.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, HTTP / "gate.c", "-ldl"], check=True)
-        self.env = {"LD_PRELOAD": str(library), "GATED_PATH": path, "GATE": str(self.gate), "GATE_TRACE": str(self.trace)}
-
-    def close(self):
-        self.trace.unlink(missing_ok=True)
-        self.gate.touch()
-
-    def open(self):
-        self.gate.unlink()
-
-    def reads(self):
-        return self.trace.stat().st_size if self.trace.exists() else 0
-
-
-def lane(port, what, name):
-    return gauge(port, f'rastrum_lane_{what}{{lane="{name}"}}')
 
 
 def idle(port):
@@ -84,12 +23,6 @@ def idle(port):
 
 def cancelled(port, name="heavy"):
     return gauge(port, f'rastrum_lane_jobs_total{{lane="{name}",outcome="cancelled"}}')
-
-
-def send(port, request):
-    wire = Wire(port)
-    wire.send(request)
-    return wire
 
 
 @LEAVING

@@ -1,7 +1,6 @@
 """What plugins do by accident: the request that does it is answered in words, and nobody else notices. A 1 ms heartbeat and
 steady tiles run beside each case, which is asked for again and again; the table at the end says what was seen."""
 import json
-import os
 import re
 
 import pytest
@@ -12,7 +11,7 @@ from wire import wait_for
 PLUGINS = ROOT / "tests" / "http" / "stressplugins"
 CONFIG = 'return { limits = { stress = { wall = "700ms" } } }\n'
 BEATS = 100 if SANITIZED else 250
-ATTEMPTS = 1 if SANITIZED else 6
+ATTEMPTS = 6
 
 # case -> (status, words that the answer has to have)
 LUA_TIME = (503, ("100 ms of Lua time", "lua_time", "limits.stress.lua_time"))
@@ -70,13 +69,13 @@ def beside(server, culprit):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_one_who_does_it_is_told_and_nobody_else_notices(server, http, case):
+def test_the_one_who_does_it_is_told_and_nobody_else_notices(server, http, timed, case):
     status, words = CASES[case]
     if case == "a buffer after its scope":
         assert http.post(path_of(case), content=b"x" * 1000).text == "kept"
     culprit, seen = Asking(server.port, get(path_of(case))), []
     # Other programs on the machine take their turns as well: idle is measured anew, and the best of some counts.
-    while len(seen) < ATTEMPTS and min(seen, default=(3,))[0] > 2:
+    while len(seen) < (ATTEMPTS if timed else 1) and min(seen, default=(3,))[0] > 2:
         seen.append(beside(server, culprit))
     best = min(seen)
     table[case] = (status, *best[1:])
@@ -86,7 +85,7 @@ def test_the_one_who_does_it_is_told_and_nobody_else_notices(server, http, case)
         assert told["plugin"] == "stress" and "plugin 'stress'" in told["detail"], told
         assert all(word in told["detail"] for word in words), told["detail"]
         assert status == 500 or headers["retry-after"], told
-    assert SANITIZED or best[0] <= 2, f"median gap {best[2] * 1e3:.2f} ms, idle {best[1] * 1e3:.2f} ms"
+    assert not timed or best[0] <= 2, f"median gap {best[2] * 1e3:.2f} ms, idle {best[1] * 1e3:.2f} ms"
 
 
 def gauge(http, name):
@@ -109,15 +108,10 @@ def test_nothing_is_left_of_it(http):
     assert float(re.search(r'^rastrum_plugin_heap_bytes{plugin="stress"} (\S+)', text, re.M)[1]) < 1 << 20  # its timer's
 
 
-def test_the_table(capsys):
+def test_the_table(stress_report):
     """case, answer, heartbeat, others: for people."""
     assert set(table) == set(CASES)
     lines = ["| case | answered | median gap idle, beside (ms) | tile p99 idle, beside (ms) |", "|---|---|---|---|"]
     for case, (status, idle, gap, calm, storm) in table.items():
         lines.append(f"| {case} | {status} | {idle * 1e3:.2f}, {gap * 1e3:.2f} | {calm * 1e3:.1f}, {storm * 1e3:.1f} |")
-    lines.append(f"\nLoad of the machine at the end: {os.getloadavg()[0]:.1f}, {os.cpu_count()} CPUs.")
-    reports = ROOT / "build" / "reports"
-    reports.mkdir(parents=True, exist_ok=True)
-    (reports / "stress.md").write_text("\n".join(lines) + "\n")
-    with capsys.disabled():
-        print("\n" + "\n".join(lines))
+    stress_report["Slices under stress"] = lines

@@ -1,5 +1,6 @@
 """Load, and what others feel of it: threads that ask again and again, steady tiles, and a heartbeat over HTTP."""
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -12,13 +13,15 @@ TILES = [f"/tiles/globe/3/{column}/3.png?variable=sst" for column in range(8)]
 
 
 class Loop(threading.Thread):
-    """Calls `step` again and again until the block ends; an exception in it fails the block."""
+    """Calls `step` again and again until the block ends; an exception in it fails the block. What a client needs for it is
+    not what a server takes from others, so it comes after all others."""
 
     def __init__(self, step, pause=0.0):
         super().__init__(daemon=True)
         self.step, self.pause, self.ending, self.problem = step, pause, threading.Event(), None
 
     def run(self):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         try:
             while not self.ending.wait(self.pause):
                 self.step()
