@@ -112,6 +112,7 @@ static void fail(ra_reloader *r, const char *reason) {
   ra_log(RA_LOG_ERROR, "reload: failed, nothing is changed: %s", reason);
   write_note(r, reason);
   tell(r, "abort", r->generation + 1);
+  ra_supervisor_tell_serving(r->supervisor, reason);
   rest(r);
 }
 
@@ -123,6 +124,7 @@ static void commit(ra_reloader *r) {
   ra_supervisor_unblock_plugins(r->supervisor);  // they may be mended
   write_note(r, NULL);
   tell(r, "commit", r->generation);
+  ra_supervisor_tell_serving(r->supervisor, NULL);
   rest(r);
 }
 
@@ -246,6 +248,7 @@ static void begin(ra_reloader *r, bool by_file) {
   bool same = false;
   r->by_file = by_file;
   r->phase = WAITING;
+  if (!by_file) ra_supervisor_tell_reloading(r->supervisor);
   if (any_starts(r)) return;
   r->begun_ns = ra_clock_ns();
   if (read_bundle(r, &same, &err) < 0) {

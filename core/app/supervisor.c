@@ -11,6 +11,7 @@
 
 #include "app/child.h"
 #include "app/listener.h"
+#include "app/notify.h"
 #include "app/reloader.h"
 #include "app/watch.h"
 #include "app/watchdog.h"
@@ -60,6 +61,9 @@ struct ra_supervisor {
   uv_loop_t loop;
   const ra_cli *cli;
   ra_reloader *reloader;
+  ra_notify *notify;  // NULL: no service manager wants to know
+  bool told_ready, reloading;
+  char failure[512];  // of the last reload; empty: none
   worker workers[RA_WORKERS_MAX];
   unsigned count;
   ra_listener port, admin;
@@ -138,16 +142,47 @@ void ra_supervisor_unblock_plugins(ra_supervisor *s) {
   show_blocked(s);
 }
 
+// ---- what the service manager is told
+
+static unsigned count_ready(const ra_supervisor *s) {
+  unsigned ready = 0;
+  for (unsigned i = 0; i < s->count; i++) ready += s->workers[i].state == RA_WORKER_READY;
+  return ready;
+}
+
+// Ready is when all workers have answered for the first time; from then on the line follows them.
+static void tell_status(ra_supervisor *s) {
+  unsigned ready = count_ready(s);
+  if (s->ending || s->reloading || (!s->told_ready && ready < s->count)) return;
+  s->told_ready = true;
+  char address[128];
+  ra_listener_text(s->port.fd, address, sizeof address);
+  ra_notify_send(s->notify, "READY=1\nSTATUS=%u of %u workers answer on %s%s%s", ready, s->count,
+                 address, s->failure[0] ? "; the last reload failed: " : "", s->failure);
+}
+
+void ra_supervisor_tell_reloading(ra_supervisor *s) {
+  if (!s->told_ready) return;
+  s->reloading = true;
+  ra_notify_send(s->notify, "RELOADING=1\nSTATUS=reading plugins, ramps and settings");
+}
+
+void ra_supervisor_tell_serving(ra_supervisor *s, const char *failure) {
+  s->reloading = false;
+  snprintf(s->failure, sizeof s->failure, "%s", failure ? failure : "");
+  for (char *p = s->failure; *p; p++) *p = *p == '\n' ? ' ' : *p;  // a line is an assignment
+  tell_status(s);
+}
+
 // ---- one worker
 
 static void set_state(worker *w, ra_worker_state state) {
   ra_supervisor *s = w->supervisor;
-  unsigned ready = 0;
   w->state = state;
-  for (unsigned i = 0; i < s->count; i++) ready += s->workers[i].state == RA_WORKER_READY;
   ra_metric_set(
       ra_metric_get(RA_METRIC_GAUGE, "rastrum_workers", "Workers that answer requests.", NULL, 0),
-      NULL, ready);
+      NULL, count_ready(s));
+  tell_status(s);
   for (unsigned i = 0; i < s->state_count; i++) s->states[i].fn(s->states[i].ctx, w->index, state);
 }
 
@@ -190,6 +225,7 @@ static void on_kill(uv_timer_t *timer) { kill_all(timer->data, SIGKILL); }
 static void begin_end(ra_supervisor *s) {
   if (s->ending) return;
   s->ending = true;
+  ra_notify_send(s->notify, "STOPPING=1");
   // The workers have the socket too: now it is closed when the last of them stops accepting, so that clients are
   // refused at once instead of being reset at the end.
   if (!s->port.path) ra_listener_close(&s->port);
@@ -384,6 +420,7 @@ static bool any_running(const ra_supervisor *s) {
 
 static void close_handles(ra_supervisor *s) {
   for (unsigned i = 0; i < s->end_count; i++) s->ends[i].fn(s->ends[i].ctx);
+  ra_notify_free(s->notify);
   for (int i = 0; i < 2; i++) uv_close((uv_handle_t *)&s->signals[i], NULL);
   uv_close((uv_handle_t *)&s->kill, NULL);
   uv_close((uv_handle_t *)&s->look, NULL);
@@ -399,6 +436,7 @@ static int watch(ra_supervisor *s) {
     return 1;
   }
   init_handles(s);
+  s->notify = ra_notify_new(&s->loop);
   show_blocked(s);
   if (ra_reloader_new(s, s->cli, &s->reloader, &err) < 0 || ra_watch_start(s, s->cli, &err) < 0) {
     s->exit_code = ra_cli_fail(&err);

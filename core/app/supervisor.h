@@ -44,6 +44,9 @@ unsigned ra_supervisor_send_all(ra_supervisor *supervisor, const char *name, uin
                                 const void *bytes, size_t size);
 // Plugins that the watchdog has switched off are on again in all workers: call it when new ones are in place.
 void ra_supervisor_unblock_plugins(ra_supervisor *supervisor);
+// For the service manager (`systemctl status`): a reload has begun; it is over, and why it failed (NULL: it did not).
+void ra_supervisor_tell_reloading(ra_supervisor *supervisor);
+void ra_supervisor_tell_serving(ra_supervisor *supervisor, const char *failure);
 // Called once, when the end begins: tell what you run to end. At most 4 of them.
 void ra_supervisor_on_ending(ra_supervisor *supervisor, void (*fn)(void *ctx), void *ctx);
 // Called once, after the last worker has ended: close your handles. At most 4 of them.
