@@ -16,7 +16,7 @@ from server import Server
 
 BINARY = "build/release/rastrum"
 # Commands that have a test of their own, or that would begin this run again.
-ELSEWHERE = {"make demo": "test_demo", "make test": "this run", "make install PREFIX=/usr/local": "test_install"}
+ELSEWHERE = {"make demo": "test_demo", "make test": "this run", "make install PREFIX=/usr/local": "test_install.py"}
 
 
 def blocks():
@@ -64,17 +64,6 @@ def test_the_plugin_of_the_text_is_the_file():
                    for path in (ROOT / "examples").rglob("*.lua")), block
 
 
-def test_install(binary, store, tmp_path):
-    """The installed program finds its Lua, its plugins and its ramps below the prefix, wherever it is started."""
-    subprocess.run(["cmake", "--install", pathlib.Path(binary).resolve().parent, "--prefix", tmp_path / "prefix"], check=True,
-                   stdout=subprocess.DEVNULL)
-    with Server(tmp_path / "prefix" / "bin" / "rastrum", store, tmp_path / "log") as server, \
-            httpx.Client(base_url=server.url) as http:
-        assert http.get("/tiles/globe/0/0/0.png").status_code == 200
-        assert http.get("/").status_code == 200 and "viridis" in http.get("/colorMaps").text
-    assert not list((tmp_path / "prefix").rglob("*_spec.lua"))
-
-
 @pytest.mark.release_only
 def test_demo(tmp_path):
     """`make demo` ends with a URL that shows the map; Ctrl-C ends it."""
@@ -99,7 +88,8 @@ def test_demo(tmp_path):
         assert demo.wait(30) in (0, 2, 130, -signal.SIGINT)
 
 
-@pytest.mark.parametrize("target", ("deps", "build", "demo", "demo-real", "test", "test-long", "install"))
+@pytest.mark.parametrize("target", ("deps", "build", "demo", "demo-real", "test", "test-long", "install", "uninstall",
+                                    "package"))
 def test_the_makefile_has(target):
     if not shutil.which("make"):
         pytest.fail("make is needed")

@@ -1,0 +1,20 @@
+# install.cmake - run by `cmake --install`: what has the paths of the prefix in it. An existing configuration stays.
+set(prefix ${CMAKE_INSTALL_PREFIX})
+set(bin ${prefix}/bin)
+set(doc ${prefix}/share/doc/rastrum)
+set(etc ${prefix}/etc/rastrum)
+if(prefix STREQUAL "/usr")
+  set(etc /etc/rastrum)
+endif()
+
+macro(put template folder)
+  get_filename_component(name ${template} NAME_WLE)
+  configure_file(${DEPLOY_DIR}/${template} ${DEPLOY_SCRATCH}/${name} @ONLY)
+  file(INSTALL ${DEPLOY_SCRATCH}/${name} DESTINATION ${folder})
+endmacro()
+
+put(rastrum.service.in ${prefix}/lib/systemd/system)
+if(NOT EXISTS $ENV{DESTDIR}${etc}/rastrum.lua)
+  put(rastrum.lua.in ${etc})
+endif()
+file(MAKE_DIRECTORY $ENV{DESTDIR}${etc}/plugins $ENV{DESTDIR}${etc}/colormaps)
