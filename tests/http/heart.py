@@ -1,6 +1,6 @@
 """heart.py PORT PAUSE COUNT TARGET… - asks for the targets in turn on one connection, PAUSE seconds after each answer, COUNT
-times (0: until standard input ends), and prints JSON: the median gap from answer to answer and the 99th percentile of the time
-that an answer took, in seconds. A process of its own: threads of one Python wait for each other."""
+times (0: until standard input ends), and prints JSON: the median gap from answer to answer, the longest one's share of all, and
+the 99th percentile of the time that an answer took, in seconds. A process of its own: threads of one Python wait for each other."""
 import json
 import pathlib
 import select
@@ -26,7 +26,8 @@ def main(port, pause, count, *targets):
             gaps.append(now - last)
             took.append(now - begin)
             last = now
-    print(json.dumps({"count": len(gaps), "gap": statistics.median(gaps), "p99": sorted(took)[int(len(took) * 0.99)]}))
+    print(json.dumps({"count": len(gaps), "gap": statistics.median(gaps), "longest": max(gaps) / sum(gaps),
+                      "p99": sorted(took)[int(len(took) * 0.99)]}))
 
 
 if __name__ == "__main__":
