@@ -364,6 +364,15 @@ bool ra_config_is_set(const ra_config *config, const char *name) {
   return s && s->count && strcmp(s->origin, "default") != 0;
 }
 
+// Passwords in URLs stay here.
+static void add_shown(ra_str *out, const char *text) {
+  ra_str shown;
+  ra_str_init(&shown);
+  ra_str_add_url(&shown, text);
+  ra_str_add_json(out, shown.ptr ? shown.ptr : "");
+  ra_str_deinit(&shown);
+}
+
 static void add_value(ra_str *out, const ra_option *option, const setting *s, bool plain) {
   if (option->type == RA_OPTION_LIST) {
     ra_str_add_char(out, plain ? '[' : '{');
@@ -381,7 +390,7 @@ static void add_value(ra_str *out, const ra_option *option, const setting *s, bo
   } else if (option->type == RA_OPTION_INT) {
     ra_str_add(out, s->text[0]);
   } else {
-    ra_str_add_json(out, s->text[0]);
+    add_shown(out, s->text[0]);
   }
 }
 
@@ -390,6 +399,8 @@ static void add_number(ra_str *out, const ra_option *option, const setting *s) {
     ra_str_add_int(out, parse_bytes(s->text[0]));
   } else if (s->count && option->type == RA_OPTION_DURATION) {
     ra_str_add_int(out, parse_ms(s->text[0]));
+  } else if (s->count && option->type == RA_OPTION_TEXT) {
+    ra_str_add_json(out, s->text[0]);
   } else {
     add_value(out, option, s, true);
   }

@@ -139,6 +139,24 @@ void ra_str_add_json(ra_str *str, const char *text) {
   ra_str_add_json_bytes(str, text, strlen(text));
 }
 
+void ra_str_add_url(ra_str *str, const char *url) {
+  const char *host = strstr(url, "://");
+  if (!host) {
+    ra_str_add(str, url);
+    return;
+  }
+  host += strlen("://");
+  ra_str_add_bytes(str, url, (size_t)(host - url));
+  const char *at = memrchr(host, '@', strcspn(host, "/?#"));
+  if (at) {
+    ra_str_add(str, "***");
+    host = at;
+  }
+  size_t n = strcspn(host, "?#");
+  ra_str_add_bytes(str, host, n);
+  if (host[n]) ra_str_addf(str, "%c***", host[n]);
+}
+
 void ra_str_add_double(ra_str *str, double value) {
   char text[RA_NUMBER_TEXT];
   ra_str_add_bytes(str, text, ra_number_double(value, text));

@@ -116,14 +116,7 @@ static void free_fetch(ra_fetch *fetch) {
   free(fetch);
 }
 
-static int verdict(const ra_fetch *fetch, CURLcode code, ra_err *err) {
-  char *url = NULL;
-  curl_easy_getinfo(fetch->easy, CURLINFO_EFFECTIVE_URL, &url);
-  char shown[160];
-  size_t n = url ? strcspn(url, "?#") : 0;  // what follows may be a secret
-  if (n >= sizeof shown) n = sizeof shown - 1;
-  memcpy(shown, url ? url : "", n);
-  shown[n] = 0;
+static int judge(const ra_fetch *fetch, CURLcode code, const char *shown, ra_err *err) {
   const char *detail = fetch->message[0] ? fetch->message : curl_easy_strerror(code);
   if (fetch->refused)
     return ra_fail(
@@ -138,6 +131,17 @@ static int verdict(const ra_fetch *fetch, CURLcode code, ra_err *err) {
   if (code == CURLE_OK) return RA_OK;
   if (code == CURLE_OPERATION_TIMEDOUT) return ra_fail(err, RA_E_TIMEOUT, shown, "%s", detail);
   return ra_fail(err, RA_E_IO, shown, "%s", detail);
+}
+
+static int verdict(const ra_fetch *fetch, CURLcode code, ra_err *err) {
+  char *url = NULL;
+  curl_easy_getinfo(fetch->easy, CURLINFO_EFFECTIVE_URL, &url);
+  ra_str text;
+  ra_str_init(&text);
+  ra_str_add_url(&text, url ? url : "");
+  int rc = judge(fetch, code, text.ptr ? text.ptr : "", err);
+  ra_str_deinit(&text);
+  return rc;
 }
 
 static void take_finished(ra_fetcher *f) {

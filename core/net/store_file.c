@@ -9,8 +9,19 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/str.h"
 #include "loop/lane.h"
 #include "net/store_internal.h"
+
+static int unknown(const char *url, ra_err *err) {
+  ra_str shown;
+  ra_str_init(&shown);
+  ra_str_add_url(&shown, url);
+  int rc = ra_fail(err, RA_E_UNSUPPORTED, shown.ptr ? shown.ptr : "",
+                   "is not a store that this version knows; file: is");
+  ra_str_deinit(&shown);
+  return rc;
+}
 
 // "file:./dir", "file:///dir", "dir" -> the path.
 static int path_of(const char *url, const char **path, ra_err *err) {
@@ -24,7 +35,7 @@ static int path_of(const char *url, const char **path, ra_err *err) {
                      "names a host; write file:///absolute/path or file:relative/path");
     }
   } else if (url[scheme] == ':' && scheme > 1) {
-    return ra_fail(err, RA_E_UNSUPPORTED, url, "is not a store that this version knows; file: is");
+    return unknown(url, err);
   }
   return **path ? RA_OK : ra_fail(err, RA_E_INVALID, url, "names no folder");
 }

@@ -43,13 +43,13 @@ end
 ---In phase setup, when all are read.
 function App.setup(name)
   local entry = loaded[name]
-  if entry and entry.value.setup then entry.value.setup(sandbox.copy(rastrum.config)) end
+  if entry and entry.value.setup then entry.value.setup(sandbox.config_of(name)) end
 end
 
 ---In phase setup, after all setups.
 function App.self_test(name)
   local entry = loaded[name]
-  if entry and entry.value.self_test then entry.value.self_test(sandbox.copy(rastrum.config)) end
+  if entry and entry.value.self_test then entry.value.self_test(sandbox.config_of(name)) end
 end
 
 -- Takes back all routes and hooks of a plugin: the tree is made anew without it.

@@ -120,8 +120,17 @@ local function copy(value)
   return real.json.is_array(value) and real.json.array(out) or out
 end
 
+-- A plugin's own copy of the configuration; what was set for another plugin may be a secret.
+local function config_of(plugin)
+  local out = copy(real.config)
+  if plugin and out.plugin_settings then
+    out.plugin_settings = { [plugin] = out.plugin_settings[plugin] }
+  end
+  return out
+end
+
 -- A front of the C modules and of what the library adds, with what is the plugin's own.
-local function rastrum_for(own)
+local function rastrum_for(own, plugin)
   local inner = setmetatable({}, { __index = real })
   for name, module in pairs(real) do
     if type(module) == "table" and name ~= "op" and name ~= "config" then
@@ -133,16 +142,16 @@ local function rastrum_for(own)
     op[name] = type(module) == "table" and readonly(module, "rastrum.op." .. name) or module
   end
   inner.op = readonly(op, "rastrum.op")
-  inner.config = copy(real.config)
+  inner.config = config_of(plugin)
   for name, value in pairs(own) do inner[name] = value end
   return readonly(inner, "rastrum")
 end
 
-local function environment(own, require)
+local function environment(own, require, plugin)
   local env = {}
   for name, value in pairs(base) do env[name] = value end
   for name, library in pairs(libraries) do env[name] = readonly(library, name) end
-  env.rastrum = rastrum_for(own)
+  env.rastrum = rastrum_for(own, plugin)
   env.require = require
   env._G = env
   return setmetatable(env, {
@@ -210,9 +219,9 @@ local function plugin_environment(plugin, load, assets)
   local function asset(name)
     return assets[name] or error(("plugin '%s' has no file '%s'"):format(plugin, tostring(name)), 2)
   end
-  env = environment({ asset = asset }, require)
+  env = environment({ asset = asset }, require, plugin)
   return env
 end
 
 return { environment = plugin_environment, require = require_library, setfenv = setfenv,
-  copy = copy }
+  copy = copy, config_of = config_of }

@@ -31,6 +31,30 @@ static void buffers_count_their_bytes(void **state) {
   assert_int_equal(ra_buf_new(SIZE_MAX - 3, &buf, &err), RA_E_NOMEM);
 }
 
+static void urls_are_shown_without_secrets(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"https://host/path", "https://host/path"},
+      {"https://me:pass@host:1/path", "https://***@host:1/path"},
+      {"https://token@host", "https://***@host"},
+      {"https://a@b:c@host/@d", "https://***@host/@d"},
+      {"https://host/path?token=1", "https://host/path?***"},
+      {"https://host?a@b", "https://host?***"},
+      {"https://host#token", "https://host#***"},
+      {"postgres://me:pass@/base", "postgres://***@/base"},
+      {"https://", "https://"},
+      {"./me@here?no#url", "./me@here?no#url"},
+      {"sqlite:./catalog.db?mode=ro", "sqlite:./catalog.db?mode=ro"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ra_str str;
+    ra_str_init(&str);
+    ra_str_add_url(&str, cases[i][0]);
+    assert_string_equal(str.ptr, cases[i][1]);
+    ra_str_deinit(&str);
+  }
+}
+
 static void texts_escape_and_round_trip(void **state) {
   (void)state;
   ra_str str;
@@ -95,6 +119,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(buffers_count_their_bytes),
       cmocka_unit_test(texts_escape_and_round_trip),
+      cmocka_unit_test(urls_are_shown_without_secrets),
       cmocka_unit_test(keys_cannot_climb),
       cmocka_unit_test(arenas_respect_their_limit),
       cmocka_unit_test(sha256_of_abc),
