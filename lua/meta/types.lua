@@ -89,7 +89,7 @@
 ---@field steps fun(self, variable: string, interval: string): integer[]|nil, rastrum.Error|nil
 ---@field times fun(self, variable: string): table|nil
 
----The effective configuration, a copy of the plugin's own. No secrets.
+---The effective configuration, a copy of the plugin's own; of `plugin_settings` it has its own alone.
 ---@type table<string, any>
 rastrum.config = {}
 
