@@ -271,6 +271,8 @@ void ra_script_log(const ra_http_exchange *exchange, int status, uint64_t bytes_
   ra_str_init(&line);
   ra_str_add(&line, "\"id\":");
   ra_str_add_json(&line, request->id ? request->id : "");
+  ra_str_add(&line, ",\"client\":");
+  ra_str_add_json(&line, request->peer ? request->peer : "");
   ra_str_add(&line, ",\"method\":");
   ra_str_add_json(&line, request->method ? request->method : "");
   ra_str_add(&line, ",\"path\":");
