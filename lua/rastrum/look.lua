@@ -1,6 +1,7 @@
 -- How values become colours: the ramp, and the values at its ends. One answer for tiles, their
 -- TileJSON and the legend.
 local colormaps = require "rastrum.colormaps"
+local log_scale = require "rastrum.log_scale"
 local _, host = ...
 
 local M = { DEFAULT = "viridis" }
@@ -19,14 +20,7 @@ local function parse_rescale(text)
   return { low, high }
 end
 
----The values at the ends: those asked for, those that the ramp was made for, the collection's.
----@param snapshot table
----@param variable table
----@param p table  {rescale=}
----@param ramp rastrum.Ramp|nil
----@return number[]|nil
----@return rastrum.Error|nil
-function M.rescale(snapshot, variable, p, ramp)
+local function limits_of(snapshot, variable, p, ramp)
   if p.rescale then return parse_rescale(p.rescale) end
   if ramp then
     local low, high = ramp:range()
@@ -37,6 +31,32 @@ function M.rescale(snapshot, variable, p, ramp)
   if not (low and high) then return { 0, 1 } end
   if low == high then return { low - 0.5, high + 0.5 } end
   return { low, high }
+end
+
+---The values at the ends: those asked for, those that the ramp was made for, the collection's.
+---@param snapshot table
+---@param variable table
+---@param p table  {rescale=, stretch=}
+---@param ramp rastrum.Ramp|nil
+---@return number[]|nil
+---@return rastrum.Error|nil
+function M.rescale(snapshot, variable, p, ramp)
+  local limits, err = limits_of(snapshot, variable, p, ramp)
+  if limits and ramp and p.stretch == "log" then
+    return log_scale.limits(limits, p.rescale ~= nil)
+  end
+  return limits, err
+end
+
+---The ramp as it is drawn between two values.
+---@param ramp rastrum.Ramp
+---@param p table  {stretch=}
+---@param limits number[]
+---@return rastrum.Ramp|nil
+---@return rastrum.Error|nil
+function M.drawn(ramp, p, limits)
+  if p.stretch ~= "log" then return ramp end
+  return log_scale.ramp(ramp, limits)
 end
 
 -- n colours that are told apart: of a ramp of ten or twenty, else from all round a wheel.
@@ -84,5 +104,9 @@ function M.ramp(variable, p)
   local ramp, err = colormaps.get(name)
   return ramp, ramp and name or err
 end
+
+---How a route offers the scale.
+M.STRETCH = { name = "stretch", type = "string", enum = { "linear", "log" }, default = "linear",
+  description = "how the values between the limits share the ramp's colours" }
 
 return M

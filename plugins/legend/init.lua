@@ -43,8 +43,13 @@ local function label_of(value, step)
 end
 
 local function tick_at(value, range, step)
-  return { value = value, at = (value - range[1]) / (range[2] - range[1]),
-    label = label_of(value, step) }
+  local at
+  if range.log then
+    at = math.log(value / range[1]) / math.log(range[2] / range[1])
+  else
+    at = (value - range[1]) / (range[2] - range[1])
+  end
+  return { value = value, at = at, label = label_of(value, step) }
 end
 
 local function round_ticks(range, count)
@@ -59,12 +64,31 @@ local function round_ticks(range, count)
   return list
 end
 
+-- Powers of ten, with twice and five times them where those are fewer than `count`.
+local function log_ticks(range, count)
+  local list = rastrum.json.array {}
+  local first, last = math.floor(math.log10(range[1])), math.ceil(math.log10(range[2]))
+  local between = (last - first) * 2 <= count and { 1, 2, 5 } or { 1 }
+  for power = first, last, math.max(1, math.floor((last - first) / count + 0.5)) do
+    for _, each in ipairs(between) do
+      local value = each * 10 ^ power
+      if value >= range[1] * (1 - 1e-9) and value <= range[2] * (1 + 1e-9) then
+        list[#list + 1] = tick_at(value, range)
+      end
+    end
+  end
+  if #list > 1 then return list end
+  return round_ticks(range, count)
+end
+
 -- "5": about so many; "0,10,20": these.
 local function ticks_of(given, range)
   local count = given:match("^%d+$")
   if count then
     count = tonumber(count)
-    if count >= 1 and count <= TICKS_MOST then return round_ticks(range, count) end
+    if count >= 1 and count <= TICKS_MOST then
+      return (range.log and log_ticks or round_ticks)(range, count)
+    end
   end
   local list = rastrum.json.array {}
   for piece in given:gmatch("[^,]+") do
@@ -106,13 +130,17 @@ local function legend_of(snapshot, variable, p)
   if not ramp then return nil, name end
   local range, err = looks.rescale(snapshot, variable, p, ramp)
   if not range then return nil, err end
+  local drawn
+  drawn, err = looks.drawn(ramp, p, range)
+  if not drawn then return nil, err end
   local kind = ramp:kind()
   local title = variable.long_name ~= "" and variable.long_name or variable.name
   local legend = { collection = snapshot.id, variable = variable.name, title = p.title or title,
     units = p.units or variable.units, type = kind, colormap_name = name }
   for mark, color in pairs(ramp:marks()) do legend[mark] = color end
   if kind == "linear" then
-    legend.rescale = rastrum.json.array(range)
+    legend.rescale, legend.stretch = rastrum.json.array { range[1], range[2] }, p.stretch
+    range = { range[1], range[2], log = p.stretch == "log" }
     legend.colors = colors_of(ramp)
     legend.ticks, err = ticks_of(p.ticks, range)
     if not legend.ticks then return nil, err end
@@ -183,6 +211,7 @@ local PARAMS = {
     description = "a variable of the collection (default: its first on a map grid)" },
   { name = "rescale", type = "string",
     description = "low,high: the values at the ramp's ends (default: the collection's)" },
+  looks.STRETCH,
   { name = "colormap_name", type = "string",
     description = "a colour ramp (default: the variable's flags, else viridis)" },
   { name = "colormap", type = "string",

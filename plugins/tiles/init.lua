@@ -142,6 +142,10 @@ local function look_of(snapshot, drawn, p)
   end
   look.rescale, err = looks.rescale(snapshot, drawn.variable, p, look.ramp)
   if not look.rescale then return nil, err end
+  if look.ramp then
+    look.ramp, err = looks.drawn(look.ramp, p, look.rescale)
+    if not look.ramp then return nil, err end
+  end
   look.nodata, err = nodata_of(p)
   if err then return nil, err end
   if p.format ~= "png" then return look end
@@ -187,8 +191,8 @@ local function tile(req)
 end
 
 -- Parameters that a tile URL carries on from the TileJSON's own.
-local CARRIED = { "variable", "level", "sel", "item", "run", "rescale", "colormap_name", "colormap",
-  "resampling", "nodata",
+local CARRIED = { "variable", "level", "sel", "item", "run", "rescale", "stretch", "colormap_name",
+  "colormap", "resampling", "nodata",
   "unscale", "return_mask", "bidx", "tilesize" }
 
 local function escape(text)
@@ -250,6 +254,9 @@ local function tilejson(req)
   local rescale
   rescale, err = looks.rescale(snapshot, drawn.variable, p, ramp)
   if not rescale then return rastrum.fail(err) end
+  local drawable
+  drawable, err = looks.drawn(ramp, p, rescale)
+  if not drawable then return rastrum.fail(err) end
   local query = carried_query(p, req.given)
   if p.datetime then query[#query + 1] = "datetime=" .. escape(p.datetime) end
   query[#query + 1] = "v=" .. version_tag(snapshot, drawn)
@@ -321,6 +328,7 @@ local CHOICE = {
 local LOOK = {
   { name = "rescale", type = "string",
     description = "low,high: the values at the ramp's ends (default: the collection's)" },
+  looks.STRETCH,
   { name = "colormap_name", type = "string",
     description = "a colour ramp; name_r is reversed (default: the variable's flags, or viridis)" },
   { name = "colormap", type = "string",
