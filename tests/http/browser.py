@@ -63,6 +63,9 @@ class Browser:
     def open(self, url):
         self._call("POST", "/url", {"url": url})
 
+    def resize(self, width, height):
+        self._call("POST", "/window/rect", {"width": width, "height": height})
+
     def run(self, script):
         """The value of a script's `return`."""
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
@@ -91,6 +94,10 @@ class Browser:
 
     def click(self, x, y):
         self.point(("move", x, y), ("down",), ("up",))
+
+    def press(self, key):
+        self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": [{"type": "keyDown", "value": key},
+                                                                                              {"type": "keyUp", "value": key}]}]})
 
     def wheel(self, x, y, by):
         self._call("POST", "/actions", {"actions": [{"type": "wheel", "id": "wheel", "actions": [
