@@ -226,6 +226,21 @@ static int set_up_log(const ra_config *config) {
   return 0;
 }
 
+static int unknown_command(const char *name) {
+  const char *near = NULL;
+  unsigned least = (unsigned)strlen(name) / 2 + 1;
+  for (size_t i = 0; i < RA_COMMAND_COUNT; i++) {
+    unsigned d = ra_option_distance(name, RA_COMMANDS[i].name);
+    if (d < least) {
+      least = d;
+      near = RA_COMMANDS[i].name;
+    }
+  }
+  fprintf(stderr, "rastrum: unknown command '%s'; %s%s%s\n", name,
+          near ? "did you mean '" : "see rastrum --help", near ? near : "", near ? "'?" : "");
+  return RA_EXIT_USAGE;
+}
+
 static bool wants_help(char **argv) {
   for (int i = 2; argv[i] && strcmp(argv[i], "--") != 0; i++) {
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
@@ -244,8 +259,7 @@ int ra_cli_main(int argc, char **argv) {
   }
   const ra_command *command = find_command(strcmp(argv[1], "--version") ? argv[1] : "version");
   if (!command) {
-    fprintf(stderr, "rastrum: unknown command '%s'; see rastrum --help\n", argv[1]);
-    return RA_EXIT_USAGE;
+    return unknown_command(argv[1]);
   }
   if (wants_help(argv)) {
     print_help(command);

@@ -182,7 +182,7 @@ bool ra_option_is_fixed(const char *name) {
 }
 
 // Levenshtein distance of two short names, one row at a time.
-static unsigned distance(const char *a, const char *b) {
+unsigned ra_option_distance(const char *a, const char *b) {
   unsigned row[64];
   size_t n = strlen(b);
   if (n >= 64 || strlen(a) >= 64) return 64;
@@ -205,7 +205,7 @@ const char *ra_option_nearest(const char *name, unsigned commands) {
   const char *best = NULL;
   unsigned least = (unsigned)strlen(name) / 2 + 1;
   for (size_t i = 0; i < RA_OPTION_COUNT; i++) {
-    unsigned d = RA_OPTIONS[i].commands & commands ? distance(name, RA_OPTIONS[i].name) : 64;
+    unsigned d = RA_OPTIONS[i].commands & commands ? ra_option_distance(name, RA_OPTIONS[i].name) : 64;
     if (d < least) {
       least = d;
       best = RA_OPTIONS[i].name;

@@ -50,5 +50,7 @@ extern const size_t RA_OPTION_COUNT;
 const ra_option *ra_option_find(const char *name);  // dashes or underscores; NULL
 // The known name nearest to `name` among those that `accept` allows, or NULL when none is near.
 const char *ra_option_nearest(const char *name, unsigned commands);
+// How many letters two short names differ by; dashes count as underscores.
+unsigned ra_option_distance(const char *a, const char *b);
 // Whether a running server keeps the value it started with; all others are read anew by a reload.
 bool ra_option_is_fixed(const char *name);

@@ -142,7 +142,10 @@ int ra_http_bind(const char *address, bool next_free, int *fd, int *port, ra_err
   }
   if (got == -EADDRINUSE) {
     return ra_fail(err, RA_E_CONFLICT, address,
-                   tries > 1 ? "this port and the next %d are taken" : "the port is taken", TRIES);
+                   tries > 1 ? "this port and the next %d are taken; choose another with --listen"
+                             : "the port is taken by another program; choose another with "
+                               "--listen, or --next-free-port",
+                   TRIES);
   }
   if (got < 0) return ra_fail_errno(err, -got, address, "cannot be listened on");
   *fd = got;

@@ -58,7 +58,7 @@ static int make_folder(const char *path, ra_err *err) {
   if (mkdir(path, 0777) == 0) {
     sync_parent(path);
   } else if (errno != EEXIST) {
-    return ra_fail_errno(err, errno, path, "the folder cannot be made");
+    return ra_fail_errno(err, errno, path, "the store's folder cannot be made");
   }
   return RA_OK;
 }

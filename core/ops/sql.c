@@ -167,6 +167,9 @@ static int open_writable(ra_sql *sql, ra_err *err) {
   int code = connect(sql, sql->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   ra_fault_point("catalog modes");
   if (code == SQLITE_OK) code = set_modes(sql);
+  if ((code & 0xff) == SQLITE_CANTOPEN && in_readonly_folder(sql->path))
+    return ra_fail(err, RA_E_DENIED, sql->path,
+                   "cannot be written: this user may not write its folder");
   return code == SQLITE_OK ? RA_OK : fail(sql, code, err, "cannot open the database");
 }
 

@@ -52,7 +52,7 @@ static int run(lua_State *L) {
 }
 
 int ra_script_load_table(const char *path, ra_str *json, ra_err *err) {
-  if (access(path, F_OK) != 0) return ra_fail(err, RA_E_NOTFOUND, path, "no such file");
+  if (access(path, F_OK) != 0) return ra_fail(err, RA_E_NOTFOUND, path, "there is no such file");
   ra_str text;
   ra_str_init(&text);
   loading l = {.path = path, .json = json, .err = err};

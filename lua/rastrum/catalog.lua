@@ -211,7 +211,7 @@ local function unknown(id)
   local more = #names > 10 and (" and %d more; /stac/collections lists them"):format(#names - 10)
     or ""
   local known = near and ("did you mean '%s'?"):format(near)
-    or #names == 0 and "there is none yet"
+    or #names == 0 and "nothing has been ingested into this store yet"
     or ("there are %s%s"):format(table.concat(names, ", ", 1, math.min(#names, 10)), more)
   return nil, { code = "not_found", where = "collection",
     message = ("there is no collection '%s'; %s"):format(id, known) }
@@ -306,6 +306,7 @@ function M.resolve(name)
 end
 
 M.sources = sources.sources
+M.nearest_words = sources.nearest_words
 M.run = sources.run
 M.latest_run = sources.latest_run
 M.times = sources.times

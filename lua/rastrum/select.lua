@@ -1,6 +1,8 @@
 -- What a request means within a collection: which variable, which member of its extra dimensions,
 -- which band of the COG. Shared by tiles, series and points, so that the same words mean the same
 -- everywhere (contracts.md §11).
+local text = require "rastrum.text"
+
 local M = {}
 
 ---The variable called `name`, or the collection's first mappable one.
@@ -12,11 +14,14 @@ function M.variable(snapshot, name)
   if name then
     local variable = snapshot.variables[name]
     if variable then return variable end
+    local names = M.names(snapshot)
+    local near = text.nearest(name, names)
     return nil, {
       code = "not_found",
       where = "variable",
-      message = ("collection '%s' has no variable '%s'; it has %s"):format(
-        snapshot.id, name, table.concat(M.names(snapshot), ", ")),
+      message = ("collection '%s' has no variable '%s'; %s %s"):format(snapshot.id,
+        text.shown(name), near and ("did you mean '%s'? It has"):format(near) or "it has",
+        table.concat(names, ", ")),
     }
   end
   for _, each in ipairs(M.names(snapshot)) do
@@ -55,19 +60,22 @@ end
 -- {dim = {value, where, text as it was given}} from `level` and `sel`.
 local function wishes(variable, level, sel)
   local wanted = {}
-  for _, text in ipairs(sel or {}) do
-    local dim, value = text:match("^([^=]+)=(.+)$")
-    if not dim then return bad("sel", "sel is '%s'; it takes dimension=value", text) end
-    wanted[dim] = { value = value, where = "sel", text = text }
+  for _, word in ipairs(sel or {}) do
+    local dim, value = word:match("^([^=]+)=(.+)$")
+    if not dim then return bad("sel", "sel is '%s'; it takes dimension=value", word) end
+    wanted[dim] = { value = value, where = "sel", text = word }
   end
   if level ~= nil then
     local dims = choosable(variable)
     if #dims == 0 then
       dims[1] = variable.extra[1] and variable.extra[1].name
     end
-    if #dims ~= 1 then
-      return bad("level", "variable '%s' has %s; choose with sel=dimension=value", variable.name,
-        #dims == 0 and "no levels" or "the dimensions " .. table.concat(dims, ", "))
+    if #dims == 0 then
+      return bad("level", "level is '%s', but variable '%s' has no levels; leave level out",
+        text.shown(level), variable.name)
+    elseif #dims > 1 then
+      return bad("level", "variable '%s' has the dimensions %s; choose with sel=dimension=value",
+        variable.name, table.concat(dims, ", "))
     end
     wanted[dims[1]] = { value = level, where = "level", text = level }
   end

@@ -268,6 +268,25 @@ function M.sources(shot, wanted)
   return list
 end
 
+---What a refusal of a time or an interval ends with: the nearest time that there is.
+---@param shot rastrum.Snapshot
+---@param name string  a variable
+---@param datetime string|nil  as the request gave it
+---@return string
+function M.nearest_words(shot, name, datetime)
+  local low, high = (datetime or ""):match("^([^/]*)/?(.*)$")
+  local text = low ~= "" and low ~= ".." and low or high
+  local variable = shot.variables[name]
+  local time = iso_of(variable, text)
+  local found = time and around(shot, { variable = name }, time, text, "nearest") or {}
+  for _, each in ipairs(found) do
+    if each.ms then
+      return "; the nearest is " .. rastrum.time.format(each.ms, variable.calendar)
+    end
+  end
+  return ""
+end
+
 ---First and last millisecond of what a request can be drawn from, generously; nil where any dataset
 ---counts.
 ---@return number[]|nil

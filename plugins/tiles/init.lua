@@ -30,9 +30,10 @@ local function plan(snapshot, p)
   if not sources then return nil, err end
   if #sources == 0 then
     return nil, { code = "not_found", where = "datetime",
-      message = ("collection '%s' has no '%s' at %s; /tiles/%s/times lists the times, nearest::T "
-        .. "takes the nearest"):format(
-        snapshot.id, variable.name, p.datetime or "any time", snapshot.id) }
+      message = ("collection '%s' has no '%s' at %s%s (datetime=nearest::T takes it, "
+        .. "/tiles/%s/times lists all)"):format(snapshot.id, variable.name,
+        p.datetime or "any time",
+        catalog.nearest_words(snapshot, variable.name, p.datetime), snapshot.id) }
   end
   local bands, versions = nil, {}
   for i, source in ipairs(sources) do

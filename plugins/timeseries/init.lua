@@ -12,6 +12,11 @@ local function bad(where, message, ...)
   return { code = "invalid", where = where, message = message:format(...) }
 end
 
+local function too_many(name)
+  return bad(name, "%s has more than %d points, the most that one request takes; ask in parts, or "
+    .. "open the Zarr store that the collection's items link to", name, MAX_POINTS)
+end
+
 -- "1,2.5" to numbers within a range.
 local function numbers(name, text, least, most)
   local list = {}
@@ -22,7 +27,7 @@ local function numbers(name, text, least, most)
         text, least, most)
     end
     list[#list + 1] = value
-    if #list > MAX_POINTS then return nil, bad(name, "at most %d points", MAX_POINTS) end
+    if #list > MAX_POINTS then return nil, too_many(name) end
   end
   return list
 end
@@ -68,7 +73,7 @@ local function points_of_body(req)
     return nil, bad("body",
       "the body takes a GeoJSON Point, MultiPoint, Feature or FeatureCollection of points")
   end
-  if #points > MAX_POINTS then return nil, bad("body", "at most %d points", MAX_POINTS) end
+  if #points > MAX_POINTS then return nil, too_many("body") end
   for i, point in ipairs(points) do
     local lon, lat = type(point) == "table" and point[1], type(point) == "table" and point[2]
     if type(lon) ~= "number" or type(lat) ~= "number" or lon < -360 or lon > 720 or lat < -90
@@ -119,7 +124,8 @@ local function read(req, points)
   if not parts then return nil, versions end
   if #parts[1] == 0 then
     return nil, { code = "not_found", where = "datetime",
-      message = ("collection '%s' has no step in '%s'"):format(snapshot.id, tostring(p.datetime)) }
+      message = ("collection '%s' has no step in '%s'%s"):format(snapshot.id,
+        tostring(p.datetime), catalog.nearest_words(snapshot, variables[1].name, p.datetime)) }
   end
   local etag = http.etag(req, versions, req.body or "")
   local headers = { ETag = etag, ["Cache-Control"] = http.SHORT }

@@ -86,7 +86,7 @@ def test_trouble_of_plugins_and_ramps(doctor, tmp_path):
 
 def test_a_folder_that_is_missing(doctor, tmp_path):
     code, found = doctor("--plugins", tmp_path / "none")
-    assert code == 1 and "no such folder" in first(found, "plugins", "fail")["found"]
+    assert code == 1 and "there is no such folder" in first(found, "plugins", "fail")["found"]
 
 
 def test_trouble_of_limits(doctor):
