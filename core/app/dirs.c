@@ -33,7 +33,8 @@ static int fill(const char *list[RA_DIRS_MOST], char own[RA_DIRS_PATH], const ch
   list[n++] = own;
   for (const char *const *more = ra_config_list(config, name); *more && n < RA_DIRS_MOST - 1; more++) {
     if (access(*more, R_OK | X_OK) != 0)
-      return ra_fail(err, RA_E_NOTFOUND, *more, "there is no such folder; --%s takes one that can be read", name);
+      return ra_fail(err, RA_E_NOTFOUND, *more,
+                     "there is no such folder; --%s takes one that can be read", name);
     list[n++] = *more;
   }
   list[n] = NULL;

@@ -205,7 +205,8 @@ const char *ra_option_nearest(const char *name, unsigned commands) {
   const char *best = NULL;
   unsigned least = (unsigned)strlen(name) / 2 + 1;
   for (size_t i = 0; i < RA_OPTION_COUNT; i++) {
-    unsigned d = RA_OPTIONS[i].commands & commands ? ra_option_distance(name, RA_OPTIONS[i].name) : 64;
+    unsigned d =
+        RA_OPTIONS[i].commands & commands ? ra_option_distance(name, RA_OPTIONS[i].name) : 64;
     if (d < least) {
       least = d;
       best = RA_OPTIONS[i].name;
