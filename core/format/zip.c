@@ -210,6 +210,11 @@ size_t ra_zip_count(const ra_zip *zip) { return zip->count; }
 
 const char *ra_zip_name(const ra_zip *zip, size_t i) { return zip->entries[i].name; }
 
+uint32_t ra_zip_checksum(const ra_zip *zip, size_t i, uint64_t *size) {
+  *size = zip->entries[i].size;
+  return zip->entries[i].crc;
+}
+
 // ---- entries
 
 static const entry *find(const ra_zip *zip, const char *name) {

@@ -11,5 +11,6 @@ int ra_zip_open(const ra_reader *file, const char *key, ra_zip **out, ra_err *er
 void ra_zip_free(ra_zip *zip);
 size_t ra_zip_count(const ra_zip *zip);
 const char *ra_zip_name(const ra_zip *zip, size_t i);  // in the order of bytes; folders are left out
+uint32_t ra_zip_checksum(const ra_zip *zip, size_t i, uint64_t *size);  // CRC-32 of its bytes
 // Entries by name. What is deflated is inflated as a whole at each read, and its checksum compared.
 ra_reader ra_zip_reader(ra_zip *zip);

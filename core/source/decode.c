@@ -18,7 +18,7 @@ int ra__source_readable(const ra_source *source, const ra_source_var *var, ra_er
                  var->name, var->filter);
 }
 
-// ---- netcdf-c
+// ---- netcdf-c, or what stands in its place
 
 // Spreads the box's cells, contiguous in `src`, over the chunk.
 static void spread(const ra_source_var *var, const uint64_t *count, const void *src, void *dst) {
@@ -49,18 +49,24 @@ static int get_vara(const ra_source *source, const ra_source_var *var, const uin
                  var->name, nc_strerror(status));
 }
 
-static int decode_netcdf(const ra_source *source, const ra_source_var *var, const uint64_t *start,
-                         const uint64_t *count, void *dst, ra_err *err) {
+static int get_box(ra_source *source, const ra_source_var *var, const uint64_t *start,
+                   const uint64_t *count, void *dst, ra_err *err) {
+  if (source->backend) return source->backend->read(source, var, start, count, dst, err);
+  return get_vara(source, var, start, count, dst, err);
+}
+
+static int decode_call(ra_source *source, const ra_source_var *var, const uint64_t *start,
+                       const uint64_t *count, void *dst, ra_err *err) {
   size_t bytes = ra_dtype_size(var->dtype);
   bool whole = true;
   for (unsigned d = 0; d < var->ndim; d++) {
     bytes *= count[d];
     whole = whole && (d == 0 || count[d] == var->block[d]);
   }
-  if (whole) return get_vara(source, var, start, count, dst, err);
+  if (whole) return get_box(source, var, start, count, dst, err);
   void *cells = malloc(bytes);
   if (!cells) return ra_fail(err, RA_E_NOMEM, source->name, "no memory to decode %zu bytes", bytes);
-  int rc = get_vara(source, var, start, count, cells, err);
+  int rc = get_box(source, var, start, count, cells, err);
   if (rc >= 0) spread(var, count, cells, dst);
   free(cells);
   return rc;
@@ -194,11 +200,11 @@ int ra_source_chunk_decode(ra_source *source, const ra_source_var *var, uint64_t
   const ra__storage *storage;
   uint64_t start[RA_SOURCE_DIMS], count[RA_SOURCE_DIMS];
   int rc = ra__source_readable(source, var, err);
+  ra_source_chunk_box(var, chunk, start, count);
   if (rc >= 0) rc = ra__storage_get(source, var, &storage, err);
   if (rc < 0) return rc;
-  ra_source_chunk_box(var, chunk, start, count);
-  if (storage->way == RA__WAY_NETCDF) {
-    rc = decode_netcdf(source, var, start, count, dst, err);
+  if (storage->way == RA__WAY_CALL) {
+    rc = decode_call(source, var, start, count, dst, err);
   } else if (storage->way == RA__WAY_PLAIN) {
     rc = decode_plain(source, var, storage, start, count, dst, err);
   } else {

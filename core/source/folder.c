@@ -47,7 +47,7 @@ void ra_folder_free(ra_folder *folder) {
 
 // ---- reading
 
-static int open_object(const ra_folder *folder, const char *key, uint64_t *size, ra_err *err) {
+static int open_object(const ra_folder *folder, const char *key, struct stat *st, ra_err *err) {
   int fd = folder->single ? fcntl(folder->fd, F_DUPFD_CLOEXEC, 0)
                           : ra_open_beneath(folder->fd, key, O_RDONLY);
   if (fd < 0 && folder->single) fd = -errno;
@@ -56,26 +56,33 @@ static int open_object(const ra_folder *folder, const char *key, uint64_t *size,
   if (fd == -EXDEV || fd == -ELOOP)
     return ra_fail(err, RA_E_UNSUPPORTED, key, "leads out of its folder");
   if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
-  struct stat st;
-  if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+  if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
     close(fd);
     return ra_fail(err, RA_E_NOTFOUND, key, "is not a regular file");
   }
-  *size = (uint64_t)st.st_size;
   return fd;
 }
 
-static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
-  int fd = open_object(ctx, key, out, err);
+int ra_folder_stat(const ra_folder *folder, const char *key, uint64_t *size, int64_t *changed,
+                   ra_err *err) {
+  struct stat st;
+  int fd = open_object(folder, key, &st, err);
   if (fd < 0) return fd;
   close(fd);
+  *size = (uint64_t)st.st_size;
+  *changed = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
   return RA_OK;
+}
+
+static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
+  int64_t changed;
+  return ra_folder_stat(ctx, key, out, &changed, err);
 }
 
 static int object_read(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst,
                        ra_err *err) {
-  uint64_t bytes;
-  int fd = open_object(ctx, key, &bytes, err);
+  struct stat st;
+  int fd = open_object(ctx, key, &st, err);
   if (fd < 0) return fd;
   int rc = RA_OK;
   for (size_t got = 0; got < size && rc == RA_OK;) {

@@ -102,8 +102,7 @@ static ra_source_kind kind_of(nc_type type, ra_dtype *dtype) {
   }
 }
 
-// NUG: signed cells that an attribute declares to be unsigned.
-static void apply_unsigned(ra_source_var *var) {
+void ra__source_apply_unsigned(ra_source_var *var) {
   const char *text = ra_source_var_text(var, "_Unsigned");
   if (!text || strcasecmp(text, "true") != 0 || var->kind != RA_SOURCE_NUMBERS) return;
   static const struct {
@@ -176,7 +175,7 @@ static int read_var(tables *t, int ncid, int varid, const char *group, ra_err *e
   if (rc < 0) return rc;
   rc = ra__source_attrs(source, ncid, varid, &var->attrs, &var->attr_count, err);
   if (rc < 0) return rc;
-  apply_unsigned(var);
+  ra__source_apply_unsigned(var);
   read_chunking(source, var);
   ra__source_block(var);
   var->index = source->var_count;

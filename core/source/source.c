@@ -11,6 +11,7 @@
 
 #include "base/size.h"
 #include "source/storage.h"
+#include "source/zarr_tree.h"
 
 enum { KEPT_MAX = 64 << 20 };
 
@@ -75,8 +76,15 @@ int ra_source_open(const char *path, ra_source **out, ra_err *err) {
   source->threads = 1;
   ra_arena_init(&source->arena, (size_t)256 << 20);
   int rc = set_path(source, path, err);
-  if (rc >= 0) rc = ra__source_magic(source, err);
-  if (rc >= 0) {
+  bool zarr = rc >= 0 && ra_zarr_tree_is(source->path);
+  if (rc >= 0 && zarr) {
+    rc = ra__source_open_zarr(source, err);
+  } else if (rc >= 0) {
+    rc = ra__source_magic(source, err);
+  }
+  if (rc >= 0 && source->backend == NULL && strcmp(source->format, "tiff") == 0) {
+    rc = ra__source_open_tiff(source, err);
+  } else if (rc >= 0 && !zarr) {
     ra__source_lock();
     setenv("NCRCENV_IGNORE", "1", 1);  // a .ncrc or .dodsrc of the working folder is no part of the file
     rc = open_locked(source, err);
@@ -93,6 +101,7 @@ int ra_source_open(const char *path, ra_source **out, ra_err *err) {
 void ra_source_free(ra_source *source) {
   if (!source) return;
   for (unsigned i = 0; i < source->var_count; i++) ra_buf_unref(source->vars[i]->cells);
+  if (source->backend) source->backend->close(source);
   ra__source_lock();
   for (unsigned i = 0; source->storages && i < source->var_count; i++)
     ra__storage_free(source->storages[i]);

@@ -14,7 +14,18 @@ typedef struct ra__plain {
   bool record;
 } ra__plain;
 
+// What reads cells of a source that is no NetCDF file. `read`: a box of a chunk, C order, native byte order; any thread.
+typedef struct ra__backend {
+  int (*read)(ra_source *source, const ra_source_var *var, const uint64_t *start,
+              const uint64_t *count, void *dst, ra_err *err);
+  void (*close)(ra_source *source);
+} ra__backend;
+
 struct ra_source {
+  const ra__backend *backend;  // NULL: NetCDF
+  void *backend_state;
+  const char *identity;  // of a folder: what stands for its bytes, `identity_size` of it; else NULL
+  size_t identity_size;
   ra_arena arena;
   const char *path, *name, *format;
   int fd;  // -1: not open
@@ -54,6 +65,21 @@ int ra__source_magic(ra_source *source, ra_err *err);
 int ra__source_scan(ra_source *source, ra_err *err);
 // Refuses a classic file that ends before its data do; notes where they lie.
 int ra__source_classic(ra_source *source, ra_err *err);
+// NUG: signed cells that an attribute declares to be unsigned.
+void ra__source_apply_unsigned(ra_source_var *var);
+// The models of what is no NetCDF file.
+int ra__source_open_zarr(ra_source *source, ra_err *err);
+int ra__source_open_tiff(ra_source *source, ra_err *err);
+// Building blocks of a model. Names are copied. A dimension of group and name is made once; NULL: out of memory, or
+// *another* size under the same name.
+const ra_source_dim *ra__model_dim(ra_source *source, const char *group, const char *name,
+                                   uint64_t size, unsigned *index);
+ra_source_var *ra__model_var(ra_source *source, const char *group, const char *name);
+bool ra__model_text(ra_source *source, ra_source_var *var, const char *name, const char *text);
+bool ra__model_number(ra_source *source, ra_source_var *var, const char *name, ra_dtype dtype,
+                      double number, int64_t integer);
+bool ra__model_attr(ra_source *source, const ra_source_attr **attrs, size_t *count,
+                    const ra_source_attr *attr);
 // Fills the model from an open ncid. Lock held.
 int ra__source_inquire(ra_source *source, ra_err *err);
 // Chooses var->block from the shape and the chunk.

@@ -20,6 +20,7 @@ bool ra__source_pread(const ra_source *source, void *dst, size_t size, uint64_t 
 
 int ra__source_unchanged(const ra_source *source, ra_err *err) {
   struct stat now;
+  if (source->identity) return RA_OK;  // a folder: no one time of change
   if (fstat(source->fd, &now) < 0)
     return ra_fail_errno(err, errno, source->name, "cannot be examined");
   if ((uint64_t)now.st_size == source->bytes && now.st_mtim.tv_sec == source->modified.tv_sec &&
@@ -34,6 +35,12 @@ int ra__source_unchanged(const ra_source *source, ra_err *err) {
 
 int ra_source_raw(const ra_source *source, uint64_t offset, void *dst, size_t size, size_t *got,
                   ra_err *err) {
+  if (source->identity) {
+    size_t rest = offset < source->identity_size ? source->identity_size - (size_t)offset : 0;
+    *got = rest < size ? rest : size;
+    memcpy(dst, source->identity + source->identity_size - rest, *got);
+    return RA_OK;
+  }
   uint64_t left = offset < source->bytes ? source->bytes - offset : 0;
   *got = left < size ? left : size;
   bool whole = ra__source_pread(source, dst, *got, offset);
@@ -172,7 +179,8 @@ static int find(ra_source *source, const ra_source_var *var, ra__storage **out, 
 
 int ra__storage_get(ra_source *source, const ra_source_var *var, const ra__storage **out,
                     ra_err *err) {
-  *out = atomic_load(&source->storages[var->index]);
+  static const ra__storage backend = {.way = RA__WAY_CALL, .dataset = -1};
+  *out = source->backend ? &backend : atomic_load(&source->storages[var->index]);
   if (*out) return RA_OK;
   int rc = RA_OK;
   ra__source_lock();

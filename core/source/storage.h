@@ -5,7 +5,7 @@
 #include "source/source_private.h"
 
 typedef enum ra__way {
-  RA__WAY_NETCDF,  // nc_get_vara: compact layout, szip, odd number types
+  RA__WAY_CALL,    // nc_get_vara (compact layout, szip, odd number types), or the backend
   RA__WAY_HDF5,    // chunks fetched by HDF5, decoded here: an index of a kind that cannot be listed
   RA__WAY_CHUNKS,  // pread and decode
   RA__WAY_PLAIN    // pread: contiguous, classic

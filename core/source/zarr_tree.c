@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -208,6 +209,60 @@ void ra_zarr_tree_free(ra_zarr_tree *tree) {
   ra_arena_deinit(&tree->arena);
   free(tree->nodes);
   free(tree);
+}
+
+// ---- identity
+
+typedef struct sum {
+  const ra_zarr_tree *tree;
+  const char *path;
+  int depth;
+  ra_str *out;
+  uint64_t *bytes;
+  ra_err *err;
+} sum;
+
+// NOLINTNEXTLINE(misc-no-recursion): at most DEPTH_MOST deep
+static int add_objects(const sum *s);
+
+// NOLINTNEXTLINE(misc-no-recursion): as above
+static int add_object(void *ctx, const char *name, bool is_folder) {
+  const sum *s = ctx;
+  char path[4096];
+  int n = snprintf(path, sizeof path, "%s%s%s", s->path, *s->path ? "/" : "", name);
+  if (n >= (int)sizeof path || s->depth > DEPTH_MOST)
+    return ra_fail(s->err, RA_E_TOOBIG, s->path, "paths longer than %zu bytes", sizeof path);
+  if (is_folder) {
+    sum below = *s;
+    below.path = path;
+    below.depth++;
+    return add_objects(&below);
+  }
+  uint64_t size = 0;
+  int64_t changed = 0;
+  int rc = ra_folder_stat(s->tree->folder, path, &size, &changed, s->err);
+  if (rc < 0) return rc;
+  ra_str_addf(s->out, "%s %llu %lld\n", path, (unsigned long long)size, (long long)changed);
+  *s->bytes += size;
+  return RA_OK;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): as above
+static int add_objects(const sum *s) {
+  return ra_folder_list(s->tree->folder, s->path, add_object, (void *)s, s->err);
+}
+
+int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes, ra_err *err) {
+  const sum s = {.tree = tree, .path = "", .out = out, .bytes = bytes, .err = err};
+  *bytes = 0;
+  if (!tree->zip) return add_objects(&s);
+  for (size_t i = 0; i < ra_zip_count(tree->zip); i++) {
+    uint64_t size;
+    uint32_t crc = ra_zip_checksum(tree->zip, i, &size);
+    ra_str_addf(out, "%s %llu %u\n", ra_zip_name(tree->zip, i), (unsigned long long)size, crc);
+    *bytes += size;
+  }
+  return RA_OK;
 }
 
 size_t ra_zarr_tree_count(const ra_zarr_tree *tree) { return tree->count; }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/reader.h"
+#include "base/str.h"
 
 typedef struct ra_zarr_node {
   const char *path;  // "" for the root, "group/name"
@@ -22,4 +23,7 @@ int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err);
 void ra_zarr_tree_free(ra_zarr_tree *tree);
 size_t ra_zarr_tree_count(const ra_zarr_tree *tree);
 const ra_zarr_node *ra_zarr_tree_node(const ra_zarr_tree *tree, size_t i);  // by path
+// Adds a line for each object of the store: its name, and its size and time of change, or its checksum in an archive. Two
+// stores with the same lines hold the same data. *bytes: of all objects.
+int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes, ra_err *err);
 ra_reader ra_zarr_tree_reader(const ra_zarr_tree *tree);  // of keys below the store's root

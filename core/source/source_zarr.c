@@ -1,0 +1,356 @@
+// source_zarr.c - a Zarr store as a source: its arrays of numbers as variables, their attributes, and dimensions by the names
+// that xarray (v2), Zarr v3 and netCDF's NCZarr give. Of a pyramid (multiscales) the first level is the data.
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "format/zarr.h"
+#include "source/source_private.h"
+#include "source/zarr_tree.h"
+
+typedef struct state {
+  ra_zarr_tree *tree;
+  ra_reader reader;
+  ra_zarr_array **arrays;  // of each variable; NULL where it has no numbers
+  const char **paths;
+  size_t count;
+} state;
+
+static int no_memory(const ra_source *source, ra_err *err) {
+  return ra_fail(err, RA_E_NOMEM, source->name, "out of memory");
+}
+
+// ---- cells
+
+static int read_zarr(ra_source *source, const ra_source_var *var, const uint64_t *start,
+                     const uint64_t *count, void *dst, ra_err *err) {
+  const state *s = source->backend_state;
+  int rc = ra_zarr_read(s->arrays[var->index], &s->reader, s->paths[var->index], start, count, dst,
+                        NULL, NULL, err);
+  if (rc < 0 && err) {
+    ra_err_prefix(err, "%s: ", err->where);
+    snprintf(err->where, sizeof err->where, "%s", source->name);
+  }
+  return rc;
+}
+
+static void close_zarr(ra_source *source) {
+  state *s = source->backend_state;
+  if (!s) return;
+  for (size_t i = 0; i < s->count; i++) ra_zarr_array_unref(s->arrays[i]);
+  ra_zarr_tree_free(s->tree);
+  free(s->arrays);
+  free(s->paths);
+  free(s);
+}
+
+static const ra__backend BACKEND = {read_zarr, close_zarr};
+
+// ---- attributes
+
+static bool add_numbers(ra_source *source, const char *name, const json_t *list,
+                        ra_source_attr *attr) {
+  size_t count = json_is_array(list) ? json_array_size(list) : 1;
+  double *numbers = ra_arena_calloc(&source->arena, count + 1, sizeof *numbers);
+  int64_t *integers = ra_arena_calloc(&source->arena, count + 1, sizeof *integers);
+  bool whole = true;
+  if (!numbers || !integers) return false;
+  for (size_t i = 0; i < count; i++) {
+    const json_t *item = json_is_array(list) ? json_array_get(list, i) : list;
+    numbers[i] = json_number_value(item);
+    integers[i] = json_integer_value(item);
+    whole = whole && json_is_integer(item);
+  }
+  *attr = (ra_source_attr){.name = name,
+                           .count = count,
+                           .dtype = whole ? RA_DTYPE_I64 : RA_DTYPE_F64,
+                           .numbers = numbers,
+                           .integers = whole ? integers : NULL};
+  return true;
+}
+
+static bool all_are(const json_t *list, bool numbers) {
+  size_t i;
+  const json_t *item;
+  json_array_foreach(list, i, item) {
+    if (numbers ? !json_is_number(item) : !json_is_string(item)) return false;
+  }
+  return json_array_size(list) > 0;
+}
+
+static bool add_texts(ra_source *source, const char *name, const json_t *list, ra_source_attr *attr) {
+  size_t count = json_is_array(list) ? json_array_size(list) : 1;
+  const char **texts = ra_arena_calloc(&source->arena, count, sizeof *texts);
+  if (!texts) return false;
+  for (size_t i = 0; i < count; i++) {
+    const json_t *item = json_is_array(list) ? json_array_get(list, i) : list;
+    texts[i] = ra_arena_strdup(&source->arena, json_string_value(item));
+    if (!texts[i]) return false;
+  }
+  *attr = (ra_source_attr){.name = name, .count = count, .texts = texts};
+  return true;
+}
+
+// xarray puts a float's fill value into attributes of v3 as base64 of a double; "NaN" and its like elsewhere.
+static bool add_fill(ra_source *source, ra_source_var *var, const json_t *value) {
+  const char *text = json_string_value(value);
+  double number = json_number_value(value);
+  size_t got = 0;
+  if (text && strcmp(text, "NaN") == 0) {
+    number = (double)__builtin_nanf("");
+  } else if (text && strstr(text, "Infinity")) {
+    number = text[0] == '-' ? -__builtin_inf() : __builtin_inf();
+  } else if (text && !(ra_base64_decode(text, strlen(text), &number, 8, &got) && got == 8)) {
+    return true;  // of another type
+  } else if (!text && !json_is_number(value)) {
+    return true;
+  }
+  return ra__model_number(source, var, "_FillValue", var->dtype, number, json_integer_value(value));
+}
+
+// What has no meaning for a raster (objects, mixed lists) is left out.
+static bool add_attribute(ra_source *source, const ra_source_attr **attrs, size_t *count,
+                          const char *key, const json_t *value) {
+  ra_source_attr attr;
+  const char *name = ra_arena_strdup(&source->arena, key);
+  if (!name) return false;
+  if (json_is_number(value) || (json_is_array(value) && all_are(value, true))) {
+    return add_numbers(source, name, value, &attr) && ra__model_attr(source, attrs, count, &attr);
+  }
+  if (json_is_string(value) || (json_is_array(value) && all_are(value, false))) {
+    return add_texts(source, name, value, &attr) && ra__model_attr(source, attrs, count, &attr);
+  }
+  return true;
+}
+
+static bool is_hidden(const char *name) {
+  return strcmp(name, "_ARRAY_DIMENSIONS") == 0 || strcmp(name, "_nczarr_attr") == 0 ||
+         strncmp(name, "_NCZARR_", 8) == 0 || strcmp(name, "_nczarr_array") == 0;
+}
+
+static bool add_attributes(ra_source *source, ra_source_var *var, const json_t *attributes) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)attributes, key, value) {
+    if (is_hidden(key)) continue;
+    bool good = strcmp(key, "_FillValue") == 0
+                    ? add_fill(source, var, value)
+                    : add_attribute(source, &var->attrs, &var->attr_count, key, value);
+    if (!good) return false;
+  }
+  return true;
+}
+
+// ---- dimensions
+
+// "/x" of NCZarr: the name alone, since dimensions are looked for from the inside out anyway.
+static const char *last_part(const char *name) {
+  const char *slash = strrchr(name, '/');
+  return slash ? slash + 1 : name;
+}
+
+static const json_t *names_of(const ra_zarr_node *node, const json_t *metadata,
+                              const json_t *attributes) {
+  static const char *const nczarr[] = {"_nczarr_array", "_NCZARR_ARRAY"};
+  if (node->format == 3) return json_object_get(metadata, "dimension_names");
+  const json_t *names = json_object_get(attributes, "_ARRAY_DIMENSIONS");
+  for (int i = 0; i < 2 && !names; i++) {
+    const json_t *own = json_object_get(metadata, nczarr[i]);
+    if (!own) own = json_object_get(attributes, nczarr[i]);
+    names = json_object_get(own, "dimension_references");
+    if (!names) names = json_object_get(own, "dimrefs");
+  }
+  return names;
+}
+
+// The dimension of that name and size in the group, or in one above; else a new one of the group.
+static bool find_dim(ra_source *source, const char *group, const char *name, uint64_t size,
+                     unsigned *index) {
+  char path[512];
+  for (size_t n = strlen(group);; n--) {
+    snprintf(path, sizeof path, "%.*s%s%s", (int)n, group, n ? "/" : "", name);
+    for (unsigned i = 0; i < source->dim_count; i++) {
+      if (source->dims[i].size != size || strcmp(source->dims[i].name, path) != 0) continue;
+      *index = i;
+      return true;
+    }
+    while (n && group[n - 1] != '/') n--;
+    if (n == 0) break;
+  }
+  return ra__model_dim(source, group, name, size, index) != NULL;
+}
+
+static bool add_dims(ra_source *source, ra_source_var *var, const ra_zarr_info *info,
+                     const json_t *names) {
+  for (unsigned d = 0; d < info->ndim; d++) {
+    char made[64];
+    const char *name = json_string_value(json_array_get(names, d));
+    snprintf(made, sizeof made, "%s", name ? last_part(name) : "");
+    if (!*made) snprintf(made, sizeof made, "dim_%u", d);
+    if (!find_dim(source, var->group, made, info->shape[d], &var->dims[d])) {
+      snprintf(made, sizeof made, "dim_%u_%llu", d, (unsigned long long)info->shape[d]);
+      if (!find_dim(source, var->group, made, info->shape[d], &var->dims[d])) return false;
+    }
+    var->shape[d] = info->shape[d];
+    var->chunk[d] = info->chunk[d];
+  }
+  var->ndim = info->ndim;
+  return true;
+}
+
+// ---- variables
+
+static bool room_for(state *s, size_t count) {
+  ra_zarr_array **arrays = realloc(s->arrays, count * sizeof(ra_zarr_array *));
+  if (arrays) s->arrays = arrays;
+  const char **paths = realloc(s->paths, count * sizeof *paths);
+  if (paths) s->paths = paths;
+  return arrays && paths;
+}
+
+// v2's fill_value is what xarray, GDAL and netCDF take for missing; v3 says so in an attribute.
+static bool add_own_fill(ra_source *source, const ra_zarr_node *node, ra_source_var *var,
+                         const json_t *metadata) {
+  const json_t *fill = json_object_get(metadata, "fill_value");
+  if (node->format == 3 || !fill || json_is_null(fill) || ra_source_var_attr(var, "_FillValue"))
+    return true;
+  return add_fill(source, var, fill);
+}
+
+static int fill_var(ra_source *source, const ra_zarr_node *node, ra_source_var *var,
+                    ra_zarr_array *array, const json_t *metadata, const json_t *attributes,
+                    ra_err *err) {
+  const ra_zarr_info *info = ra_zarr_array_info(array);
+  bool flags = strcmp(info->type, "|b1") == 0;
+  var->kind = info->numeric || flags ? RA_SOURCE_NUMBERS : RA_SOURCE_OTHER;
+  var->dtype = flags ? RA_DTYPE_U8 : info->dtype;
+  if (var->kind == RA_SOURCE_OTHER) return RA_OK;
+  bool good = add_dims(source, var, info, names_of(node, metadata, attributes)) &&
+              add_attributes(source, var, attributes) && add_own_fill(source, node, var, metadata);
+  if (!good) return no_memory(source, err);
+  ra__source_apply_unsigned(var);
+  var->chunked = info->ndim > 0;
+  ra__source_block(var);
+  return RA_OK;
+}
+
+static int add_array(ra_source *source, state *s, const ra_zarr_node *node, ra_err *err) {
+  ra_zarr_array *array = NULL;
+  ra_err why = {0};
+  const char *base = strrchr(node->path, '/');
+  char *group = ra_arena_strndup(&source->arena, node->path, base ? (size_t)(base - node->path) : 0);
+  base = base ? base + 1 : node->path;
+  ra_source_var *var = group ? ra__model_var(source, group, *base ? base : "data") : NULL;
+  if (!var || !room_for(s, source->var_count)) return no_memory(source, err);
+  int rc =
+      ra_zarr_array_parse_any(node->metadata, strlen(node->metadata), node->format, &array, &why);
+  s->paths[var->index] = node->path;
+  s->arrays[var->index] = array;
+  s->count = source->var_count;
+  if (rc < 0 && rc != RA_E_UNSUPPORTED)
+    return ra_fail(err, rc, source->name, "array '%s': %s", node->path, why.message);
+  if (rc < 0) {  // named by what refuses the variable
+    var->kind = ra_zarr_type_is_known(node->metadata, strlen(node->metadata), node->format)
+                    ? RA_SOURCE_NUMBERS
+                    : RA_SOURCE_OTHER;
+    var->filter = ra_arena_strdup(&source->arena, why.message);
+    return var->filter ? RA_OK : no_memory(source, err);
+  }
+  json_t *metadata = json_loads(node->metadata, 0, NULL);
+  json_t *v2 = node->attributes ? json_loads(node->attributes, 0, NULL) : NULL;
+  rc = fill_var(source, node, var, array, metadata,
+                node->format == 2 ? v2 : json_object_get(metadata, "attributes"), err);
+  json_decref(metadata);
+  json_decref(v2);
+  return rc;
+}
+
+// ---- pyramids
+
+// Whether `path` is a level of a pyramid other than the first: multiscales of GeoZarr and of ndpyramid, in the attributes
+// of a group above it.
+static bool is_lower_level(const ra_zarr_tree *tree, const char *path) {
+  for (size_t i = 0; i < ra_zarr_tree_count(tree); i++) {
+    const ra_zarr_node *node = ra_zarr_tree_node(tree, i);
+    size_t n = strlen(node->path);
+    bool above = n == 0 || (strncmp(path, node->path, n) == 0 && path[n] == '/');
+    if (node->array || !above) continue;
+    const char *text = node->format == 2 ? node->attributes : node->metadata;
+    json_t *root = text ? json_loads(text, 0, NULL) : NULL;
+    const json_t *attributes = node->format == 2 ? root : json_object_get(root, "attributes");
+    const json_t *scales = json_object_get(attributes, "multiscales");
+    const json_t *levels = json_object_get(json_is_array(scales) ? json_array_get(scales, 0) : scales,
+                                           json_is_array(scales) ? "datasets" : "layout");
+    bool lower = false;
+    for (size_t k = 1; k < json_array_size(levels); k++) {
+      const json_t *level = json_array_get(levels, k);
+      const char *name = json_string_value(json_object_get(level, "path"));
+      if (!name) name = json_string_value(json_object_get(level, "asset"));
+      size_t m = name ? strlen(name) : 0;
+      const char *rest = path + n + (n ? 1 : 0);
+      lower = lower || (m && strncmp(rest, name, m) == 0 && (rest[m] == '/' || rest[m] == 0));
+    }
+    json_decref(root);
+    if (lower) return true;
+  }
+  return false;
+}
+
+// ---- opening
+
+// What stands for the store's bytes: every metadata text; the chunks' own bytes are not read for it.
+static int add_identity(ra_source *source, const ra_zarr_tree *tree, ra_err *err) {
+  ra_str text;
+  ra_str_init(&text);
+  int rc = ra_zarr_tree_identity(tree, &text, &source->bytes, err);
+  if (rc == RA_OK && !text.failed)
+    source->identity = ra_arena_strndup(&source->arena, text.ptr ? text.ptr : "", text.len);
+  source->identity_size = text.len;
+  ra_str_deinit(&text);
+  if (rc < 0) return rc;
+  return source->identity ? RA_OK : no_memory(source, err);
+}
+
+static int add_globals(ra_source *source, const ra_zarr_node *node, ra_err *err) {
+  const char *text = node->format == 2 ? node->attributes : node->metadata;
+  json_t *root = text ? json_loads(text, 0, NULL) : NULL;
+  const json_t *attributes = node->format == 2 ? root : json_object_get(root, "attributes");
+  const char *key;
+  json_t *value;
+  bool good = true;
+  json_object_foreach((json_t *)attributes, key, value) {
+    if (good && !is_hidden(key))
+      good = add_attribute(source, &source->attrs, &source->attr_count, key, value);
+  }
+  json_decref(root);
+  return good ? RA_OK : no_memory(source, err);
+}
+
+static int fill_model(ra_source *source, state *s, ra_err *err) {
+  int rc = add_identity(source, s->tree, err);
+  for (size_t i = 0; i < ra_zarr_tree_count(s->tree) && rc == RA_OK; i++) {
+    const ra_zarr_node *node = ra_zarr_tree_node(s->tree, i);
+    const ra_zarr_node *next = i + 1 < ra_zarr_tree_count(s->tree) ? node + 1 : NULL;
+    if (next && strcmp(next->path, node->path) == 0) continue;  // the same array in v2 and v3
+    if (!node->array && !*node->path) rc = add_globals(source, node, err);
+    if (node->array && !is_lower_level(s->tree, node->path)) rc = add_array(source, s, node, err);
+  }
+  return rc;
+}
+
+int ra__source_open_zarr(ra_source *source, ra_err *err) {
+  state *s = calloc(1, sizeof *s);
+  if (!s) return no_memory(source, err);
+  source->backend = &BACKEND;
+  source->backend_state = s;
+  source->format = "zarr";
+  int rc = ra_zarr_tree_open(source->path, &s->tree, err);
+  if (rc < 0) {
+    if (err) snprintf(err->where, sizeof err->where, "%s", source->name);
+    return rc;
+  }
+  s->reader = ra_zarr_tree_reader(s->tree);
+  return fill_model(source, s, err);
+}
