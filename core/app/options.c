@@ -121,6 +121,8 @@ const ra_option RA_OPTIONS[] = {
     {"variables", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "A,B", "only these variables"},
     {"datetime", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "T",
      "the time of a source that has none"},
+    {"in_place", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
+     "a COG stays where it is and is served from there; one that cannot be is converted"},
     {"zarr_format", RA_OPTION_INT, "3", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "3",
      "version of the Zarr store"},
     {"cog_compress", RA_OPTION_TEXT, "zstd", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "NAME",

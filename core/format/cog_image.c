@@ -73,6 +73,7 @@ static int parse_affine(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, r
   int rc = ra__tiff_doubles(tiff, scale, 2, s, err);
   if (rc == RA_OK) rc = ra__tiff_doubles(tiff, tie, 6, t, err);
   if (rc != RA_OK) return rc;
+  s[1] = fabs(s[1]);  // some write it negative; GDAL takes it so, too
   memcpy(gt, (double[]){t[3] - t[0] * s[0], s[0], 0, t[4] + t[1] * s[1], 0, -s[1]}, 6 * sizeof *gt);
   return RA_OK;
 }

@@ -97,6 +97,10 @@ static void add_root(const ra_dataset *dataset, ra_str *out) {
 void ra_dataset_cog_key(const ra_dataset *dataset, const ra_dataset_variable *variable, size_t step,
                         ra_str *out) {
   add_root(dataset, out);
+  if (dataset->in_place) {
+    ra_str_add(out, dataset->in_place);
+    return;
+  }
   ra_key_escape(out, variable->name, true);
   ra_str_add_char(out, '/');
   ra_dataset_step_label(variable->axis, step, out);
@@ -110,3 +114,5 @@ void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *o
   ra_str_add_char(out, '/');
   ra_str_add(out, array);
 }
+
+const char *ra_dataset_in_place(const ra_dataset *dataset) { return dataset->in_place; }

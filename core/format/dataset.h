@@ -95,6 +95,8 @@ const char *ra_dataset_collection(const ra_dataset *dataset);
 const char *ra_dataset_id(const ra_dataset *dataset);
 const char *ra_dataset_version(const ra_dataset *dataset);
 const char *ra_dataset_body(const ra_dataset *dataset, size_t *size);  // the JSON it was made from
+// A COG that was ingested in place: its key below the version, "source/x.tif"; there is no Zarr then. NULL: no such one.
+const char *ra_dataset_in_place(const ra_dataset *dataset);
 const ra_dataset_about *ra_dataset_get_about(const ra_dataset *dataset);
 // Of all grids: west, south, east, north; west > east across 180. false: no grid.
 bool ra_dataset_bbox(const ra_dataset *dataset, double bbox[4]);

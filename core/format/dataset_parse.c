@@ -413,6 +413,13 @@ static void read_head(reader *r, const json_t *root) {
   dataset->about = (ra_dataset_about){.created = text_of(r, root, "created"),
                                       .source_name = text_of(r, source, "name"),
                                       .source_format = text_of(r, source, "format")};
+  const json_t *place = json_object_get(source, "in_place");
+  if (place) {
+    dataset->in_place = text_of(r, source, "in_place");
+    if (r->rc == RA_OK &&
+        (!ra_key_valid(dataset->in_place) || strncmp(dataset->in_place, "source/", 7)))
+      wrong(r, "\"in_place\" is a key below source/");
+  }
   const char *const keys[] = {"title", "summary", "institution", "license"};
   const char *texts[4];
   for (int i = 0; i < 4; i++) {

@@ -12,6 +12,7 @@ struct ra_dataset {
   size_t body_size;
   const char *collection, *id, *version;
   ra_dataset_about about;
+  const char *in_place;  // the key of its one COG, below the version; NULL: it has keys of its own
   ra_dataset_grid *grids;  // each holds a reference to its CRS
   size_t grid_count;
   ra_dataset_axis *axes;

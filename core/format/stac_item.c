@@ -255,9 +255,14 @@ static void add_asset(ra_stac_writer *writer, const ra_dataset *dataset,
   ra_str_add_json(before, variable->name);
   ra_str_add(before, ":{\"href\":\"");
   add_data_href(before, writer, dataset);
-  ra_key_escape(before, variable->name, true);
-  ra_str_add_char(before, '/');
-  ra_str_add(after, ".tif\",\"type\":\"" COG_TYPE "\",\"roles\":[\"data\"],\"title\":");
+  if (ra_dataset_in_place(dataset)) {
+    ra_str_add(before, ra_dataset_in_place(dataset));
+  } else {
+    ra_key_escape(before, variable->name, true);
+    ra_str_add_char(before, '/');
+    ra_str_add(after, ".tif");
+  }
+  ra_str_add(after, "\",\"type\":\"" COG_TYPE "\",\"roles\":[\"data\"],\"title\":");
   ra_str_add_json(after, *variable->long_name ? variable->long_name : variable->name);
   if (own_projection) add_projection(after, variable->grid);
   if (variable->bands > 1) add_statistics(after, variable);
@@ -269,8 +274,10 @@ static void add_asset(ra_stac_writer *writer, const ra_dataset *dataset,
   ra_str_add(after, "]},");
 }
 
+// In place of it what follows the last asset's comma goes: there is none of an image in place.
 static void add_zarr(ra_stac_writer *writer, const ra_dataset *dataset) {
   ra_str *out = &writer->zarr;
+  if (ra_dataset_in_place(dataset)) return;
   ra_str_add(out, "\"zarr\":{\"href\":\"");
   if (writer->segment) {
     ra_str_addf(out, "%s/data/%s/segments/%s/", writer->base_url, ra_dataset_collection(dataset),
@@ -398,11 +405,15 @@ static void add_assets(ra_str *out, const ra_stac_writer *writer, const ra_datas
     size_t step = 0;
     ra_dataset_item_step(dataset, i, variable->axis_index, &step);
     ra_str_add_bytes(out, writer->before[asset].ptr, writer->before[asset].len);
-    ra_dataset_step_label(variable->axis, step, out);
+    if (!ra_dataset_in_place(dataset)) ra_dataset_step_label(variable->axis, step, out);
     ra_str_add_bytes(out, writer->after[asset].ptr, writer->after[asset].len);
     asset++;
   }
-  ra_str_add_bytes(out, writer->zarr.ptr, writer->zarr.len);
+  if (writer->zarr.len) {
+    ra_str_add_bytes(out, writer->zarr.ptr, writer->zarr.len);
+  } else if (asset) {
+    out->len--;  // the comma behind the last one
+  }
   ra_str_add_char(out, '}');
 }
 

@@ -37,6 +37,11 @@ static void head(const ra_ingest *ingest, ra_str *out) {
   text_member(out, "format", ra_source_format(ingest->source));
   ra_str_addf(out, ",\"bytes\":%llu", (unsigned long long)ra_source_bytes(ingest->source));
   text_member(out, "sha256", ingest->sha256);
+  if (ingest->in_place) {
+    ra_str_add(out, ",\"in_place\":\"source/");
+    ra_str_addf(out, "%s.tif\"", ingest->options.dataset);
+    text_member(out, "root", ra_source_path(ingest->source));
+  }
   ra_str_add(out, "},\"attributes\":{");
   ra__global_attributes(ingest, out);
   ra_str_add_char(out, '}');

@@ -12,6 +12,7 @@ typedef struct ra_ingest_options {
   const char *variables;             // "a,b": only these data variables; NULL: all
   const char *datetime;              // time of variables without one; NULL: none
   ra_cog_compress compress;
+  bool in_place;        // a COG stays where it is, where it can be served so
   size_t memory;        // bytes that the whole process may use; 0: 512 MiB
   const char *scratch;  // folder for what does not fit in them; NULL: $TMPDIR, else /var/tmp
   unsigned jobs;        // encoder threads; 0: one a core
@@ -38,6 +39,9 @@ int ra_ingest_discard(ra_ingest *ingest, ra_store *store, ra_err *err);
 void ra_ingest_keep(ra_ingest *ingest);
 // The catalog row's body (JSON). Needs convert, else its statistics are null.
 int ra_ingest_describe(const ra_ingest *ingest, ra_str *body, ra_err *err);
+
+// Whether the source stays where it is: it was asked for, and our own reader serves it as it lies.
+bool ra_ingest_in_place(const ra_ingest *ingest);
 
 typedef struct ra_ingest_progress {
   uint64_t bytes_done,

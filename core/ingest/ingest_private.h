@@ -62,6 +62,7 @@ struct ra_ingest {
   ra_source *source;
   ra_cf *cf;
   ra_ingest_options options;  // texts in the arena
+  bool in_place;              // nothing is written but where the source lies
   size_t count;
   ra__array *arrays;
   unsigned jobs;

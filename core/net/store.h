@@ -31,6 +31,8 @@ int ra_store_put(ra_store *store, const char *key, const void *data, size_t size
 typedef int ra_store_next(void *ctx, const void **data, size_t *size, ra_err *err);
 int ra_store_put_stream(ra_store *store, const char *key, ra_store_next *next, void *ctx,
                         ra_err *err);
+// Notes that `<version>/source/…` is the regular file at `path` (absolute), as long as it stays as it is now.
+int ra_store_put_pointer(ra_store *store, const char *version, const char *path, ra_err *err);
 // Makes everything put below `prefix` durable: files, then folders, then the folders above up to the root.
 int ra_store_sync(ra_store *store, const char *prefix, ra_err *err);
 // Removes everything below `prefix` (no error when there is nothing), and folders above that became empty. It vanishes as

@@ -69,8 +69,9 @@ static void insert(ra__store_cache *cache, ra__store_entry *entry) {
 }
 
 static int open_entry(const ra_store *store, const char *key, ra__store_entry **out, ra_err *err) {
-  int fd = ra__store_open_beneath(store, key, O_RDONLY);
+  int fd = ra__store_open_object(store, key);
   if (fd == -ENOENT || fd == -ENOTDIR) return ra__store_missing(store, key, err);
+  if (fd == -ESTALE) return ra__store_changed(key, err);
   if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
   struct stat info;
   if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {

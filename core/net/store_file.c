@@ -184,8 +184,9 @@ int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *si
   ra_lane_assert_off_loop("opening an object");
   int rc = ra__store_check_key(key, err);
   if (rc < 0) return rc;
-  int got = ra__store_open_beneath(store, key, O_RDONLY);
+  int got = ra__store_open_object(store, key);
   if (got == -ENOENT || got == -ENOTDIR) return ra__store_missing(store, key, err);
+  if (got == -ESTALE) return ra__store_changed(key, err);
   if (got < 0) return ra_fail_errno(err, -got, key, "cannot be opened");
   struct stat info;
   if (fstat(got, &info) < 0 || !S_ISREG(info.st_mode)) {

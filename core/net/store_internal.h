@@ -47,6 +47,13 @@ void ra__store_temporary(char name[RA__STORE_NAME]);
 // store_walk.c: syncs the folders below `prefix`, each after what is in it.
 int ra__store_sync_folders(ra_store *store, const char *prefix, ra_err *err);
 
+// store_source.c: the file that a key below `<version>/source/` stands for. A descriptor, or a negative errno: ESTALE where it
+// was changed since.
+int ra__store_open_source(const ra_store *store, const char *key);
+int ra__store_changed(const char *key, ra_err *err);  // what to say of ESTALE
+// Either, for reading: an object of the store, or such a file.
+int ra__store_open_object(const ra_store *store, const char *key);
+
 // store_path.c
 int ra__store_check_key(const char *key, ra_err *err);
 // What to say of an object that is not there: RA_E_NOTFOUND, or RA_E_GONE where its whole version is not.

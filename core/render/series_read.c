@@ -71,6 +71,10 @@ int ra__series_open(ra__series *self, ra__series_store *store, ra_err *err) {
   ra_str path;
   void *object = NULL;
   ra_str_init(&path);
+  if (ra_dataset_in_place(store->part->dataset))
+    return ra_fail(err, RA_E_UNSUPPORTED, ra_dataset_id(store->part->dataset),
+                   "was ingested in place, so that it has maps and no time series; ingest it "
+                   "without --in-place");
   ra_dataset_zarr_key(store->part->dataset, store->part->variable->name, &path);
   if (path.failed) {
     ra_str_deinit(&path);

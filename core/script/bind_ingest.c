@@ -59,7 +59,7 @@ typedef struct arguments {
   const char *path, *collection, *dataset, *variables, *datetime, *compress, *scratch;
   double memory;
   lua_Integer jobs;
-  bool estimate;
+  bool estimate, in_place;
 } arguments;
 
 static const char *option(lua_State *L, const char *name, size_t room) {
@@ -83,6 +83,7 @@ static arguments check_arguments(lua_State *L) {
   bool table = lua_istable(L, 2);
   a.memory = table ? ra_bind_opt_number(L, 2, "memory", 0) : 0;
   a.jobs = table ? ra_bind_opt_integer(L, 2, "jobs", 0) : 0;
+  a.in_place = table && ra_bind_opt_boolean(L, 2, "in_place", false);
   a.estimate = table && ra_bind_opt_boolean(L, 2, "estimate", false);
   if (!(a.memory >= 0 && a.memory < 1e15)) luaL_error(L, "bad option 'memory' (bytes expected)");
   if (a.jobs < 0 || a.jobs > 1024) luaL_error(L, "bad option 'jobs' (0 to 1024 expected)");
@@ -103,6 +104,7 @@ static void copy_arguments(const arguments *a, work *w) {
       .variables = *w->variables ? w->variables : NULL,
       .datetime = *w->datetime ? w->datetime : NULL,
       .compress = strcmp(a->compress, "deflate") ? RA_COG_ZSTD : RA_COG_DEFLATE,
+      .in_place = a->in_place,
       .memory = (size_t)a->memory,
       .scratch = *w->scratch ? w->scratch : NULL,
       .jobs = (unsigned)a->jobs,

@@ -117,6 +117,7 @@ const char *ra_source_path(const ra_source *source) { return source->path; }
 const char *ra_source_name(const ra_source *source) { return source->name; }
 const char *ra_source_format(const ra_source *source) { return source->format; }
 uint64_t ra_source_bytes(const ra_source *source) { return source->bytes; }
+bool ra_source_is_servable(const ra_source *source) { return source->servable; }
 size_t ra_source_dim_count(const ra_source *source) { return source->dim_count; }
 const ra_source_dim *ra_source_get_dim(const ra_source *source, size_t i) {
   return &source->dims[i];

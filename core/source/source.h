@@ -69,6 +69,8 @@ const char *ra_source_name(const ra_source *source);  // last part of the path
 const char *ra_source_format(
     const ra_source *source);  // "classic", "64-bit-offset", "cdf5", "netcdf4", "netcdf4-classic"
 uint64_t ra_source_bytes(const ra_source *source);
+// A TIFF that can be served where it lies: our own reader knows all of it, and blocks are no larger than a server wants.
+bool ra_source_is_servable(const ra_source *source);
 size_t ra_source_dim_count(const ra_source *source);
 const ra_source_dim *ra_source_get_dim(const ra_source *source, size_t i);
 size_t ra_source_var_count(const ra_source *source);

@@ -26,6 +26,7 @@ struct ra_source {
   void *backend_state;
   const char *identity;  // of a folder: what stands for its bytes, `identity_size` of it; else NULL
   size_t identity_size;
+  bool servable;
   ra_arena arena;
   const char *path, *name, *format;
   int fd;  // -1: not open

@@ -165,7 +165,8 @@ static bool add_data(ra_source *source, state *s, unsigned y, unsigned x) {
   return add_numbers(source, var, info) && ra__model_text(source, var, "grid_mapping", "crs");
 }
 
-static int find_crs(const ra_source *source, const ra_tiff_info *info, ra_crs **out, ra_err *err) {
+static int find_crs(const ra_source *source, ra_tiff *tiff, ra_crs **out, ra_err *err) {
+  const ra_tiff_info *info = ra_tiff_get_info(tiff);
   const double *gt = info->grid.gt;
   if (!info->has_place)
     return ra_fail(err, RA_E_UNSUPPORTED, source->name,
@@ -178,18 +179,23 @@ static int find_crs(const ra_source *source, const ra_tiff_info *info, ra_crs **
   if (info->keys.directory_count < 8 && !info->epsg)
     return ra_fail(err, RA_E_UNSUPPORTED, source->name,
                    "names no CRS; give it one, as with gdal_edit -a_srs");
-  return ra_crs_from_geokeys(&info->keys, out, err);
+  ra_err why = {0};
+  int rc = ra_crs_from_geokeys(&info->keys, out, &why);
+  const char *wkt = rc == RA_E_UNSUPPORTED ? ra_tiff_wkt(tiff, source->path) : NULL;
+  if (wkt) return ra_crs_new(wkt, out, err);
+  return rc < 0 ? ra_fail(err, rc, why.where, "%s", why.message) : rc;
 }
 
 static int fill_model(ra_source *source, state *s, ra_err *err) {
   const ra_tiff_info *info = ra_tiff_get_info(s->tiff);
   ra_crs *crs;
   unsigned y, x;
-  int rc = find_crs(source, info, &crs, err);
+  int rc = find_crs(source, s->tiff, &crs, err);
   if (rc < 0) {
     if (err && !err->where[0]) snprintf(err->where, sizeof err->where, "%s", source->name);
     return rc;
   }
+  source->servable = info->native;
   bool geographic = ra_crs_is_geographic(crs);
   bool good =
       add_axis(source, geographic ? "lat" : "y", true, geographic, info->height, &y, &s->y) &&

@@ -18,6 +18,7 @@ struct ra_tiff {
   ra_tiff_info info;
   const ra_gdal_api *module;  // NULL: native
   ra_gdal_image *image;
+  char *wkt;
   ra_folder *folder;
   ra_reader reader;
   ra_cog *cog;
@@ -44,6 +45,15 @@ static int open_by_module(ra_tiff *tiff, const char *path, const ra_err *own, ra
                    own->message);
   tiff->module = entry();
   return tiff->module->open(path, &tiff->info, &tiff->image, err);
+}
+
+const char *ra_tiff_wkt(ra_tiff *tiff, const char *path) {
+  ra_err own = {0};
+  ra_tiff *other = calloc(1, sizeof *other);
+  if (other && open_by_module(other, path, &own, NULL) == RA_OK && other->info.wkt)
+    tiff->wkt = strdup(other->info.wkt);
+  ra_tiff_free(other);
+  return tiff->wkt;
 }
 
 // ---- our own reader
@@ -255,6 +265,7 @@ void ra_tiff_free(ra_tiff *tiff) {
   ra_folder_free(tiff->folder);
   free(tiff->cells);
   free(tiff->valid);
+  free(tiff->wkt);
   free(tiff);
 }
 

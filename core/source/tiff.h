@@ -30,6 +30,8 @@ typedef struct ra_tiff_info {
 int ra_tiff_open(const char *path, ra_tiff **out, ra_err *err);
 void ra_tiff_free(ra_tiff *tiff);
 const ra_tiff_info *ra_tiff_get_info(const ra_tiff *tiff);
+// The CRS by the module, where its keys are none that we read; NULL: it does not know either, or is not there.
+const char *ra_tiff_wkt(ra_tiff *tiff, const char *path);
 // Rows [first, first + count) of a band as stored cells, width × count of them. valid: one byte a cell, 1 where it is
 // neither masked nor nodata nor NaN; or NULL.
 int ra_tiff_read(ra_tiff *tiff, unsigned band, uint64_t first, uint64_t count, void *cells,

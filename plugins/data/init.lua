@@ -12,7 +12,7 @@ local TYPES = {
 
 -- COG and Zarr objects of a dataset; the manifest and anything else stays inside.
 local function served(path)
-  return path:match("^data%.zarr/[^%s]+$") or path:match("%.tif$")
+  return path:match("^data%.zarr/[^%s]+$") or path:match("%.tif$")  -- also of source/: in place
 end
 
 -- "bytes=a-b", "bytes=a-", "bytes=-n" of one range; nil: ignore (the whole), false: cannot be

@@ -143,7 +143,7 @@ local function validate(job)
   local handle, plan = rastrum.ingest.open(job.path, {
     collection = job.collection, dataset = job.dataset, variables = o.variables,
     datetime = o.datetime, cog_compress = o.cog_compress, memory = o.memory, scratch = o.scratch,
-    jobs = o.jobs, estimate = o.dry_run,
+    jobs = o.jobs, estimate = o.dry_run, in_place = o.in_place,
   })
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan

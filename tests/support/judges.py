@@ -72,15 +72,15 @@ def _good(entry):
 
 def _others(judge, scope):
     """(file, expected, result, right) of every entry outside the scope: ingested right, or refused clearly."""
-    names = [e["file"] for e in judge.manifest["netcdf"] if e["file"] not in scope]
+    foreign = [e.get("file") or e["store"] for part in ("zarr", "tiff") for e in judge.manifest[part] if not e.get("frames")]
+    names = [e["file"] for e in judge.manifest["netcdf"] if e["file"] not in scope] + foreign
     entries = judge.run("others", "--scope", judge.scope_file("others", names))
     refused = [e["name"] for e in entries if e["got"] == "refused" and not e["kind"].endswith("reject")]
     rows = {}
     for entry in entries:
         said = "refused clearly" if entry["kind"].endswith("reject") else "ingested right"
         rows[entry["name"]] = (entry["kind"], said if _good(entry) else f"WRONG: {entry['message']}", _good(entry))
-    foreign = [e.get("file") or e["store"] for part in ("zarr", "tiff") for e in judge.manifest[part]]
-    for entry in judge.refusals("refusals", refused + foreign):
+    for entry in judge.refusals("refusals", refused) if refused else []:
         clear = f"refused: {entry['message']}" if _good(entry) else f"WRONG: {entry['message']}"
         rows[entry["name"]] = (rows.get(entry["name"], ("not NetCDF",))[0], clear, _good(entry))
     return rows
