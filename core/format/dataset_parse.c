@@ -417,7 +417,7 @@ static void read_head(reader *r, const json_t *root) {
   if (place) {
     dataset->in_place = text_of(r, source, "in_place");
     if (r->rc == RA_OK &&
-        (!ra_key_valid(dataset->in_place) || strncmp(dataset->in_place, "source/", 7)))
+        (!ra_key_valid(dataset->in_place) || strncmp(dataset->in_place, "source/", 7) != 0))
       wrong(r, "\"in_place\" is a key below source/");
   }
   const char *const keys[] = {"title", "summary", "institution", "license"};

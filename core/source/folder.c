@@ -65,7 +65,7 @@ static int open_object(const ra_folder *folder, const char *key, struct stat *st
 
 int ra_folder_stat(const ra_folder *folder, const char *key, uint64_t *size, int64_t *changed,
                    ra_err *err) {
-  struct stat st;
+  struct stat st = {0};
   int fd = open_object(folder, key, &st, err);
   if (fd < 0) return fd;
   close(fd);

@@ -39,8 +39,10 @@ static int read_rows(const state *s, const ra_source_var *var, unsigned band, co
                      const uint64_t *count, uint8_t *dst, ra_err *err) {
   const ra_tiff_info *info = ra_tiff_get_info(s->tiff);
   size_t size = ra_dtype_size(info->dtype), out = ra_dtype_size(var->dtype);
-  uint8_t *row = malloc(info->width * (size + 1)), *valid = row ? row + info->width * size : NULL;
-  int rc = row ? RA_OK : ra_fail(err, RA_E_NOMEM, "", "no memory for a row");
+  uint8_t *row = malloc(info->width * (size + 1));
+  if (!row) return ra_fail(err, RA_E_NOMEM, "", "no memory for a row");
+  uint8_t *valid = row + info->width * size;
+  int rc = RA_OK;
   for (uint64_t y = 0; y < count[0] && rc == RA_OK; y++) {
     rc = ra_tiff_read(s->tiff, band, start[0] + y, 1, row, info->masked ? valid : NULL, err);
     if (rc < 0) break;
@@ -188,7 +190,7 @@ static int find_crs(const ra_source *source, ra_tiff *tiff, ra_crs **out, ra_err
 
 static int fill_model(ra_source *source, state *s, ra_err *err) {
   const ra_tiff_info *info = ra_tiff_get_info(s->tiff);
-  ra_crs *crs;
+  ra_crs *crs = NULL;
   unsigned y, x;
   int rc = find_crs(source, s->tiff, &crs, err);
   if (rc < 0) {

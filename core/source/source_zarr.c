@@ -330,10 +330,11 @@ static int add_globals(ra_source *source, const ra_zarr_node *node, ra_err *err)
 
 static int fill_model(ra_source *source, state *s, ra_err *err) {
   int rc = add_identity(source, s->tree, err);
-  for (size_t i = 0; i < ra_zarr_tree_count(s->tree) && rc == RA_OK; i++) {
+  size_t count = ra_zarr_tree_count(s->tree);
+  for (size_t i = 0; i < count && rc == RA_OK; i++) {
     const ra_zarr_node *node = ra_zarr_tree_node(s->tree, i);
-    const ra_zarr_node *next = i + 1 < ra_zarr_tree_count(s->tree) ? node + 1 : NULL;
-    if (next && strcmp(next->path, node->path) == 0) continue;  // the same array in v2 and v3
+    bool again = i + 1 < count && !strcmp(ra_zarr_tree_node(s->tree, i + 1)->path, node->path);
+    if (again) continue;  // the same array in v2 and v3
     if (!node->array && !*node->path) rc = add_globals(source, node, err);
     if (node->array && !is_lower_level(s->tree, node->path)) rc = add_array(source, s, node, err);
   }
