@@ -107,6 +107,11 @@ void ra_dataset_cog_key(const ra_dataset *dataset, const ra_dataset_variable *va
   ra_str_add(out, ".tif");
 }
 
+void ra_dataset_cells_key(const ra_dataset *dataset, const ra_dataset_grid *grid, ra_str *out) {
+  add_root(dataset, out);
+  ra_str_addf(out, "cells/%s.bin", grid->id);
+}
+
 void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *out) {
   add_root(dataset, out);
   ra_str_add(out, "data.zarr");

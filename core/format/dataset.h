@@ -8,6 +8,7 @@
 
 #include "base/caltime.h"
 #include "base/str.h"
+#include "geo/uneven.h"
 #include "geo/crs.h"
 #include "raster/dtype.h"
 #include "raster/grid.h"
@@ -15,8 +16,17 @@
 
 typedef struct ra_dataset ra_dataset;
 
+typedef enum ra_dataset_layout {
+  RA_DATASET_EVEN,    // the Zarr's cells are the COG's, turned
+  RA_DATASET_UNEVEN,  // the COG is regridded; the Zarr's cells lie along x_axis and y_axis
+  RA_DATASET_CURVED   // the same; the Zarr's cells lie where an index tells (format/cell_index)
+} ra_dataset_layout;
+
 typedef struct ra_dataset_grid {
   const char *id;
+  ra_dataset_layout layout;
+  ra_uneven x_axis, y_axis;   // of RA_DATASET_UNEVEN, in the CRS's unit
+  const char *places;         // of RA_DATASET_CURVED: equal for equal places of cells
   const char *x_dim, *y_dim;  // dimension names in the source
   ra_grid grid;  // of the map layout (COG): north-up, rotated to -180..180 where global
   ra_crs *crs;
@@ -173,5 +183,7 @@ void ra_dataset_step_label(const ra_dataset_axis *axis, size_t step, ra_str *out
 // Store keys. "<collection>/<dataset>/<version>/<variable>/<label>.tif"
 void ra_dataset_cog_key(const ra_dataset *dataset, const ra_dataset_variable *variable, size_t step,
                         ra_str *out);
+// "<collection>/<dataset>/<version>/cells/<grid>.bin": the index of a curvilinear grid
+void ra_dataset_cells_key(const ra_dataset *dataset, const ra_dataset_grid *grid, ra_str *out);
 // "<collection>/<dataset>/<version>/data.zarr/<array>" (array "" for the root)
 void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *out);

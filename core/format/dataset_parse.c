@@ -2,7 +2,9 @@
 //
 //   {"format":1, "collection", "dataset", "version", "created", "source":{"name","format",…}, "attributes":{…},
 //    "grids":[{"id","x","y", "native":[rows,cols], "shape":[rows,cols], "transform":[6, GDAL's order],
-//              "x_reversed","y_reversed","roll","wraps", "crs":{"epsg"|null,"wkt2"}, "bbox":[w,s,e,n], "geometry":{…}}],
+//              "x_reversed","y_reversed","roll","wraps", "crs":{"epsg"|null,"wkt2"}, "bbox":[w,s,e,n], "geometry":{…},
+//              "regridded":{"from":"uneven","x_centres":[…],"y_centres":[…],"period","closed"} |
+//              {"from":"curvilinear","places"} | absent}],
 //    "axes":[{"id","name","calendar","count", "start","step" | "values":[ms|null,…], "runs":{"count", …}|absent}],
 //    "variables":[{"name","long_name","standard_name","units","cell_methods", "dims":[…],"shape":[…],"dtype",
 //                  "grid","time","time_dim","run_dim"|absent,"y_dim","x_dim",
@@ -185,6 +187,33 @@ static void check_bbox(reader *r, const double bbox[4]) {
   if (bbox[1] > bbox[3]) wrong(r, "\"bbox\" has its south above its north");
 }
 
+static void read_centres(reader *r, const json_t *object, const char *key, int64_t count,
+                         ra_uneven *axis) {
+  axis->centres = numbers_of(r, object, key, (size_t)count, (size_t)count, &axis->count);
+  for (size_t i = 0; r->rc == RA_OK && i < axis->count; i++)
+    if (!isfinite(axis->centres[i])) wrong(r, "\"%s\"[%zu] is not finite", key, i);
+  if (r->rc == RA_OK && count > 1 && !ra_uneven_is_monotonic(axis->centres, axis->count))
+    wrong(r, "\"%s\" neither rises nor falls", key);
+}
+
+static void read_regridded(reader *r, const json_t *object, ra_dataset_grid *grid) {
+  if (!has(object, "regridded")) return;
+  const json_t *from = json_object_get(object, "regridded");
+  const char *layout = text_of(r, from, "from");
+  if (!strcmp(layout, "curvilinear")) {
+    grid->layout = RA_DATASET_CURVED;
+    grid->places = text_of(r, from, "places");
+  } else if (!strcmp(layout, "uneven")) {
+    grid->layout = RA_DATASET_UNEVEN;
+    read_centres(r, from, "x_centres", grid->native_width, &grid->x_axis);
+    read_centres(r, from, "y_centres", grid->native_height, &grid->y_axis);
+    grid->x_axis.period = number_of(r, from, "period", 0);
+    grid->x_axis.closed = json_is_true(json_object_get(from, "closed"));
+  } else {
+    wrong(r, "\"regridded\" is from \"%s\": written by another version of this program", layout);
+  }
+}
+
 static void read_grid(reader *r, const json_t *object, ra_dataset_grid *grid) {
   *r = (reader){r->dataset, "grid", "", r->rc, r->err};
   r->name = grid->id = text_of(r, object, "id");
@@ -203,6 +232,7 @@ static void read_grid(reader *r, const json_t *object, ra_dataset_grid *grid) {
   check_bbox(r, grid->bbox);
   grid->geometry = compact(r, object, "geometry");
   read_crs(r, object, grid);
+  read_regridded(r, object, grid);
 }
 
 // "count", and "start" and "step" or "values".

@@ -159,8 +159,30 @@ void ra__attributes(const ra_ingest *ingest, const ra__array *array, ra_str *out
   ra__geozarr(grid, ingest->source, out);
 }
 
+static void add_crs(const ra_cf_grid *grid, ra_str *out) {
+  int epsg = ra_crs_epsg(grid->crs);
+  if (epsg) {
+    ra_str_addf(out, "\"proj:code\":\"EPSG:%d\"", epsg);
+  } else {
+    ra_str_add(out, "\"proj:wkt2\":");
+    ra_str_add_json(out, ra_crs_wkt2(grid->crs));
+  }
+}
+
+// Cells that no affine places: their coordinates do, as CF has it.
+static void add_proj_alone(const ra_cf_grid *grid, ra_str *out) {
+  ra_str_add(out,
+             "\"zarr_conventions\":[{\"uuid\":\"f17cb550-5864-4468-aeb7-f3180cfb622f\",\"name\":"
+             "\"proj:\"}],");
+  add_crs(grid, out);
+}
+
 // The store keeps the source's order of cells, so the transform is the native one, not the map layout's.
 void ra__geozarr(const ra_cf_grid *grid, const ra_source *source, ra_str *out) {
+  if (grid->layout != RA_CF_EVEN) {
+    add_proj_alone(grid, out);
+    return;
+  }
   const double *gt = grid->native.gt;
   double w = (double)grid->native.width, h = (double)grid->native.height;
   double x0 = gt[0], x1 = gt[0] + w * gt[1], y0 = gt[3], y1 = gt[3] + h * gt[5];
@@ -188,12 +210,6 @@ void ra__geozarr(const ra_cf_grid *grid, const ra_source *source, ra_str *out) {
     if (i) ra_str_add_char(out, ',');
     ra_str_add_double(out, bbox[i]);
   }
-  ra_str_add_char(out, ']');
-  int epsg = ra_crs_epsg(grid->crs);
-  if (epsg) {
-    ra_str_addf(out, ",\"proj:code\":\"EPSG:%d\"", epsg);
-  } else {
-    ra_str_add(out, ",\"proj:wkt2\":");
-    ra_str_add_json(out, ra_crs_wkt2(grid->crs));
-  }
+  ra_str_add(out, "],");
+  add_crs(grid, out);
 }

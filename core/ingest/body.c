@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sha256.h"
 #include "ingest/ingest_private.h"
 
 static void member(ra_str *out, const char *name) { ra_str_addf(out, ",\"%s\":", name); }
@@ -62,6 +63,37 @@ static int add_footprint(const ra_cf_grid *grid, ra_str *out, ra_err *err) {
   return rc;
 }
 
+// What is equal for equal places of cells, so that the files of one grid are known to share it.
+static void add_places(const ra_lattice *lattice, ra_str *out) {
+  size_t bytes = (size_t)(lattice->width * lattice->height) * sizeof(int32_t);
+  char lon[65], lat[65];
+  ra_sha256_of(lattice->lon, bytes, lon);
+  ra_sha256_of(lattice->lat, bytes, lat);
+  ra_str_addf(out, ",\"places\":\"%.24s%.24s\"", lon, lat);
+}
+
+// How the map came to be where it does not have the source's own cells.
+static void add_regridded(const ra_cf_grid *grid, ra_str *out) {
+  if (grid->layout == RA_CF_EVEN) return;
+  bool curved = grid->layout == RA_CF_CURVED;
+  ra_str_add(out, ",\"regridded\":{\"from\":");
+  ra_str_add(out, curved ? "\"curvilinear\",\"method\":\"bilinear\""
+                         : "\"uneven\",\"method\":\"nearest\"");
+  text_member(out, "x", grid->x->name);
+  text_member(out, "y", grid->y->name);
+  if (curved) add_places(&grid->lattice, out);
+  if (!curved) {
+    member(out, "x_centres");
+    numbers(out, grid->x_axis.centres, grid->x_axis.count);
+    member(out, "y_centres");
+    numbers(out, grid->y_axis.centres, grid->y_axis.count);
+    member(out, "period");
+    ra__json_number(out, grid->x_axis.period);
+    bool_member(out, "closed", grid->x_axis.closed);
+  }
+  ra_str_add_char(out, '}');
+}
+
 static int add_grid(const ra_ingest *ingest, const ra_cf_grid *grid, ra_str *out, ra_err *err) {
   ra_str_addf(out, "{\"id\":\"%s\"", grid->id);
   text_member(out, "x", ra_source_get_dim(ingest->source, grid->x_dim)->base);
@@ -85,6 +117,7 @@ static int add_grid(const ra_ingest *ingest, const ra_cf_grid *grid, ra_str *out
   }
   text_member(out, "wkt2", ra_crs_wkt2(grid->crs));
   ra_str_add_char(out, '}');
+  add_regridded(grid, out);
   int rc = add_footprint(grid, out, err);
   ra_str_add_char(out, '}');
   return rc;

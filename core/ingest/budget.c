@@ -82,10 +82,11 @@ static bool plan_maps(ra__array *array, uint64_t steps) {
 }
 
 // One map at a time, of which a strip of one band's rows is in memory.
+// A map that is regridded takes its cells from anywhere, so all of them have to be there.
 static bool plan_strips(ra__array *array, size_t room) {
   ra__plan *plan = &array->plan;
   const ra_cf_variable *variable = array->cf;
-  if (!plan_maps(array, 1)) return false;
+  if (!plan_maps(array, 1) || variable->grid->layout != RA_CF_EVEN) return false;
   const uint64_t *map = plan->targets[RA__MAPS].side;
   uint64_t side[RA__DIMS];
   memcpy(side, map, sizeof side);
@@ -121,7 +122,7 @@ static size_t maps_need(const ra_ingest *ingest, const ra__array *array) {
   size_t planes = side_bytes(&array->plan.parts[RA__MAPS], ra_dtype_size(array->zarr.dtype));
   size_t making = add(ra_cog_writer_memory(&spec), 2 * MIB);  // and a sketch
   if (array->plan.strips) return add(add(planes, making), LEVELS_APART);
-  return add(add(planes, making), add(array->plane, array->plane / 2));
+  return add(add(planes, making), add(array->map_plane, array->map_plane / 2));
 }
 
 static size_t tables_need(const ra__array *array) {
@@ -140,7 +141,7 @@ typedef struct needs {
 static needs needs_of(const ra_ingest *ingest, const ra__array *array) {
   const ra__plan *plan = &array->plan;
   bool all = plan->buffers >= plan->blocks.count;
-  needs n = {.fixed = add(BASE, tables_need(array))};
+  needs n = {.fixed = add(add(BASE, tables_need(array)), ra__maps_memory(ingest))};
   if (!array->cf->source->cells)
     n.worker = times(ra_source_chunk_bytes(array->cf->source), DECODING);
   for (unsigned l = 0; l < plan->layouts; l++) {

@@ -63,6 +63,7 @@ static int write_manifest(ra__output *output, ra_err *err) {
 
 static int write_all(ra__output *output, ra_err *err) {
   int rc = ra_pool_new(output->ingest->jobs, output->cancel, &output->pool, err);
+  if (rc >= 0) rc = ra__maps_open(output, err);
   if (rc >= 0) rc = convert_arrays(output, err);
   if (rc >= 0) rc = ra__metadata_write(output, err);
   if (rc >= 0 && output->ingest->in_place)
@@ -70,6 +71,7 @@ static int write_all(ra__output *output, ra_err *err) {
                               err);
   if (rc >= 0) rc = write_manifest(output, err);
   ra_pool_free(output->pool);
+  ra__maps_close(output->ingest);
   return rc;
 }
 

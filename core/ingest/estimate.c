@@ -126,11 +126,13 @@ static void add_array(ra_ingest *ingest, const ra__array *array, const ra__sampl
   bool stored = sample->shards.bytes > 0;  // else all is fill
   e->objects += maps + 1 + (stored ? array->plan.targets[RA__SHARDS].count : 0);
   e->bytes += (uint64_t)(shards_bytes(array, sample, cells) * stored);
-  e->bytes += (uint64_t)(maps_bytes(sample, cells) * share);
+  // A regridded map has other numbers of cells, which are like the source's.
+  double pixels = array->plane ? cells * (double)array->map_plane / (double)array->plane : 0;
+  e->bytes += (uint64_t)(maps_bytes(sample, pixels) * share);
   double spilled = spilled_cells(array, cells);
   uint64_t scratch = (uint64_t)(spilled * ratio(&sample->spill));
   if (scratch > e->scratch) e->scratch = scratch;
-  double encode = pace(&sample->shards) * cells + pace(&sample->maps) * cells * share;
+  double encode = pace(&sample->shards) * cells + pace(&sample->maps) * pixels * share;
   double threads = array->plan.workers;
   *cpu += (pace(&sample->decode) * cells + encode + pace(&sample->spill) * spilled) / threads;
 }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "format/dataset.h"
 #include "format/zarr.h"
+#include "geo/regrid.h"
 #include "ingest/ingest.h"
 #include "ingest/pool.h"
 #include "ingest/region.h"
@@ -15,6 +16,8 @@
 enum { RA__WRITER_FORMAT = 2 };  // raised when the same source would give other bytes
 
 enum { RA__SHARDS, RA__MAPS, RA__LAYOUTS };
+
+struct ra__output;
 
 // How an array is converted; chosen by budget.c.
 typedef struct ra__plan {
@@ -36,7 +39,9 @@ typedef struct ra__array {
   const ra_cf_variable *cf;
   ra_zarr_spec zarr;
   size_t raw;    // bytes
-  size_t plane;  // bytes of one COG's pixels; 0: no COG
+  size_t plane;      // bytes of one step's cells; 0: no COG
+  size_t map_plane;  // bytes of one COG's pixels: as many, unless the map is regridded
+  const ra_regrid *regrid;  // NULL: the map has the source's own cells
   size_t steps;  // COGs
   ra__plan plan;
   bool has_stats;
@@ -57,6 +62,12 @@ typedef struct ra__sizes {
   bool strips;               // maps in strips, whatever their size
 } ra__sizes;
 
+// The map of a grid that is regridded.
+typedef struct ra__map {
+  const ra_cf_grid *grid;
+  ra_regrid *regrid;
+} ra__map;
+
 struct ra_ingest {
   ra_arena arena;
   ra_source *source;
@@ -65,6 +76,8 @@ struct ra_ingest {
   bool in_place;              // nothing is written but where the source lies
   size_t count;
   ra__array *arrays;
+  ra__map *maps;
+  size_t map_count;
   unsigned jobs;
   ra__sizes sizes;
   ra__estimate estimate;
@@ -80,6 +93,18 @@ struct ra_ingest {
 int ra__ingest_plan(ra_ingest *ingest, ra_err *err);
 // The last of these steps, on its own: memory, for ingest->sizes.
 int ra__ingest_fit(ra_ingest *ingest, ra_err *err);
+
+// Bytes that the maps of regridded grids take while they are made and used.
+size_t ra__maps_memory(const ra_ingest *ingest);
+// Makes them for the arrays that need them, and writes the index of each curvilinear grid.
+int ra__maps_open(struct ra__output *output, ra_err *err);
+void ra__maps_close(ra_ingest *ingest);
+// One band's rows [first, first + count) of the map, from all of its cells.
+int ra__maps_rows(const ra__array *array, const uint8_t *cells, bool blank, int64_t first,
+                  int64_t count, uint8_t *pixels, ra_err *err);
+// A band of uneven cells that all hold NetCDF's default fill value, which the file says nothing of: readers differ on
+// what it means, so the map keeps the numbers.
+bool ra__maps_is_blank(const ra__array *array, const uint8_t *cells);
 
 // What the COGs of an array are like, but for the texts.
 ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array);

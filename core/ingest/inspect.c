@@ -26,6 +26,7 @@ static void add_findings(const ra_cf *cf, bool *first, ra_str *out) {
 }
 
 static int add_grid(const ra_ingest *ingest, const ra_cf_grid *g, ra_str *out, ra_err *err) {
+  static const char *const LAYOUTS[] = {"even", "uneven", "curvilinear"};
   double bbox[4];
   ra_str geometry;
   ra_str_init(&geometry);
@@ -54,7 +55,9 @@ static int add_grid(const ra_ingest *ingest, const ra_cf_grid *g, ra_str *out, r
     if (i) ra_str_add_char(out, ',');
     ra_str_add_double(out, bbox[i]);
   }
-  ra_str_addf(out, "],\"global\":%s}", g->grid.wraps ? "true" : "false");
+  ra_str_addf(out, "],\"global\":%s,\"layout\":\"%s\",\"map_shape\":[%lld,%lld]}",
+              g->grid.wraps ? "true" : "false", LAYOUTS[g->layout], (long long)g->grid.height,
+              (long long)g->grid.width);
   return RA_OK;
 }
 

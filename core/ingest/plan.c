@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/size.h"
 #include "ingest/ingest_private.h"
 
 enum { JOBS_MAX = 32 };
@@ -86,7 +87,13 @@ static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, 
   if (!variable->mappable) return;
   array->steps = variable->time_dim >= 0 ? var->shape[variable->time_dim] : 1;
   if (variable->run_dim >= 0) array->steps *= var->shape[variable->run_dim];
-  array->plane = array->raw / array->steps;
+  array->plane = array->map_plane = array->raw / array->steps;
+  const ra_grid *map = &variable->grid->grid;
+  if (variable->grid->layout == RA_CF_EVEN) return;
+  bool fits = ra_size_mul((size_t)map->width, (size_t)map->height, &array->map_plane) &&
+              ra_size_mul(array->map_plane, variable->bands * ra_dtype_size(zarr->dtype),
+                          &array->map_plane);
+  if (!fits) array->map_plane = SIZE_MAX;
 }
 
 int ra__ingest_fit(ra_ingest *ingest, ra_err *err) {

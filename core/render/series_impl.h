@@ -1,6 +1,7 @@
 // series_impl.h - what the series_*.c share while one request is answered. Everything is owned by ra__series and freed
 // with it; one pool thread.
 #pragma once
+#include "format/cell_index.h"
 #include "format/zarr.h"
 #include "render/series.h"
 
@@ -18,6 +19,7 @@ typedef struct ra__series_cell {
 
 // All points of the request on one grid, cut into one chunk shape; shared by the segments that have both.
 typedef struct ra__series_places {
+  const ra_dataset *dataset;  // that the grid is of
   const ra_dataset_grid *grid;
   uint64_t chunk_rows, chunk_cols;
   ra__series_sample *samples;  // ordered by chunk
@@ -78,6 +80,10 @@ const ra_series_part *ra__series_clock(const ra__series *self, unsigned v, unsig
 int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zarr_info *info,
                       const ra__series_places **out, ra_err *err);
 void ra__series_places_free(ra__series_places *places);
+// The cell of a curvilinear grid that is nearest to the point, by the dataset's index of cells.
+int ra__series_nearest(ra_render_context *context, const ra_dataset *dataset,
+                       const ra_dataset_grid *grid, const ra_series_point *point, ra_cell *out,
+                       bool *found, ra_err *err);
 // Where a point's cell lies: in the first segment whose grid holds it; NULL: in none.
 const ra__series_cell *ra__series_cell_of(const ra__series *self, unsigned v, unsigned point);
 

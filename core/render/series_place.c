@@ -22,9 +22,11 @@ static int64_t clamp(int64_t value, int64_t size) {
 
 static void add(ra__series_places *self, unsigned point, int64_t row, int64_t col, double weight) {
   const ra_dataset_grid *grid = self->grid;
-  int64_t width = grid->grid.width;
-  row = clamp(row, grid->grid.height);
-  col = grid->grid.wraps ? (col % width + width) % width : clamp(col, width);
+  bool even = grid->layout == RA_DATASET_EVEN;
+  int64_t width = grid->native_width;
+  row = clamp(row, grid->native_height);
+  col = (even ? grid->grid.wraps : grid->x_axis.closed) ? (col % width + width) % width
+                                                        : clamp(col, width);
   self->samples[self->sample_count++] = (ra__series_sample){
       .point = point, .row = zarr_row(grid, row), .col = zarr_col(grid, col), .weight = weight};
 }
@@ -40,13 +42,22 @@ static void add_four(ra__series_places *self, unsigned point, double x, double y
   }
 }
 
+static void centre_of(const ra_dataset_grid *grid, int64_t row, int64_t col, double *x, double *y) {
+  const double *gt = grid->grid.gt;
+  double c = (double)col + 0.5, r = (double)row + 0.5;
+  *x = gt[0] + c * gt[1] + r * gt[2];
+  *y = gt[3] + c * gt[4] + r * gt[5];
+  if (grid->layout != RA_DATASET_UNEVEN) return;
+  *x = grid->x_axis.centres[clamp(col, grid->native_width)];
+  *y = grid->y_axis.centres[clamp(row, grid->native_height)];
+}
+
 static int describe_cell(const ra_dataset_grid *grid, const ra_series_point *point, int64_t row,
                          int64_t col, ra__series_cell *out, ra_err *err) {
   ra_crs *degrees;
   ra_transform *transform;
-  const double *gt = grid->grid.gt;
-  double c = (double)col + 0.5, r = (double)row + 0.5;
-  double x = gt[0] + c * gt[1] + r * gt[2], y = gt[3] + c * gt[4] + r * gt[5];
+  double x, y;
+  centre_of(grid, row, col, &x, &y);
   int rc = ra_crs_new("EPSG:4326", &degrees, err);
   if (rc < 0) return rc;
   rc = ra_transform_get(grid->crs, degrees, &transform, err);
@@ -62,14 +73,45 @@ static int describe_cell(const ra_dataset_grid *grid, const ra_series_point *poi
   return RA_OK;
 }
 
-static int locate_point(ra__series_places *self, const ra_series_request *request, unsigned point,
-                        ra_err *err) {
+// From cells of the even map to those along the axes.
+static bool to_uneven(const ra_dataset_grid *grid, double *x, double *y) {
+  const double *gt = grid->grid.gt;
+  *x = ra_uneven_position(&grid->x_axis, gt[0] + gt[1] * *x);
+  *y = ra_uneven_position(&grid->y_axis, gt[3] + gt[5] * *y);
+  return isfinite(*x) && isfinite(*y);
+}
+
+static int locate_curved(ra__series *series, ra__series_places *self, unsigned point, ra_err *err) {
   const ra_dataset_grid *grid = self->grid;
+  const ra_series_point *at = &series->request->points[point];
+  ra_cell cell;
+  bool found;
+  if (series->request->bilinear) {
+    return ra_fail(err, RA_E_INVALID, "method",
+                   "cells of a curvilinear grid are not interpolated in series; right is nearest");
+  }
+  int rc = ra__series_nearest(series->context, self->dataset, grid, at, &cell, &found, err);
+  if (rc < 0 || !found) return rc;
+  int64_t row = (int64_t)cell.number / grid->native_width;
+  add(self, point, row, (int64_t)cell.number % grid->native_width, 1);
+  self->cells[point] =
+      (ra__series_cell){.known = true,
+                        .lon = cell.lon,
+                        .lat = cell.lat,
+                        .distance_m = ra_geo_distance(at->lon, at->lat, cell.lon, cell.lat)};
+  return RA_OK;
+}
+
+static int locate_point(ra__series *series, ra__series_places *self, unsigned point, ra_err *err) {
+  const ra_series_request *request = series->request;
+  const ra_dataset_grid *grid = self->grid;
+  if (grid->layout == RA_DATASET_CURVED) return locate_curved(series, self, point, err);
   const ra_series_point *at = &request->points[point];
   double x, y;
   bool inside;
   int rc = ra_warp_point(at->lon, at->lat, grid->crs, &grid->grid, &x, &y, &inside, err);
   if (rc < 0 || !inside) return rc;
+  if (grid->layout == RA_DATASET_UNEVEN && !to_uneven(grid, &x, &y)) return RA_OK;
   int64_t col = (int64_t)floor(x), row = (int64_t)floor(y);
   if (request->bilinear) {
     add_four(self, point, x, y);
@@ -96,8 +138,19 @@ static bool same_affine(const double a[6], const double b[6]) {
   return true;
 }
 
+static bool same_centres(const ra_uneven *a, const ra_uneven *b) {
+  return a->count == b->count && a->closed == b->closed &&
+         (a->count == 0 || !memcmp(a->centres, b->centres, a->count * sizeof *a->centres));
+}
+
+static bool same_cells(const ra_dataset_grid *a, const ra_dataset_grid *b) {
+  if (a->layout != b->layout) return false;
+  if (a->layout == RA_DATASET_CURVED) return !strcmp(a->places, b->places);
+  return same_centres(&a->x_axis, &b->x_axis) && same_centres(&a->y_axis, &b->y_axis);
+}
+
 static bool same_grid(const ra_dataset_grid *a, const ra_dataset_grid *b) {
-  return a == b || (same_affine(a->grid.gt, b->grid.gt) && a->grid.width == b->grid.width &&
+  return a == b || (same_cells(a, b) && same_affine(a->grid.gt, b->grid.gt) && a->grid.width == b->grid.width &&
                     a->grid.height == b->grid.height && a->grid.wraps == b->grid.wraps &&
                     a->native_width == b->native_width && a->native_height == b->native_height &&
                     a->x_reversed == b->x_reversed && a->y_reversed == b->y_reversed &&
@@ -111,9 +164,9 @@ void ra__series_places_free(ra__series_places *self) {
   free(self);
 }
 
-static int make_places(const ra_series_request *request, const ra__series_places *like,
-                       ra__series_places **out, ra_err *err) {
-  size_t points = request->point_count;
+static int make_places(ra__series *series, const ra__series_places *like, ra__series_places **out,
+                       ra_err *err) {
+  size_t points = series->request->point_count;
   ra__series_places *self = malloc(sizeof *self);
   if (!self) return ra_fail(err, RA_E_NOMEM, "", "no memory for %zu points", points);
   *self = *like;
@@ -124,7 +177,7 @@ static int make_places(const ra_series_request *request, const ra__series_places
     return ra_fail(err, RA_E_NOMEM, "", "no memory for %zu points", points);
   }
   int rc = RA_OK;
-  for (unsigned p = 0; p < points && rc == RA_OK; p++) rc = locate_point(self, request, p, err);
+  for (unsigned p = 0; p < points && rc == RA_OK; p++) rc = locate_point(series, self, p, err);
   if (rc < 0) {
     ra__series_places_free(self);
     return rc;
@@ -137,7 +190,8 @@ static int make_places(const ra_series_request *request, const ra__series_places
 int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zarr_info *info,
                       const ra__series_places **out, ra_err *err) {
   const ra_dataset_variable *variable = part->variable;
-  ra__series_places like = {.grid = variable->grid,
+  ra__series_places like = {.dataset = part->dataset,
+                            .grid = variable->grid,
                             .chunk_rows = info->chunk[variable->y_dim],
                             .chunk_cols = info->chunk[variable->x_dim]};
   for (size_t i = self->place_count; i-- > 0;) {
@@ -149,7 +203,7 @@ int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zar
     }
   }
   // One entry a store at most: the table has room.
-  int rc = make_places(self->request, &like, &self->places[self->place_count], err);
+  int rc = make_places(self, &like, &self->places[self->place_count], err);
   if (rc == RA_OK) *out = self->places[self->place_count++];
   return rc;
 }

@@ -221,6 +221,7 @@ static int read_variable(ra_cf *cf, ra_cf_variable *variable, ra_err *err) {
   if (!check_storage(cf, variable) || !check_axes(cf, variable, dims)) return RA_OK;
   int rc = ra__cf_grid(cf, variable, dims, err);
   if (rc < 0 || !variable->mappable) return rc;
+  if (variable->grid->layout == RA_CF_CURVED) ra__cf_need_nodata(variable);
   rc = ra__cf_time(cf, variable, dims, err);
   if (rc < 0 || !variable->mappable) return rc;
   return read_extras(cf, variable, dims, err);

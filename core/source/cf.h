@@ -4,7 +4,9 @@
 #pragma once
 #include "base/arena.h"
 #include "base/caltime.h"
+#include "geo/uneven.h"
 #include "geo/crs.h"
+#include "geo/lattice.h"
 #include "raster/grid.h"
 #include "raster/packing.h"
 #include "source/source.h"
@@ -17,15 +19,24 @@ typedef enum ra_cf_role {
   RA_CF_TEXT      // no numbers: left out of the stores
 } ra_cf_role;
 
+typedef enum ra_cf_layout {
+  RA_CF_EVEN,    // an affine fits
+  RA_CF_UNEVEN,  // at least one axis that no affine fits
+  RA_CF_CURVED   // 2-D longitudes and latitudes
+} ra_cf_layout;
+
 typedef struct ra_cf_grid {
   char id[16];
-  unsigned x_dim, y_dim;  // of the source
-  const ra_source_var *x, *y, *mapping;
+  ra_cf_layout layout;
+  unsigned x_dim, y_dim;                 // of the source
+  const ra_source_var *x, *y, *mapping;  // axes; 2-D longitude and latitude
+  ra_uneven x_axis, y_axis;                // of uneven ones, in the CRS's unit
+  ra_lattice lattice;                    // of curvilinear ones
   int64_t native_width, native_height;
   bool x_reversed, y_reversed;  // the source's cells run against the map layout's
   int64_t roll;    // source column (after x_reversed) that stands in column 0 of the map layout
   ra_grid grid;    // map layout: north-up, rotated to -180..180 where global
-  ra_grid native;  // the source's own cells, in its own order
+  ra_grid native;  // the source's own cells, in its own order; of even ones
   ra_grid extent;  // what is known to be covered: an axis of one cell without bounds is a point
   ra_crs *crs;
   struct ra_cf_grid *next;

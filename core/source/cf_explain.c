@@ -96,16 +96,6 @@ static bool explain_gathered(ra_cf *cf, ra_cf_variable *variable, const ra__cf_d
   return false;
 }
 
-static bool explain_curvilinear(ra_cf *cf, ra_cf_variable *variable) {
-  const ra_source_var *lat = coordinate_on(cf, variable->source, RA__CF_LAT, 2, RA_SOURCE_DIMS);
-  const ra_source_var *lon = coordinate_on(cf, variable->source, RA__CF_LON, 2, RA_SOURCE_DIMS);
-  if (!lat || !lon) return false;
-  ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,
-                "it lies on a curvilinear grid (2-D '%s' and '%s'); these are not covered yet",
-                lon->name, lat->name);
-  return true;
-}
-
 static const ra_source_var *axis_of(const ra_cf_variable *variable, const ra__cf_dim *dims,
                                     ra__cf_class a, ra__cf_class b) {
   for (unsigned d = 0; d < variable->source->ndim; d++) {
@@ -138,6 +128,11 @@ static bool explain_axes(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *
   return true;
 }
 
+bool ra__cf_is_discrete(const ra_cf *cf) {
+  const char *type;
+  return discrete(cf, &type);
+}
+
 void ra__cf_explain(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims) {
   const char *type;
   if (discrete(cf, &type)) {
@@ -146,8 +141,7 @@ void ra__cf_explain(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims)
     return;
   }
   if (explain_mesh(cf, variable) || explain_list(cf, variable) ||
-      explain_gathered(cf, variable, dims) || explain_curvilinear(cf, variable) ||
-      explain_rotated(cf, variable, dims) || explain_axes(cf, variable, dims)) {
+      explain_gathered(cf, variable, dims) || explain_rotated(cf, variable, dims) || explain_axes(cf, variable, dims)) {
     return;
   }
   ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,

@@ -163,10 +163,11 @@ static double single_cell(ra_cf *cf, const ra_source_var *axis, double scale) {
 typedef struct axis_line {
   ra__cf_line line;
   size_t count;
-  bool assumed;  // one cell of unknown size
+  const double *centres;  // in the CRS's unit; longitudes without jumps
+  bool assumed;           // one cell of unknown size
 } axis_line;
 
-// False with a reason when the axis is not an even one.
+// False with a reason when the axis is none.
 static bool read_axis(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var, bool longitude,
                       double scale, axis_line *out, int *rc, ra_err *err) {
   const double *values;
@@ -181,18 +182,18 @@ static bool read_axis(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var, b
   for (size_t i = 0; i < out->count; i++) centres[i] = values[i] * scale;
   double noise = var->dtype == RA_DTYPE_F64 ? 0x1p-52 : 0x1p-24;
   ra__cf_line_fit(centres, out->count, longitude, noise, &out->line);
+  out->centres = centres;
   if (!out->line.finite) {
     ra__cf_reason(cf, variable, RA_E_INVALID, "its axis '%s' has missing values", var->name);
-  } else if (!out->line.even) {
-    ra__cf_reason(
-        cf, variable, RA_E_UNSUPPORTED,
-        "its axis '%s' is not even (Gaussian or stretched); uneven axes are not covered yet",
-        var->name);
+  } else if (!out->line.even && !ra_uneven_is_monotonic(centres, out->count)) {
+    ra__cf_reason(cf, variable, RA_E_INVALID,
+                  "its axis '%s' neither rises nor falls throughout; sort it", var->name);
+    return false;
   } else if (out->count == 1) {
     out->line.step = single_cell(cf, var, scale);
     out->assumed = out->line.step == 0;
   }
-  return out->line.finite && out->line.even;
+  return out->line.finite;
 }
 
 // Turns the line so that it runs upward; the source's cells run against it when it did not.
@@ -245,6 +246,54 @@ static void place(ra_cf_grid *grid, axis_line *x, axis_line *y, bool degrees) {
   affine(x, y, &grid->extent);
 }
 
+// ---- uneven axes
+
+enum { CELLS_A_CENTRE = 16 };
+
+// The even cells of the map along an axis: its own where it is even.
+static void even_cells(axis_line *axis, ra_uneven *uneven, bool longitude, bool latitude) {
+  *uneven = (ra_uneven){axis->centres, axis->count, longitude ? 360 : 0, axis->line.wraps};
+  if (axis->line.even) {
+    turn(axis);
+    return;
+  }
+  double edges[2], low, extent;
+  ra_uneven_edges(uneven, edges);
+  low = fmin(edges[0], edges[1]);
+  extent = fabs(edges[1] - edges[0]);
+  if (latitude) {
+    double high = fmin(low + extent, 90);
+    low = fmax(low, -90);
+    extent = high - low;
+  }
+  double last = fabs(axis->centres[axis->count - 1] - axis->centres[axis->count - 2]);
+  axis->line.wraps = uneven->closed = longitude && fabs(extent - 360) < last / 2;
+  if (uneven->closed) extent = 360;
+  axis->count = (size_t)ra_uneven_even_count(uneven, extent, CELLS_A_CENTRE * (int64_t)axis->count);
+  axis->line.step = extent / (double)axis->count;
+  axis->line.first = low + axis->line.step / 2;
+}
+
+// The source's cells stay in their order, so nothing is turned: a pixel finds its cell by the centres.
+static void place_uneven(ra_cf *cf, ra_cf_grid *grid, axis_line *x, axis_line *y, bool degrees) {
+  const axis_line *uneven = x->line.even ? y : x;
+  size_t cells = uneven->count;
+  double unit = degrees ? 1 : 1000;
+  grid->layout = RA_CF_UNEVEN;
+  if (x->assumed) x->line.step = unit;
+  if (y->assumed) y->line.step = unit;
+  even_cells(x, &grid->x_axis, degrees, false);
+  even_cells(y, &grid->y_axis, false, degrees);
+  if (degrees) rotate(x);
+  affine(x, y, &grid->grid);
+  grid->extent = grid->grid;
+  const ra_source_var *var = uneven == x ? grid->x : grid->y;
+  ra__cf_find(cf, "uneven-axis", "info", var->name,
+              "is uneven: its %zu cells stay as they are in the Zarr store and in series; the map "
+              "has %zu even ones, each with the value of the cell that it lies in",
+              cells, uneven->count);
+}
+
 static ra_cf_grid *same_grid(ra_cf *cf, const ra_cf_grid *like) {
   for (ra_cf_grid *g = cf->grids; g; g = g->next) {
     if (g->x_dim == like->x_dim && g->y_dim == like->y_dim && g->x == like->x && g->y == like->y &&
@@ -255,7 +304,7 @@ static ra_cf_grid *same_grid(ra_cf *cf, const ra_cf_grid *like) {
   return NULL;
 }
 
-static int add_grid(ra_cf *cf, const ra_cf_grid *like, ra_cf_grid **out, ra_err *err) {
+int ra__cf_grid_append(ra_cf *cf, const ra_cf_grid *like, ra_cf_grid **out, ra_err *err) {
   ra_cf_grid *grid = ra_arena_calloc(&cf->arena, 1, sizeof *grid), **end = &cf->grids;
   if (!grid) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
   *grid = *like;
@@ -292,8 +341,12 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
     if (usable) {
       like.native_width = (int64_t)x.count;
       like.native_height = (int64_t)y.count;
-      place(&like, &x, &y, degrees);
-      rc = add_grid(cf, &like, &grid, err);
+      if (x.line.even && y.line.even) {
+        place(&like, &x, &y, degrees);
+      } else {
+        place_uneven(cf, &like, &x, &y, degrees);
+      }
+      rc = ra__cf_grid_append(cf, &like, &grid, err);
       if (rc >= 0) crs = NULL;
     }
   }
@@ -337,21 +390,35 @@ static int geographic(ra_cf *cf, ra_cf_variable *variable, const pair *axes, ra_
   return rc < 0 ? rc : make_grid(cf, variable, axes, mapping, crs, scale, err);
 }
 
+// Axes of longitude and latitude may be nominal only (of a tripolar grid); what `coordinates` names is the truth then.
+static int by_degrees(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, const pair *axes,
+                      ra_err *err) {
+  int rc = ra__cf_curved(cf, variable, dims, true, err);
+  return rc != 0 ? rc : geographic(cf, variable, axes, err);
+}
+
+static int by_projection(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims,
+                         const pair *axes, ra_err *err) {
+  int rc = mapping_of(cf, variable, axes) ? 0 : ra__cf_curved(cf, variable, dims, false, err);
+  return rc != 0 ? rc : projected(cf, variable, dims, axes, err);
+}
+
 int ra__cf_grid(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err) {
   pair axes;
   int rc;
   if (find_pair(variable, dims, RA__CF_LON, RA__CF_LAT, &axes)) {
-    rc = geographic(cf, variable, &axes, err);
+    rc = by_degrees(cf, variable, dims, &axes, err);
   } else if (find_pair(variable, dims, RA__CF_PROJ_X, RA__CF_PROJ_Y, &axes) ||
              find_pair(variable, dims, RA__CF_ROTATED_X, RA__CF_ROTATED_Y, &axes)) {
-    rc = projected(cf, variable, dims, &axes, err);
+    rc = by_projection(cf, variable, dims, &axes, err);
   } else {
-    ra__cf_explain(cf, variable, dims);
-    return RA_OK;
+    rc = ra__cf_curved(cf, variable, dims, false, err);
+    if (rc == 0) ra__cf_explain(cf, variable, dims);
+    return rc < 0 ? rc : RA_OK;
   }
-  if (variable->mappable) {
+  if (rc == 0 && variable->mappable) {
     variable->x_dim = axes.x;
     variable->y_dim = axes.y;
   }
-  return rc;
+  return rc < 0 ? rc : RA_OK;
 }

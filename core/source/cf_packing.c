@@ -147,6 +147,17 @@ static bool is_categorical(const ra_cf_variable *variable) {
          has_word(ra_source_var_text(var, "long_name"), WORDS, count);
 }
 
+void ra__cf_need_nodata(ra_cf_variable *variable) {
+  if (variable->has_nodata) return;
+  variable->has_nodata = true;
+  switch (variable->source->dtype) {
+    case RA_DTYPE_U8: variable->nodata = UINT8_MAX; break;
+    case RA_DTYPE_I8: variable->nodata = INT8_MIN; break;
+    case RA_DTYPE_U64: variable->nodata = 9007199254740992.0; break;
+    default: variable->nodata = -9007199254740992.0; break;
+  }
+}
+
 void ra__cf_packing(ra_cf_variable *variable) {
   const ra_source_var *var = variable->source;
   variable->packing = ra_packing_none();

@@ -25,6 +25,8 @@ int ra__cf_values(ra_cf *cf, ra_source_var *var, const double **values, size_t *
 
 // Packing, fill and nodata of a variable.
 void ra__cf_packing(ra_cf_variable *variable);
+// Where the map has gaps although the source has none: a value for them, of a type that has no usual one.
+void ra__cf_need_nodata(ra_cf_variable *variable);
 
 typedef struct ra__cf_line {
   double first, step;  // centre of the first cell; signed
@@ -45,6 +47,12 @@ void ra__cf_dims(const ra_cf *cf, const ra_cf_variable *variable, ra__cf_dim *di
 
 // Sets grid, x_dim, y_dim, mappable, or reason. Only RA_E_NOMEM and read failures are returned.
 int ra__cf_grid(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err);
+// A grid at the end of the list, with a copy of `like` and an id.
+int ra__cf_grid_append(ra_cf *cf, const ra_cf_grid *like, ra_cf_grid **out, ra_err *err);
+// The same as ra__cf_grid for a variable with 2-D longitudes and latitudes. 1: it has them; 0: it has none, or `disputed`
+// (its dimensions have longitudes and latitudes of their own) and they are the same; negative: a failure.
+int ra__cf_curved(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, bool disputed,
+                  ra_err *err);
 // Sets time and time_dim.
 int ra__cf_time(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err);
 // The same for a forecast, which has a reference time (CF's forecast_reference_time) and a valid time or a lead
@@ -66,6 +74,8 @@ int ra__cf_instants(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var, ra_
 void ra__cf_note_missing(ra_cf *cf, const char *name, const int64_t *ms, size_t count);
 // A time given by the user, for variables without one.
 int ra__cf_given_time(ra_cf *cf, const char *datetime, ra_err *err);
+// Does the file say that it holds points, stations, trajectories?
+bool ra__cf_is_discrete(const ra_cf *cf);
 // The words for why a variable lies on no grid at all.
 void ra__cf_explain(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims);
 
