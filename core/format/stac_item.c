@@ -66,6 +66,16 @@ static const ra_dataset_grid *grid_of(const ra_dataset *dataset, uint64_t axes, 
   return first;
 }
 
+// Of several grids the one whose CRS has no code: its TIFFs may lack keys, and are read by what the item says.
+static const ra_dataset_grid *uncoded_grid(const ra_dataset *dataset, uint64_t axes) {
+  for (size_t i = 0; i < ra_dataset_variable_count(dataset); i++) {
+    const ra_dataset_variable *variable = ra_dataset_get_variable(dataset, i);
+    if (variable->mappable && ra__stac_has(variable, axes) && !ra_crs_epsg(variable->grid->crs))
+      return variable->grid;
+  }
+  return NULL;
+}
+
 static void add_ring(ra_str *out, double w, double s, double e, double n) {
   const double corners[5][2] = {{w, s}, {e, s}, {e, n}, {w, n}, {w, s}};
   ra_str_add(out, "[[");
@@ -149,6 +159,11 @@ static void add_projection(ra_str *out, const ra_dataset_grid *grid) {
     ra_str_add_double(out, gt[order[i]]);
   }
   ra_str_add_char(out, ']');
+  static const char *const REGRIDDED[] = {
+      [RA_DATASET_UNEVEN] = "{\"from\":\"uneven\",\"method\":\"nearest\"}",
+      [RA_DATASET_CURVED] = "{\"from\":\"curvilinear\",\"method\":\"bilinear\"}"};
+  if (grid->layout != RA_DATASET_EVEN)
+    ra_str_addf(out, ",\"rastrum:regridded\":%s", REGRIDDED[grid->layout]);
 }
 
 static void add_middle(ra_stac_writer *writer, const ra_dataset *dataset, uint64_t axes) {
@@ -163,7 +178,8 @@ static void add_middle(ra_stac_writer *writer, const ra_dataset *dataset, uint64
     ra_str_add(out, ",\"updated\":");
     ra_str_add_json(out, created);
   }
-  if (grid && !several) add_projection(out, grid);
+  if (several) grid = uncoded_grid(dataset, axes);
+  if (grid) add_projection(out, grid);
   ra_str_add_char(out, ',');
   ra__stac_add_cube(dataset, axes, out);
   ra_str_add(out, "},\"geometry\":");
