@@ -34,8 +34,8 @@ static int broken(const char *key, ra_err *err) {
 
 static bool head_fits(const ra__cell_head *head, uint64_t size) {
   if (memcmp(head->magic, RA__CELL_MAGIC, sizeof head->magic) != 0) return false;
-  if (!(head->height > 0 && head->height <= 180) || !(head->reach >= 0) ||
-      !isfinite(head->south) || !isfinite(head->west)) {
+  if (!(head->height > 0 && head->height <= 180) || !(head->reach >= 0) || !isfinite(head->south) ||
+      !isfinite(head->west)) {
     return false;
   }
   if (head->bands == 0 || head->bands > TABLES_MOST / sizeof(ra__cell_band) ||
@@ -79,9 +79,9 @@ int ra_cell_index_open(const ra_reader *reader, const char *key, ra_cell_index *
   if (rc < 0) return rc;
   ra_cell_index *self = calloc(1, sizeof *self);
   if (!self) return ra_fail(err, RA_E_NOMEM, key, "no memory for an index");
-  rc = size < sizeof self->head ? broken(key, err)
-                                : reader->read(reader->ctx, key, 0, sizeof self->head,
-                                               (uint8_t *)&self->head, err);
+  rc = size < sizeof self->head
+           ? broken(key, err)
+           : reader->read(reader->ctx, key, 0, sizeof self->head, (uint8_t *)&self->head, err);
   if (rc == RA_OK && !head_fits(&self->head, size)) rc = broken(key, err);
   if (rc == RA_OK) rc = read_tables(self, reader, key, err);
   if (rc < 0) {
@@ -98,7 +98,7 @@ typedef struct search {
   const ra_cell_index *index;
   const ra_reader *reader;
   const char *key;
-  double lon, lat;    // degrees
+  double lon, lat;  // degrees
   double at[3];
   ra_cell best;
   double best_chord;  // squared

@@ -178,8 +178,7 @@ static size_t fill_entries(ra_cell_writer *self) {
   size_t n = 0;
   for (; n < AT_ONCE && self->written < self->head.cells; n++) {
     uint32_t cell = self->order[self->written++];
-    self->entries[n] =
-        (ra__cell_entry){l->lon[cell], l->lat[cell], cell, (float)reach_of(l, cell)};
+    self->entries[n] = (ra__cell_entry){l->lon[cell], l->lat[cell], cell, (float)reach_of(l, cell)};
   }
   return n;
 }

@@ -8,8 +8,8 @@
 
 #include "base/caltime.h"
 #include "base/str.h"
-#include "geo/uneven.h"
 #include "geo/crs.h"
+#include "geo/uneven.h"
 #include "raster/dtype.h"
 #include "raster/grid.h"
 #include "raster/packing.h"

@@ -45,12 +45,12 @@ static double arc(const ra_lattice *lattice, int64_t row, int64_t column, int64_
 
 void ra_lattice_reach(const ra_lattice *lattice, int64_t row, int64_t column, double *along,
                       double *across) {
-  *along = fmax(fmax(arc(lattice, row, column, row, column - 1),
-                     arc(lattice, row, column, row, column + 1)),
-                0);
-  *across = fmax(fmax(arc(lattice, row, column, row - 1, column),
-                      arc(lattice, row, column, row + 1, column)),
-                 0);
+  *along = fmax(
+      fmax(arc(lattice, row, column, row, column - 1), arc(lattice, row, column, row, column + 1)),
+      0);
+  *across = fmax(
+      fmax(arc(lattice, row, column, row - 1, column), arc(lattice, row, column, row + 1, column)),
+      0);
 }
 
 // Most rows end about a cell before they begin.
@@ -94,8 +94,8 @@ static int measure(const ra_lattice *lattice, extent *e, ra_err *err) {
   }
   for (size_t i = 0; i < cells; i += stride) {
     int64_t row = (int64_t)i / lattice->width, column = (int64_t)i % lattice->width;
-    double side = fmin(arc(lattice, row, column, row, column + 1),
-                       arc(lattice, row, column, row + 1, column));
+    double side =
+        fmin(arc(lattice, row, column, row, column + 1), arc(lattice, row, column, row + 1, column));
     if (!(side > 1e-6)) continue;
     dy[n] = side;
     dx[n++] = side / fmax(cos(lattice->lat[i] * (RA_PLACE_UNIT * DEGREE)), 0.01);

@@ -87,10 +87,10 @@ typedef struct drawing {
   ra_regrid *regrid;
   const ra_lattice *lattice;
   const ra_grid *map;
-  double period;               // pixels in 360 degrees
-  double *lon_sin, *lon_cos;   // of the map's columns
-  node *lines[LINES];          // of rows row - 1 … row + 2; node i + 1 is column i
-  bool rim;                    // now the quads of the rim
+  double period;              // pixels in 360 degrees
+  double *lon_sin, *lon_cos;  // of the map's columns
+  node *lines[LINES];         // of rows row - 1 … row + 2; node i + 1 is column i
+  bool rim;                   // now the quads of the rim
 } drawing;
 
 static vec minus(vec a, vec b) { return (vec){a.x - b.x, a.y - b.y, a.z - b.z}; }

@@ -2,8 +2,8 @@
 // that the pixel lies in; for curvilinear grids the four centres round it, and where between them it lies. Immutable
 // once made; any thread.
 #pragma once
-#include "geo/uneven.h"
 #include "geo/lattice.h"
+#include "geo/uneven.h"
 
 typedef struct ra_regrid ra_regrid;
 

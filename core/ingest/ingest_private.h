@@ -38,11 +38,11 @@ typedef struct ra__plan {
 typedef struct ra__array {
   const ra_cf_variable *cf;
   ra_zarr_spec zarr;
-  size_t raw;    // bytes
-  size_t plane;      // bytes of one step's cells; 0: no COG
-  size_t map_plane;  // bytes of one COG's pixels: as many, unless the map is regridded
+  size_t raw;               // bytes
+  size_t plane;             // bytes of one step's cells; 0: no COG
+  size_t map_plane;         // bytes of one COG's pixels: as many, unless the map is regridded
   const ra_regrid *regrid;  // NULL: the map has the source's own cells
-  size_t steps;  // COGs
+  size_t steps;             // COGs
   ra__plan plan;
   bool has_stats;
   ra_stats stats;

@@ -125,9 +125,9 @@ static double mean(const float *weights, const double *values) {
   return sum / weight;
 }
 
-#define STORE(type, number) \
-  do {                      \
-    type v = (type)(number); \
+#define STORE(type, number)    \
+  do {                         \
+    type v = (type)(number);   \
     memcpy(out, &v, sizeof v); \
   } while (0)
 

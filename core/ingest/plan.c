@@ -90,9 +90,9 @@ static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, 
   array->plane = array->map_plane = array->raw / array->steps;
   const ra_grid *map = &variable->grid->grid;
   if (variable->grid->layout == RA_CF_EVEN) return;
-  bool fits = ra_size_mul((size_t)map->width, (size_t)map->height, &array->map_plane) &&
-              ra_size_mul(array->map_plane, variable->bands * ra_dtype_size(zarr->dtype),
-                          &array->map_plane);
+  bool fits =
+      ra_size_mul((size_t)map->width, (size_t)map->height, &array->map_plane) &&
+      ra_size_mul(array->map_plane, variable->bands * ra_dtype_size(zarr->dtype), &array->map_plane);
   if (!fits) array->map_plane = SIZE_MAX;
 }
 

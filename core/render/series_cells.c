@@ -25,8 +25,8 @@ static int find(ra_render_context *context, const char *key, const ra_series_poi
   const uint64_t kind = 'c';
   opening job = {context, key};
   void *object = NULL;
-  int rc = ra_cache_get(context->headers, ra_cache_key_of(key, &kind, 1), make_index, &job, &object,
-                        err);
+  int rc =
+      ra_cache_get(context->headers, ra_cache_key_of(key, &kind, 1), make_index, &job, &object, err);
   if (rc < 0) return rc;
   const ra_cell_index *index = ((ra__object *)object)->value;
   rc = ra_cell_index_find(index, &context->reader, key, point->lon, point->lat, out, found, err);

@@ -150,11 +150,12 @@ static bool same_cells(const ra_dataset_grid *a, const ra_dataset_grid *b) {
 }
 
 static bool same_grid(const ra_dataset_grid *a, const ra_dataset_grid *b) {
-  return a == b || (same_cells(a, b) && same_affine(a->grid.gt, b->grid.gt) && a->grid.width == b->grid.width &&
-                    a->grid.height == b->grid.height && a->grid.wraps == b->grid.wraps &&
-                    a->native_width == b->native_width && a->native_height == b->native_height &&
-                    a->x_reversed == b->x_reversed && a->y_reversed == b->y_reversed &&
-                    a->roll == b->roll && ra_crs_equal(a->crs, b->crs));
+  return a == b ||
+         (same_cells(a, b) && same_affine(a->grid.gt, b->grid.gt) &&
+          a->grid.width == b->grid.width && a->grid.height == b->grid.height &&
+          a->grid.wraps == b->grid.wraps && a->native_width == b->native_width &&
+          a->native_height == b->native_height && a->x_reversed == b->x_reversed &&
+          a->y_reversed == b->y_reversed && a->roll == b->roll && ra_crs_equal(a->crs, b->crs));
 }
 
 void ra__series_places_free(ra__series_places *self) {

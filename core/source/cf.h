@@ -4,9 +4,9 @@
 #pragma once
 #include "base/arena.h"
 #include "base/caltime.h"
-#include "geo/uneven.h"
 #include "geo/crs.h"
 #include "geo/lattice.h"
+#include "geo/uneven.h"
 #include "raster/grid.h"
 #include "raster/packing.h"
 #include "source/source.h"
@@ -30,7 +30,7 @@ typedef struct ra_cf_grid {
   ra_cf_layout layout;
   unsigned x_dim, y_dim;                 // of the source
   const ra_source_var *x, *y, *mapping;  // axes; 2-D longitude and latitude
-  ra_uneven x_axis, y_axis;                // of uneven ones, in the CRS's unit
+  ra_uneven x_axis, y_axis;              // of uneven ones, in the CRS's unit
   ra_lattice lattice;                    // of curvilinear ones
   int64_t native_width, native_height;
   bool x_reversed, y_reversed;  // the source's cells run against the map layout's

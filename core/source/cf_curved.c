@@ -161,13 +161,13 @@ static int make_grid(ra_cf *cf, const places *p, const ra_lattice *lattice, ra_c
     ra_crs_unref(like.crs);
     return rc;
   }
-  ra__cf_find(cf, "curvilinear-grid", "info", p->lat->name,
-              "and '%s' place %lld x %lld cells on a curvilinear grid: they stay as they are in the "
-              "Zarr store and in series; the map is regridded once, bilinearly, to %lld x %lld "
-              "pixels of %.6g x %.6g degrees",
-              p->lon->name, (long long)lattice->width, (long long)lattice->height,
-              (long long)like.grid.width, (long long)like.grid.height, like.grid.gt[1],
-              -like.grid.gt[5]);
+  ra__cf_find(
+      cf, "curvilinear-grid", "info", p->lat->name,
+      "and '%s' place %lld x %lld cells on a curvilinear grid: they stay as they are in the "
+      "Zarr store and in series; the map is regridded once, bilinearly, to %lld x %lld "
+      "pixels of %.6g x %.6g degrees",
+      p->lon->name, (long long)lattice->width, (long long)lattice->height,
+      (long long)like.grid.width, (long long)like.grid.height, like.grid.gt[1], -like.grid.gt[5]);
   return RA_OK;
 }
 

@@ -141,7 +141,8 @@ void ra__cf_explain(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims)
     return;
   }
   if (explain_mesh(cf, variable) || explain_list(cf, variable) ||
-      explain_gathered(cf, variable, dims) || explain_rotated(cf, variable, dims) || explain_axes(cf, variable, dims)) {
+      explain_gathered(cf, variable, dims) || explain_rotated(cf, variable, dims) ||
+      explain_axes(cf, variable, dims)) {
     return;
   }
   ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,

@@ -147,18 +147,91 @@ static void float_noise_gives_the_clean_step(void **state) {
   close_file(&f);
 }
 
-static void uneven_and_missing_axes_are_refused(void **state) {
+static void put_latitudes(const char *name, const double *values) {
+  int nc, var;
+  NC(nc_open(nc_path(name), NC_WRITE, &nc));
+  NC(nc_inq_varid(nc, "lat", &var));
+  NC(nc_put_var_double(nc, var, values));
+  NC(nc_close(nc));
+}
+
+static void axes_that_are_none_are_refused(void **state) {
   (void)state;
-  double gaussian[] = {87.8, 82, 70, 65};
-  for (int nan_case = 0; nan_case < 2; nan_case++) {
-    write_plane("axis.nc", LAT, (axis){"lon", "degrees_east", 8, 0, 45, NC_DOUBLE});
-    int nc, var;
-    NC(nc_open(nc_path("axis.nc"), NC_WRITE, &nc));
-    NC(nc_inq_varid(nc, "lat", &var));
-    if (nan_case) gaussian[1] = NAN;
-    NC(nc_put_var_double(nc, var, gaussian));
-    NC(nc_close(nc));
-    refused("axis.nc", nan_case ? "'lat' has missing values" : "'lat' is not even");
+  const axis lon = {"lon", "degrees_east", 8, 0, 45, NC_DOUBLE};
+  write_plane("axis.nc", LAT, lon);
+  put_latitudes("axis.nc", (double[]){87.8, NAN, 70, 65});
+  refused("axis.nc", "'lat' has missing values");
+  write_plane("axis.nc", LAT, lon);
+  put_latitudes("axis.nc", (double[]){10, 30, 20, 65});
+  refused("axis.nc", "'lat' neither rises nor falls");
+}
+
+// Centres 80, 60, 50, 46 have edges 90, 70, 55, 48, 44; the least distance is 4, so the map's cells are 2 degrees high.
+// Longitudes are even: only turned.
+static void uneven_axes_get_an_even_map(void **state) {
+  (void)state;
+  write_plane("uneven.nc", LAT, (axis){"lon", "degrees_east", 8, 0, 45, NC_DOUBLE});
+  put_latitudes("uneven.nc", (double[]){80, 60, 50, 46});
+  file f = read_file("uneven.nc", NULL);
+  const ra_cf_grid *grid = mapped(&f, "v")->grid;
+  assert_int_equal(grid->layout, RA_CF_UNEVEN);
+  check_gt(grid, -202.5, 45, 90, -2);
+  assert_int_equal(grid->grid.height, 23);
+  assert_int_equal(grid->grid.width, 8);
+  assert_true(grid->grid.wraps && !grid->x_reversed && !grid->y_reversed && grid->roll == 0);
+  assert_int_equal(grid->native_height, 4);
+  near(grid->y_axis.centres[2], 50, 0);
+  assert_string_equal(f.cf->findings->code, "uneven-axis");
+  close_file(&f);
+}
+
+// Four latitudes and longitudes a step of a degree and a half degree apart, turned by 45 degrees on a map.
+static void write_curve(const char *name, const char *coordinates, double off) {
+  int nc = nc_new(name, NC_NETCDF4);
+  int yx[] = {nc_dim(nc, "lat", 4), nc_dim(nc, "lon", 5)};
+  int lat = nc_axis(nc, "lat", NC_DOUBLE, yx[0], "degrees_north");
+  int lon = nc_axis(nc, "lon", NC_DOUBLE, yx[1], "degrees_east");
+  int tlat = nc_var(nc, "tlat", NC_FLOAT, 2, yx), tlon = nc_var(nc, "tlon", NC_FLOAT, 2, yx);
+  nc_text(nc, tlat, "units", "degrees_north");
+  nc_text(nc, tlon, "units", "degrees_east");
+  int v = nc_var(nc, "v", NC_UBYTE, 2, yx);
+  if (coordinates) nc_text(nc, v, "coordinates", coordinates);
+  NC(nc_enddef(nc));
+  nc_fill_axis(nc, lat, 4, 10, 1);
+  nc_fill_axis(nc, lon, 5, 178, 1);
+  float lats[20], lons[20];
+  for (int i = 0; i < 20; i++) {
+    int row = i / 5, column = i % 5;
+    lats[i] = (float)(10 + row + off * column);
+    lons[i] = (float)(178 + column - off * row);
+  }
+  NC(nc_put_var_float(nc, tlat, lats));
+  NC(nc_put_var_float(nc, tlon, lons));
+  NC(nc_close(nc));
+}
+
+// Nominal axes are believed unless the variable names other places that differ.
+static void named_places_win_over_nominal_axes(void **state) {
+  (void)state;
+  static const struct {
+    const char *coordinates;
+    double off;
+    ra_cf_layout layout;
+  } CASES[] = {
+      {"tlon tlat", 0.5, RA_CF_CURVED}, {"tlon tlat", 0.01, RA_CF_EVEN}, {NULL, 0.5, RA_CF_EVEN}};
+  for (size_t i = 0; i < 3; i++) {
+    write_curve("curve.nc", CASES[i].coordinates, CASES[i].off);
+    file f = read_file("curve.nc", NULL);
+    const ra_cf_variable *v = mapped(&f, "v");
+    assert_int_equal(v->grid->layout, CASES[i].layout);
+    if (v->grid->layout == RA_CF_CURVED) {
+      assert_false(v->grid->grid.wraps);
+      near(v->grid->lattice.lon[5] * RA_PLACE_UNIT, 177.5, 1e-6);
+      near(v->grid->lattice.lon[4] * RA_PLACE_UNIT, -178, 1e-6);  // 182
+      assert_int_equal(v->grid->native_width, 5);
+      assert_true(v->has_nodata && v->nodata == 255);  // bytes without a fill value
+    }
+    close_file(&f);
   }
 }
 
@@ -221,7 +294,7 @@ static void what_is_not_a_raster_is_named(void **state) {
   nc_text(nc, nc_var(nc, "lon", NC_FLOAT, 2, yx), "units", "degrees_east");
   nc_var(nc, "v", NC_FLOAT, 2, yx);
   NC(nc_close(nc));
-  refused("curve.nc", "curvilinear");
+  refused("curve.nc", "no two neighbouring cells have a place");  // all are fill values
 
   nc = nc_new("rotated.nc", NC_NETCDF4);
   int rot[] = {nc_dim(nc, "rlat", 2), nc_dim(nc, "rlon", 5)};
@@ -392,7 +465,9 @@ int main(void) {
       cmocka_unit_test(longitudes_come_into_place),
       cmocka_unit_test(wrap_in_the_middle_is_one_grid),
       cmocka_unit_test(float_noise_gives_the_clean_step),
-      cmocka_unit_test(uneven_and_missing_axes_are_refused),
+      cmocka_unit_test(axes_that_are_none_are_refused),
+      cmocka_unit_test(uneven_axes_get_an_even_map),
+      cmocka_unit_test(named_places_win_over_nominal_axes),
       cmocka_unit_test(names_alone_do_for_degrees_only),
       cmocka_unit_test(kilometres_and_a_shared_mapping),
       cmocka_unit_test(what_is_not_a_raster_is_named),
