@@ -114,11 +114,13 @@ def map_and_band(entry, store, point):
     return maps[step], band + 1
 
 
-def read_cell(path, lon, lat, band):
-    """The decoded value at a place, None where masked, through the file's own affine, CRS, scale, offset and mask."""
+def read_cell(path, lon, lat, band, definition):
+    """The decoded value at a place, None where masked, through the file's own affine, CRS, scale, offset and mask; where
+    its keys can't say the CRS by the definition that the manifest has."""
     with rasterio.open(path) as image:
-        x, y = pyproj.Transformer.from_crs("EPSG:4326", image.crs, always_xy=True).transform(lon, lat)
-        for turn in (0, 360, -360) if image.crs.is_geographic else (0,):
+        crs = pyproj.CRS.from_user_input(image.crs.to_wkt() if image.crs else definition)
+        x, y = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
+        for turn in (0, 360, -360) if crs.is_geographic else (0,):
             column, row = ~image.transform @ (x + turn, y)
             if 0 <= column < image.width and 0 <= row < image.height:
                 window = rasterio.windows.Window(int(column), int(row), 1, 1)
@@ -134,7 +136,7 @@ def check_cells(entry, store):
         place = map_and_band(entry, store, point)
         if not place:
             continue
-        got = read_cell(place[0], point["lon"], point["lat"], place[1])
+        got = read_cell(place[0], point["lon"], point["lat"], place[1], entry["grid"].get("proj4"))
         # Readers differ about default fill values and valid ranges: a cell of these may be masked.
         if not (got is None and (point["value"] is None or point["var"] in doubtful)):
             assert got == pytest.approx(point["value"], rel=2e-6, abs=1e-6), point
