@@ -79,6 +79,12 @@ function App.loaded()
   end)
 end
 
+local function descriptions()
+  local list = {}
+  for name, entry in pairs(loaded) do list[name] = entry.value.description end
+  return list
+end
+
 ---Whether this VM may take the place of one that serves: raises when it is worse. `known` is what
 ---that one has refused, as JSON: a plugin that stays as it was does not stop the others.
 function App.verify(_, known)
@@ -92,7 +98,7 @@ function App.verify(_, known)
         message = ("plugin '%s': %s"):format(name, refused[name]) }, 0)
     end
   end
-  openapi.document(App.entries, "http://localhost")
+  openapi.document(App.entries, "http://localhost", descriptions())
 end
 
 ---{name = reason}
@@ -267,7 +273,7 @@ end
 
 ---The OpenAPI document of all routes.
 function real.openapi(base_url)
-  return sandbox.copy(openapi.document(App.entries, base_url)) -- parts of it are the plugins' own
+  return sandbox.copy(openapi.document(App.entries, base_url, descriptions())) -- parts of it are the plugins' own
 end
 
 ---What loaded, what was refused and why.

@@ -110,10 +110,24 @@ local COMPONENTS = {
   schemas = { Problem = PROBLEM_SCHEMA },
 }
 
+-- The plugins that answer something, in the order of their routes.
+local function tags_of(entries, descriptions)
+  local list, seen = array {}, {}
+  for _, entry in ipairs(entries) do
+    local name = entry.plugin
+    if not entry.route.hidden and not entry.route.tags and not seen[name] then
+      seen[name] = true
+      list[#list + 1] = { name = name, description = descriptions[name] }
+    end
+  end
+  return list
+end
+
 ---@param entries table[]  the app's routes
 ---@param base_url string
+---@param descriptions table<string, string>  of the plugins
 ---@return table
-function M.document(entries, base_url)
+function M.document(entries, base_url, descriptions)
   local paths = {}
   for _, entry in ipairs(entries) do
     if not entry.route.hidden then
@@ -124,8 +138,9 @@ function M.document(entries, base_url)
   return {
     openapi = "3.1.0",
     info = { title = "Rastrum", version = rastrum.version,
-    description = "Map tiles, time series and a STAC catalog of NetCDF files." },
+    description = "Map tiles, time series and a STAC catalog of NetCDF, Zarr and GeoTIFF files." },
     servers = array { { url = base_url } },
+    tags = tags_of(entries, descriptions),
     paths = paths,
     components = COMPONENTS,
   }

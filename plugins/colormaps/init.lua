@@ -156,7 +156,8 @@ M.hooks = { on_start = function()
 end }
 
 local PICTURE = {
-  { name = "name", type = "string", description = "a ramp; name_r is reversed" },
+  { name = "name", type = "string", example = "viridis",
+    description = "a ramp; name_r is reversed" },
   { name = "format", type = "string", enum = { "json", "png" },
     description = "table (the default) or picture" },
   { name = "f", type = "string", enum = { "json", "png" }, description = "the same" },
@@ -174,8 +175,8 @@ M.routes = {
       description = "instead of the Accept header" } } },
   { "GET", "/colorMaps/{name}", show,
     summary = "A colour ramp as a table of 256 colours, or as a picture", params = PICTURE },
-  { "GET", "/gallery/gallery.js", gallery.script, summary = "The gallery's script" },
-  { "GET", "/gallery/gallery.css", gallery.style, summary = "The gallery's style" },
+  { "GET", "/gallery/gallery.js", gallery.script, hidden = true },
+  { "GET", "/gallery/gallery.css", gallery.style, hidden = true },
 }
 
 return M

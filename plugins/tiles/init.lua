@@ -348,9 +348,11 @@ local LOOK = {
 }
 
 local ADDRESS = {
-  { name = "z", type = "integer", min = 0, max = MAX_ZOOM, description = "zoom" },
-  { name = "x", type = "integer", min = 0, max = 2 ^ MAX_ZOOM - 1, description = "column" },
-  { name = "y", type = "string", description = "row, with @1x to @4x for sharper tiles" },
+  { name = "z", type = "integer", min = 0, max = MAX_ZOOM, example = 0, description = "zoom" },
+  { name = "x", type = "integer", min = 0, max = 2 ^ MAX_ZOOM - 1, example = 0,
+    description = "column" },
+  { name = "y", type = "string", example = "0",
+    description = "row, with @1x to @4x for sharper tiles" },
   { name = "format", type = "string", enum = { "png", "npy" },
     description = "png, or npy (values and a mask)" },
   { name = "v", type = "string",

@@ -43,7 +43,7 @@ M.routes = {
   { "GET", "/", page, summary = "The page", params = {
     { name = "collection", type = "string",
       description = "the collection that is shown first" } } },
-  { "GET", "/viewer/{file}", file, summary = "A script, style or outline of the page", params = {
+  { "GET", "/viewer/{file}", file, hidden = true, params = {
     { name = "file", type = "string", description = "its name" } } },
 }
 

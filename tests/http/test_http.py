@@ -15,7 +15,7 @@ from wire import Wire, ask
 
 GET = "GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
 TILE = "/tiles/globe/2/1/1.png?variable=sst"
-ROUTES = ("/", "/healthz", "/readyz", "/metrics", "/plugins", "/openapi.json", "/colorMaps", "/colorMaps/viridis",
+ROUTES = ("/", "/docs", "/healthz", "/readyz", "/metrics", "/plugins", "/openapi.json", "/colorMaps", "/colorMaps/viridis",
           "/colorMaps/viridis?format=png", TILE, "/tiles/globe/tilejson.json", "/tiles/globe/times",
           "/api/timeseries?collection=globe&lon=1&lat=1", "/stac", "/stac/collections", "/stac/search?limit=1",
           "/stac/collections/globe/items?limit=1")
