@@ -72,7 +72,7 @@ void ra_str_addf(ra_str *str, const char *fmt, ...) {
 }
 
 // Length of the UTF-8 sequence at p (of n bytes), 0 if it is not well formed (RFC 3629).
-static size_t utf8_length(const unsigned char *p, size_t n) {
+size_t ra_utf8_length(const unsigned char *p, size_t n) {
   size_t want = p[0] < 0x80                   ? 1
                 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
                 : (p[0] & 0xf0) == 0xe0       ? 3
@@ -117,7 +117,7 @@ void ra_str_add_json_bytes(ra_str *str, const char *text, size_t n) {
       i = run;
       continue;
     }
-    size_t length = utf8_length(p + i, n - i);
+    size_t length = ra_utf8_length(p + i, n - i);
     unsigned code = breaking(p + i, length);
     if (code) {
       ra_str_addf(str, "\\u%04x", code);

@@ -27,6 +27,8 @@ void ra_str_addf(ra_str *str, const char *fmt, ...) __attribute__((format(printf
 // `"text"` with JSON escapes, also of what breaks lines outside ASCII; bytes that are not UTF-8 become U+FFFD.
 void ra_str_add_json(ra_str *str, const char *text);
 void ra_str_add_json_bytes(ra_str *str, const char *text, size_t n);
+// The length of the UTF-8 character at p, of whose n bytes (at least 1) it takes no more; 0: it is none.
+size_t ra_utf8_length(const unsigned char *p, size_t n);
 // A URL as people may see it: `***` stands for user and password, and for what follows `?` or `#`. What is no URL with
 // a host is added as it is.
 void ra_str_add_url(ra_str *str, const char *url);

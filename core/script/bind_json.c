@@ -1,97 +1,15 @@
-// bind_json.c - rastrum.json: jansson reads, a small writer writes. Lists are tagged (rastrum.json.array), so that an empty
+// bind_json.c - rastrum.json: json_read.c reads, a small writer writes. Lists are tagged (rastrum.json.array), so that an empty
 // one stays a list; null is rastrum.json.null; rastrum.json.raw splices text that is JSON already, as does a ra.buf.
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
 #include "script/guard.h"
+#include "script/json_read.h"
 
 enum { DEPTH = 64, TEXT_MOST = 64 << 20 };
 
-// ---- reading
-
-static int push_value(lua_State *L, const json_t *value, int depth, ra_err *err);
-
-static int push_list(lua_State *L, const json_t *value, int depth, ra_err *err) {
-  size_t n = json_array_size(value);
-  lua_createtable(L, n < 1 << 20 ? (int)n : 0, 0);
-  luaL_getmetatable(L, "ra.array");
-  lua_setmetatable(L, -2);
-  for (size_t i = 0; i < n; i++) {
-    int rc = push_value(L, json_array_get(value, i), depth, err);
-    if (rc < 0) return rc;
-    lua_rawseti(L, -2, (int)i + 1);
-  }
-  return RA_OK;
-}
-
-static int push_object(lua_State *L, const json_t *value, int depth, ra_err *err) {
-  lua_createtable(L, 0, (int)json_object_size(value));
-  const char *key;
-  json_t *member;
-  json_object_foreach((json_t *)value, key, member) {
-    int rc = push_value(L, member, depth, err);
-    if (rc < 0) return rc;
-    lua_setfield(L, -2, key);
-  }
-  return RA_OK;
-}
-
-static int push_value(lua_State *L, const json_t *value, int depth, ra_err *err) {
-  if (depth == 0 || !lua_checkstack(L, 6)) {
-    return ra_fail(err, RA_E_INVALID, "", "JSON nested deeper than allowed (at most %d levels)",
-                   DEPTH);
-  }
-  switch (json_typeof(value)) {
-    case JSON_OBJECT: return push_object(L, value, depth - 1, err);
-    case JSON_ARRAY: return push_list(L, value, depth - 1, err);
-    case JSON_STRING:
-      lua_pushlstring(L, json_string_value(value), json_string_length(value));
-      break;
-    case JSON_INTEGER: lua_pushnumber(L, (lua_Number)json_integer_value(value)); break;
-    case JSON_REAL: lua_pushnumber(L, json_real_value(value)); break;
-    case JSON_TRUE: lua_pushboolean(L, 1); break;
-    case JSON_FALSE: lua_pushboolean(L, 0); break;
-    case JSON_NULL: lua_pushlightuserdata(L, NULL); break;
-  }
-  return RA_OK;
-}
-
-typedef struct decoding {
-  json_t *root;
-  int depth, rc;
-  ra_err *err;
-} decoding;
-
-static int l_push_root(lua_State *L) {
-  decoding *d = lua_touserdata(L, 1);
-  d->rc = push_value(L, d->root, d->depth, d->err);
-  return d->rc < 0 ? 0 : 1;
-}
-
-// Under protection, since running out of Lua memory must not leak the parsed tree.
-static int push_json(lua_State *L, const char *text, size_t size, int depth, ra_err *err) {
-  if (size > TEXT_MOST) return ra_fail(err, RA_E_TOOBIG, "", "a JSON text of more than 64 MiB");
-  json_error_t fault;
-  decoding d = {.depth = depth, .err = err};
-  d.root = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &fault);
-  if (!d.root) {
-    return ra_fail(err, RA_E_INVALID, "", "not JSON: %s (line %d, column %d)", fault.text,
-                   fault.line, fault.column);
-  }
-  lua_pushcfunction(L, l_push_root);
-  lua_pushlightuserdata(L, &d);
-  bool failed = lua_pcall(L, 1, LUA_MULTRET, 0) != 0;
-  json_decref(d.root);
-  if (failed) {
-    lua_pop(L, 1);
-    return ra_fail(err, RA_E_NOMEM, "", "no memory for a JSON text of %zu bytes", size);
-  }
-  return d.rc;
-}
-
 int ra_bind_push_json(lua_State *L, const char *text, size_t size, ra_err *err) {
-  return push_json(L, text, size, DEPTH, err);
+  return ra__json_read(L, text, size, DEPTH, err);
 }
 
 // ---- writing
@@ -334,7 +252,7 @@ static int l_decode(lua_State *L) {
   ra_err err = {0};
   luaL_argcheck(L, depth >= 1 && depth <= DEPTH, 2, "1 to 64 expected");
   int rc = size > ra__guard_output(L) / 4 ? too_long(L, size, &err)
-                                          : push_json(L, bytes, size, (int)depth, &err);
+                                          : ra__json_read(L, bytes, size, (int)depth, &err);
   if (size > 1 << 14) ra__guard_spent(L);
   return rc < 0 ? ra_bind_fail(L, &err) : 1;
 }
