@@ -34,8 +34,8 @@ static int broken(const char *key, ra_err *err) {
 
 static bool head_fits(const ra__cell_head *head, uint64_t size) {
   if (memcmp(head->magic, RA__CELL_MAGIC, sizeof head->magic) != 0) return false;
-  if (!(head->height > 0 && head->height <= 180) || !(head->reach >= 0) || !isfinite(head->south) ||
-      !isfinite(head->west)) {
+  if (!(head->height > 0 && head->height <= 180) || !(head->reach >= 0 && head->reach <= 180) ||
+      !isfinite(head->south) || !isfinite(head->west)) {
     return false;
   }
   if (head->bands == 0 || head->bands > TABLES_MOST / sizeof(ra__cell_band) ||
