@@ -82,9 +82,10 @@ typedef struct extent {
 
 // The sides of some cells: how fine the map has to be.
 static int measure(const ra_lattice *lattice, extent *e, ra_err *err) {
-  size_t cells = (size_t)(lattice->width * lattice->height), stride = cells / SAMPLES + 1, n = 0;
-  // An odd stride comes through all columns.
-  while (stride > 1 && ((size_t)lattice->width % stride == 0 || stride % 2 == 0)) stride++;
+  size_t cells = (size_t)(lattice->width * lattice->height), n = 0;
+  // A stride that does not divide the width comes through all columns.
+  size_t stride = (cells / SAMPLES + 1) | 1;
+  if (stride > 1 && (size_t)lattice->width % stride == 0) stride += 2;
   double *dx = malloc((cells / stride + 1) * sizeof *dx);
   double *dy = malloc((cells / stride + 1) * sizeof *dy);
   if (!dx || !dy) {

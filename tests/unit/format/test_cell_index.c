@@ -141,8 +141,10 @@ static void a_plain_grid_over_the_seam(void **state) {
   (void)state;
   uint64_t seed = 21;
   ra_lattice l = lattice_new(40, 30);
-  for (size_t i = 0; i < 40 * 30; i++)
-    ra_lattice_put(&l, i, 160 + (double)(i % 40), -15 + (double)(i / 40));
+  for (size_t i = 0; i < 40 * 30; i++) {
+    size_t row = i / 40;
+    ra_lattice_put(&l, i, 160 + (double)(i % 40), -15 + (double)row);
+  }
   ra_cell_index *index = write_and_open(&l);
   for (int i = 0; i < 1000; i++)
     compare(&l, index, 161 + 38 * uniform(&seed), -14 + 28 * uniform(&seed), 0.8, 0.9);
@@ -159,8 +161,10 @@ static void a_plain_grid_over_the_seam(void **state) {
 static void of_equals_the_first_is_taken(void **state) {
   (void)state;
   ra_lattice l = lattice_new(10, 10);
-  for (size_t i = 0; i < 100; i++)  // the last row repeats the first
-    ra_lattice_put(&l, i, (double)(i % 10), (double)(i / 10 % 9));
+  for (size_t i = 0; i < 100; i++) {
+    size_t row = i / 10 % 9;  // the last one repeats the first
+    ra_lattice_put(&l, i, (double)(i % 10), (double)row);
+  }
   ra_cell_index *index = write_and_open(&l);
   ra_cell cell;
   bool found;
