@@ -271,8 +271,9 @@ int ra_series_render(ra_render_context *context, const ra_series_request *reques
   ra_str_init(&text);
   int rc = make_plan(&self, err);
   if (rc == RA_OK) {
-    rc = request->format == RA_SERIES_CSV ? ra__series_csv(&self, &text, err)
-                                          : ra__series_json(&self, &text, err);
+    rc = request->format == RA_SERIES_CSV       ? ra__series_csv(&self, &text, err)
+         : request->format == RA_SERIES_COVJSON ? ra__series_covjson(&self, &text, err)
+                                                : ra__series_json(&self, &text, err);
   }
   free_plan(&self);
   if (rc == RA_OK) return ra_str_take(&text, out, err);

@@ -6,7 +6,7 @@
 #include "render/context.h"
 #include "render/tile.h"
 
-typedef enum ra_series_format { RA_SERIES_JSON, RA_SERIES_CSV } ra_series_format;
+typedef enum ra_series_format { RA_SERIES_JSON, RA_SERIES_CSV, RA_SERIES_COVJSON } ra_series_format;
 
 typedef struct ra_series_point {
   double lon, lat;
@@ -48,7 +48,8 @@ typedef struct ra_series_request {
 void ra_series_request_deinit(ra_series_request *request);
 // Raw bytes of the chunks that will be read; from tables only (an upper estimate is fine before headers are read).
 int ra_series_cost(const ra_series_request *request, uint64_t *chunks, uint64_t *bytes, ra_err *err);
-// The whole JSON or CSV body of contracts.md §11.
+// The whole JSON or CSV body of contracts.md §11, or CoverageJSON 1.0 (a Coverage, or a CoverageCollection for several
+// variables or points).
 int ra_series_render(ra_render_context *context, const ra_series_request *request,
                      ra_cancel *cancel, ra_timing *timing, ra_buf **out, ra_err *err);
 

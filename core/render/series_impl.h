@@ -107,3 +107,11 @@ int ra__series_read(ra__series *self, unsigned v, ra_err *err);
 
 int ra__series_json(ra__series *self, ra_str *out, ra_err *err);
 int ra__series_csv(ra__series *self, ra_str *out, ra_err *err);
+int ra__series_covjson(ra__series *self, ra_str *out, ra_err *err);
+
+// What the texts share: line v's times as a JSON list, its values at a point as `"values":[…]`; the dimension that
+// `level` speaks of and its value (NULL: it has none); reading a line between two parts of the text.
+void ra__series_add_times(const ra__series *self, unsigned v, ra_str *out);
+void ra__series_add_values(const ra__series *self, unsigned v, unsigned point, ra_str *out);
+const ra_dataset_extra *ra__series_level(const ra_series_part *part, double *out);
+int ra__series_read_timed(ra__series *self, unsigned v, uint64_t *encode_start, ra_err *err);

@@ -97,10 +97,15 @@ static void visit_json(void *ctx, stamper *clock, int64_t ms, size_t step) {
   ra_str_wrote(out, (size_t)(at - begin));
 }
 
-static void add_times(const ra__series *self, unsigned v, ra_str *out) {
-  ra_str_add(out, "\"timestamps\":[");
+void ra__series_add_times(const ra__series *self, unsigned v, ra_str *out) {
+  ra_str_add_char(out, '[');
   each_step(self, v, visit_json, out);
-  ra_str_add(out, "]");
+  ra_str_add_char(out, ']');
+}
+
+static void add_times(const ra__series *self, unsigned v, ra_str *out) {
+  ra_str_add(out, "\"timestamps\":");
+  ra__series_add_times(self, v, out);
 }
 
 // ---- what was chosen
@@ -117,18 +122,18 @@ static int level_dim(const ra_dataset_variable *variable) {
   return longer > 1 ? -1 : found;
 }
 
-static bool level_value(const ra_series_part *part, double *out) {
+const ra_dataset_extra *ra__series_level(const ra_series_part *part, double *out) {
   int dim = level_dim(part->variable);
-  if (dim < 0 || !part->variable->extra[dim].values) return false;
+  if (dim < 0 || !part->variable->extra[dim].values) return NULL;
   *out = part->variable->extra[dim].values[part->extra[dim]];
-  return isfinite(*out);
+  return isfinite(*out) ? &part->variable->extra[dim] : NULL;
 }
 
 static void add_choice(const ra_series_part *part, ra_str *out) {
   const ra_dataset_variable *variable = part->variable;
   double level;
   ra_str_add(out, ",\"level\":");
-  ra_str_add_double(out, level_value(part, &level) ? level : NAN);
+  ra_str_add_double(out, ra__series_level(part, &level) ? level : NAN);
   if (!variable->extra_count) return;
   ra_str_add(out, ",\"sel\":{");
   for (unsigned i = 0; i < variable->extra_count; i++) {
@@ -171,7 +176,7 @@ static size_t put_value(char *out, double value, bool single) {
   return single ? ra_number_float((float)value, out) : ra_number_double(value, out);
 }
 
-static void add_values(const ra__series *self, unsigned v, unsigned point, ra_str *out) {
+void ra__series_add_values(const ra__series *self, unsigned v, unsigned point, ra_str *out) {
   const ra__series_line *line = &self->lines[v];
   const double *values = self->values + (size_t)point * line->count;
   ra_str_add(out, "\"values\":[");
@@ -218,7 +223,7 @@ static void add_calendar(const ra__series *self, ra_str *out) {
   }
 }
 
-static int read_timed(ra__series *self, unsigned v, uint64_t *encode_start, ra_err *err) {
+int ra__series_read_timed(ra__series *self, unsigned v, uint64_t *encode_start, ra_err *err) {
   uint64_t before = ra_clock_ns();
   self->timing->ns[RA_STAGE_ENCODE] += before - *encode_start;
   int rc = ra__series_read(self, v, err);
@@ -227,7 +232,7 @@ static int read_timed(ra__series *self, unsigned v, uint64_t *encode_start, ra_e
 }
 
 static int add_one(ra__series *self, uint64_t *start, ra_str *out, ra_err *err) {
-  int rc = read_timed(self, 0, start, err);
+  int rc = ra__series_read_timed(self, 0, start, err);
   if (rc < 0) return rc;
   ra_str calendar;
   ra_str_init(&calendar);
@@ -236,7 +241,7 @@ static int add_one(ra__series *self, uint64_t *start, ra_str *out, ra_err *err) 
   ra_str_deinit(&calendar);
   add_times(self, 0, out);
   ra_str_add_char(out, ',');
-  add_values(self, 0, 0, out);
+  ra__series_add_values(self, 0, 0, out);
   return RA_OK;
 }
 
@@ -246,7 +251,7 @@ static int add_several(ra__series *self, uint64_t *start, ra_str *out, ra_err *e
   add_times(self, 0, out);
   ra_str_add(out, ",\"series\":[");
   for (unsigned v = 0; v < self->request->variable_count; v++) {
-    int rc = read_timed(self, v, start, err);
+    int rc = ra__series_read_timed(self, v, start, err);
     if (rc < 0) return rc;
     for (unsigned p = 0; p < self->request->point_count; p++) {
       ra_str_add(out, v || p ? ",{" : "{");
@@ -255,7 +260,7 @@ static int add_several(ra__series *self, uint64_t *start, ra_str *out, ra_err *e
         add_times(self, v, out);
         ra_str_add_char(out, ',');
       }
-      add_values(self, v, p, out);
+      ra__series_add_values(self, v, p, out);
       ra_str_add_char(out, '}');
     }
   }
@@ -323,7 +328,7 @@ static void add_rows(ra__series *self, unsigned v, unsigned point, ra_str *out) 
   ra_str_add_char(&state.middle, ',');
   ra_str_add_double(&state.middle, at->lat);
   ra_str_add_char(&state.middle, ',');
-  if (level_value(line->first, &level)) ra_str_add_double(&state.middle, level);
+  if (ra__series_level(line->first, &level)) ra_str_add_double(&state.middle, level);
   ra_str_add_char(&state.middle, ',');
   add_quoted(&state.middle, line->first->variable->name);
   ra_str_add_char(&state.middle, ',');
@@ -339,7 +344,7 @@ int ra__series_csv(ra__series *self, ra_str *out, ra_err *err) {
   uint64_t start = ra_clock_ns();
   ra_str_add(out, "time,lon,lat,level,variable,value\r\n");
   for (unsigned v = 0; v < self->request->variable_count; v++) {
-    int rc = read_timed(self, v, &start, err);
+    int rc = ra__series_read_timed(self, v, &start, err);
     if (rc < 0) return rc;
     for (unsigned p = 0; p < self->request->point_count; p++) add_rows(self, v, p, out);
   }

@@ -248,8 +248,10 @@ static void check_series(lua_State *L, ra_series_request *request) {
   }
   check_fallbacks(L, request);
   request->bilinear = strcmp(ra_bind_opt_string(L, 1, "method", "nearest"), "bilinear") == 0;
-  request->format = strcmp(ra_bind_opt_string(L, 1, "format", "json"), "csv") == 0 ? RA_SERIES_CSV
-                                                                                   : RA_SERIES_JSON;
+  const char *format = ra_bind_opt_string(L, 1, "format", "json");
+  request->format = strcmp(format, "csv") == 0       ? RA_SERIES_CSV
+                    : strcmp(format, "covjson") == 0 ? RA_SERIES_COVJSON
+                                                     : RA_SERIES_JSON;
   request->max_bytes = (uint64_t)ra_bind_opt_number(L, 1, "max_bytes", 128.0 * 1024 * 1024);
   ra_bind_opt_string(L, 1, "collection", "");
 }

@@ -8,8 +8,8 @@
 ---@return rastrum.Error|nil
 function rastrum.tile(options) end
 
----A time series. collection, variables = {{part, …}, …}, points = {{lon, lat}, …}, method, format,
----max_bytes.
+---A time series. collection, variables = {{part, …}, …}, points = {{lon, lat}, …}, method, format =
+---"json"|"csv"|"covjson", max_bytes.
 ---@param options table
 ---@return rastrum.Buffer|nil
 ---@return rastrum.Error|nil

@@ -7,6 +7,8 @@ local series_plan = require "rastrum.series"
 local M = { name = "timeseries", api = 1, description = "time series at points" }
 
 local MAX_POINTS = 1000
+local TYPES = { json = "application/json", csv = "text/csv; charset=utf-8",
+  covjson = "application/prs.coverage+json" }
 
 local function bad(where, message, ...)
   return { code = "invalid", where = where, message = message:format(...) }
@@ -113,8 +115,20 @@ local function plan(snapshot, variables, p)
     end })
 end
 
+-- Format and media type: as `f` says, else the CoverageJSON that an Accept header names.
+local function format_of(req)
+  local f = req.params.f
+  if not req.given.f then
+    for _, kind in ipairs { "application/prs.coverage+json", "application/vnd.cov+json" } do
+      if (req.headers.accept or ""):lower():find(kind, 1, true) then return "covjson", kind end
+    end
+  end
+  return f, TYPES[f]
+end
+
 local function read(req, points)
   local p = req.params
+  local format, kind = format_of(req)
   local snapshot, err = catalog.resolve(p.collection)
   if not snapshot then return nil, err end
   local variables
@@ -127,19 +141,17 @@ local function read(req, points)
       message = ("collection '%s' has no step in '%s'%s"):format(snapshot.id,
         tostring(p.datetime), catalog.nearest_words(snapshot, variables[1].name, p.datetime)) }
   end
-  local etag = http.etag(req, versions, req.body or "")
-  local headers = { ETag = etag, ["Cache-Control"] = http.SHORT }
+  local etag = http.etag(req, versions, req.body or "", kind)
+  local headers = { ETag = etag, ["Cache-Control"] = http.SHORT, Vary = "Accept" }
   local unchanged = http.not_modified(req, etag, headers)
   if unchanged then return unchanged end
   local body
   body, err = rastrum.series {
-    collection = snapshot.id, variables = parts, points = points, method = p.method, format = p.f,
+    collection = snapshot.id, variables = parts, points = points, method = p.method, format = format,
     max_bytes = rastrum.config.request_bytes, fallbacks = fallbacks,
   }
   if not body then return nil, err end
-  return { status = 200, type = p.f == "csv" and "text/csv; charset=utf-8" or "application/json",
-    headers = headers,
-    body = body, compress = true }
+  return { status = 200, type = kind, headers = headers, body = body, compress = true }
 end
 
 local function answer(req, points)
@@ -232,8 +244,8 @@ local SERIES = {
       .. "that has it)" },
   { name = "method", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
     description = "the cell that holds the point, or the four around it" },
-  { name = "f", type = "string", enum = { "json", "csv" }, default = "json",
-    description = "format" },
+  { name = "f", type = "string", enum = { "json", "csv", "covjson" }, default = "json",
+    description = "format; covjson is CoverageJSON 1.0, which an Accept header may name too" },
 }
 
 local function with_place(list)

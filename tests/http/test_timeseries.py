@@ -4,9 +4,13 @@ import io
 import json
 import math
 
+import jsonschema
 import numpy as np
 import pyproj
 import pytest
+import referencing
+from covjson_pydantic.coverage import Coverage, CoverageCollection
+from referencing.jsonschema import DRAFT7
 
 PLACES = (0.13, 0.5, 0.87)  # of rows and columns
 
@@ -260,6 +264,53 @@ def test_csv(http, sources):
     land = [r for r in rows if r["variable"] == "sst" and float(r["lon"]) == 100]
     assert {r["value"] for r in land} == {""}
     assert {float(r["level"]) for r in rows if r["variable"] == "wind"} == {850}
+
+
+COVJSON = "application/prs.coverage+json"
+
+
+def check_covjson(shared, document):
+    judge = Coverage if document["type"] == "Coverage" else CoverageCollection
+    judge.model_validate(document)
+    schemas = {each.name: json.loads(each.read_text()) for each in (shared / "schemas/coveragejson").glob("*.json")}
+    registry = referencing.Registry().with_resources(
+        (each["$id"], referencing.Resource.from_contents(each, DRAFT7)) for each in schemas.values())
+    jsonschema.Draft7Validator(schemas["coveragejson.json"], registry=registry).validate(document)
+
+
+def test_covjson(http, shared):
+    """A PointSeries whose values and times are those of the JSON."""
+    at = {"collection": "globe", "variable": "sst", "lon": 100, "lat": 19}
+    answer, plain = http.ok("/api/timeseries", f="covjson", **at), http.ok("/api/timeseries", **at).json()
+    assert answer.headers["content-type"] == COVJSON
+    coverage = answer.json()
+    check_covjson(shared, coverage)
+    assert coverage["domain"]["domainType"] == "PointSeries"
+    assert coverage["domain"]["axes"]["t"]["values"] == plain["timestamps"]
+    assert coverage["ranges"]["sst"]["values"] == plain["values"]
+    assert coverage["ranges"]["sst"]["shape"] == [len(plain["values"])]
+    assert coverage["parameters"]["sst"]["unit"]["symbol"] == plain["units"]
+
+
+def test_covjson_of_several_and_of_none(http, shared, sources):
+    several = http.ok("/api/timeseries", collection="globe", variable="sst,wind", lon="-140,100", lat="31,19",
+                      f="covjson").json()
+    check_covjson(shared, several)
+    assert [list(each["ranges"]) for each in several["coverages"]] == [["sst"], ["sst"], ["wind"], ["wind"]]
+    lon, lat = sources["alps"].lonlat(20, 30)
+    fixed = http.ok("/api/timeseries", collection="alps", variable="height", lon=lon, lat=lat, f="covjson").json()
+    check_covjson(shared, fixed)
+    assert fixed["domain"]["domainType"] == "Point" and "t" not in fixed["domain"]["axes"]
+    assert fixed["ranges"]["height"]["values"] == [sources["alps"].values["height"][20, 30]]
+
+
+def test_covjson_by_accept(http):
+    at = {"collection": "globe", "variable": "sst", "lon": 100, "lat": 19}
+    for kind in (COVJSON, "application/vnd.cov+json"):
+        answer = http.get("/api/timeseries", params=at, headers={"Accept": kind})
+        assert answer.headers["content-type"] == kind and answer.json()["type"] == "Coverage"
+        assert "accept" in answer.headers["vary"].lower()
+    assert http.get("/api/timeseries", params={**at, "f": "json"}, headers={"Accept": COVJSON}).json()["values"]
 
 
 def test_csv_without_time(http, sources):

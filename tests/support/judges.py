@@ -10,7 +10,7 @@ import subprocess
 from server import Server
 from tally import Tally
 
-CHECKS = ["stac", "stac_schemas", "stac_api_validator", "cog", "cube", "zarr", "tilejson", "openapi"]
+CHECKS = ["stac", "stac_schemas", "stac_api_validator", "cog", "cube", "zarr", "tilejson", "openapi", "covjson"]
 COLLECTIONS = {"weather": "weather.nc", "europe": "europe.nc"}
 
 # What the judge says of an entry and is not a fault of ours: the entry, the mismatch, why.
