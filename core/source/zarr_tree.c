@@ -1,5 +1,5 @@
 // zarr_tree.c - see zarr_tree.h. A folder is walked down to its arrays, whose chunks are not listed; an archive's directory
-// has every name.
+// and a reference file have every name.
 #include "source/zarr_tree.h"
 
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "format/zip.h"
 #include "source/folder.h"
+#include "source/references.h"
 
 enum { NODES_MOST = 10000, DEPTH_MOST = 32, TEXT_MOST = 16 << 20 };
 
@@ -20,6 +21,7 @@ struct ra_zarr_tree {
   ra_arena arena;
   ra_folder *folder;
   ra_zip *zip;
+  ra_references *references;
   ra_reader reader;
   size_t count, cap;
   ra_zarr_node *nodes;
@@ -133,12 +135,22 @@ static int walk(ra_zarr_tree *tree, const char *path, int depth, ra_err *err) {
   return rc < 0 ? rc : RA_OK;
 }
 
-// ---- an archive
+// ---- an archive, or references
 
-static int walk_zip(ra_zarr_tree *tree, ra_err *err) {
+static size_t name_count(const ra_zarr_tree *tree) {
+  return tree->zip ? ra_zip_count(tree->zip)
+                   : ra_kerchunk_count(ra_references_keys(tree->references));
+}
+
+static const char *name_at(const ra_zarr_tree *tree, size_t i) {
+  return tree->zip ? ra_zip_name(tree->zip, i)
+                   : ra_kerchunk_get(ra_references_keys(tree->references), i)->key;
+}
+
+static int walk_names(ra_zarr_tree *tree, ra_err *err) {
   int rc = RA_OK;
-  for (size_t i = 0; i < ra_zip_count(tree->zip) && rc >= 0; i++) {
-    const char *name = ra_zip_name(tree->zip, i), *slash = strrchr(name, '/');
+  for (size_t i = 0; i < name_count(tree) && rc >= 0; i++) {
+    const char *name = name_at(tree, i), *slash = strrchr(name, '/');
     const char *last = slash ? slash + 1 : name;
     for (int mark = 0; mark < 3 && rc >= 0; mark++) {
       if (strcmp(last, MARKS[mark]) != 0) continue;
@@ -162,14 +174,32 @@ static bool is_folder_path(const char *path) {
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool is_json(const char magic[4]) {
+  return magic[0] == '{' && strchr(" \t\r\n\"", magic[1]);
+}
+
+static int open_references(ra_zarr_tree *tree, const char *path, ra_err *err) {
+  int rc = ra_references_open(path, &tree->references, err);
+  if (rc < 0) return rc;
+  tree->reader = ra_references_reader(tree->references);
+  return walk_names(tree, err);
+}
+
+static int open_archive(ra_zarr_tree *tree, ra_err *err) {
+  int rc = ra_zip_open(&tree->reader, "archive", &tree->zip, err);
+  if (rc < 0) return rc;
+  tree->reader = ra_zip_reader(tree->zip);
+  return walk_names(tree, err);
+}
+
 bool ra_zarr_tree_is(const char *path) {
   if (is_folder_path(path)) return true;
   char magic[4];
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return false;
-  bool zip = pread(fd, magic, 4, 0) == 4 && !memcmp(magic, "PK\003\004", 4);
+  bool read = pread(fd, magic, 4, 0) == 4;
   close(fd);
-  return zip;
+  return read && (!memcmp(magic, "PK\003\004", 4) || is_json(magic));
 }
 
 static int open_tree(ra_zarr_tree *tree, const char *path, ra_err *err) {
@@ -179,10 +209,10 @@ static int open_tree(ra_zarr_tree *tree, const char *path, ra_err *err) {
   if (is_folder_path(path)) {
     rc = walk(tree, "", 0, err);
   } else {
-    rc = ra_zip_open(&tree->reader, "archive", &tree->zip, err);
+    char first = 0;
+    rc = tree->reader.read(tree->reader.ctx, "file", 0, 1, (uint8_t *)&first, err);
+    if (rc == RA_OK) rc = first == '{' ? open_references(tree, path, err) : open_archive(tree, err);
     if (rc < 0) return rc;
-    tree->reader = ra_zip_reader(tree->zip);
-    rc = walk_zip(tree, err);
   }
   if (rc == RA_OK && tree->count == 0)
     return ra_fail(err, RA_E_UNSUPPORTED, path, "holds no Zarr array or group");
@@ -205,6 +235,7 @@ int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err) {
 void ra_zarr_tree_free(ra_zarr_tree *tree) {
   if (!tree) return;
   ra_zip_free(tree->zip);
+  ra_references_free(tree->references);
   ra_folder_free(tree->folder);
   ra_arena_deinit(&tree->arena);
   free(tree->nodes);
@@ -255,6 +286,7 @@ static int add_objects(const sum *s) {
 int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes, ra_err *err) {
   const sum s = {.tree = tree, .path = "", .out = out, .bytes = bytes, .err = err};
   *bytes = 0;
+  if (tree->references) return ra_references_identity(tree->references, out, bytes, err);
   if (!tree->zip) return add_objects(&s);
   for (size_t i = 0; i < ra_zip_count(tree->zip); i++) {
     uint64_t size;

@@ -1,4 +1,4 @@
-// zarr_tree.h - a Zarr store (v2 or v3, or both) in a folder or a zip archive: its groups and arrays, and their
+// zarr_tree.h - a Zarr store (v2 or v3, or both) in a folder, a zip archive or a kerchunk reference file: its groups and arrays, and their
 // metadata's texts. Nodes belong to the tree. Opened by one thread, read by any.
 #pragma once
 #include <stdbool.h>
@@ -16,7 +16,7 @@ typedef struct ra_zarr_node {
 
 typedef struct ra_zarr_tree ra_zarr_tree;
 
-// True where the path is a folder or a zip archive: nothing else that we read is one.
+// True where the path is a folder, a zip archive or JSON: nothing else that we read is one.
 bool ra_zarr_tree_is(const char *path);
 // RA_E_UNSUPPORTED where there is no Zarr node; RA_E_TOOBIG beyond 10,000 nodes or 32 levels.
 int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err);
