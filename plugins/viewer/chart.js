@@ -68,13 +68,16 @@ export class Chart {
     this.zoom = null;
     this.draw();
   }
+
   get span() {
     return this.zoom || this.extent;
   }
+
   x(t) {
     const [a, b] = this.span;
     return LEFT + ((t - a) / (b - a)) * (this.width - LEFT - RIGHT);
   }
+
   t(x) {
     const [a, b] = this.span;
     return a + ((x - LEFT) / (this.width - LEFT - RIGHT)) * (b - a);
@@ -88,6 +91,7 @@ export class Chart {
     if (this.zoom[0] <= low && this.zoom[1] >= high) this.zoom = null;
     this.draw();
   }
+
   release() {
     const [a, b] = [this.from, this.to].map((x) => this.t(x)).sort((p, q) => p - q);
     const wide = Math.abs(this.to - this.from);
@@ -96,12 +100,14 @@ export class Chart {
     else if (wide <= 6) this.choose(b);
     this.draw();
   }
+
   scroll(e) {
     const [a, b] = this.span;
     const t = this.t(e.offsetX);
     const k = e.deltaY > 0 ? 1.3 : 1 / 1.3;
     this.limit(t - (t - a) * k, t + (b - t) * k);
   }
+
   key(e) {
     const [a, b] = this.span;
     const middle = (a + b) / 2;

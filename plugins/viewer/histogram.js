@@ -178,6 +178,7 @@ export class Histogram {
     $("histogram").setPointerCapture(e.pointerId);
     this.drag(e);
   }
+
   drag(e) {
     if (!this.held) return;
     const { which, axis } = this.held;
@@ -189,6 +190,7 @@ export class Histogram {
     this.draw();
     this.apply(range);
   }
+
   typed() {
     const range = [Number($("low").value), Number($("high").value)];
     const good =

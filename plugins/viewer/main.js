@@ -353,6 +353,7 @@ class Page {
     if (this.inspector.results.length) this.inspector.show();
     this.map.draw();
   }
+
   nextTheme() {
     const dark = document.documentElement.dataset.theme === "dark";
     state.theme = dark ? "light" : "dark";

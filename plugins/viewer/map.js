@@ -36,6 +36,7 @@ export class WorldMap {
   on(name, run) {
     this.listeners[name] = run;
   }
+
   tell(name, ...words) {
     this.listeners[name]?.(...words);
   }
@@ -44,41 +45,51 @@ export class WorldMap {
   get ratio() {
     return devicePixelRatio || 1;
   }
+
   get sharp() {
     return this.ratio > 1.4 ? "@2x" : "";
   }
+
   scale() {
     return 256 * 2 ** this.view.zoom;
   }
+
   left() {
     return this.view.x - this.width / 2 / this.scale();
   }
+
   screenX(lon) {
     return this.width / 2 + (this.projection.x(lon) - this.view.x) * this.scale();
   }
+
   screenY(y) {
     return this.height / 2 + (y - this.view.y) * this.scale();
   }
+
   screenLat(lat) {
     return this.screenY(this.projection.y(lat));
   }
+
   place(x, y) {
     return [
       this.projection.lon(this.view.x + (x - this.width / 2) / this.scale()),
       this.projection.lat(this.view.y + (y - this.height / 2) / this.scale()),
     ];
   }
+
   /** Where a place stands nearest to the middle. */
   toScreen(lon, lat) {
     const x = this.projection.x(lon);
     const turns = Math.round(this.view.x - x);
     return [this.width / 2 + (x + turns - this.view.x) * this.scale(), this.screenLat(lat)];
   }
+
   corner(level, x, y) {
     const at = (v, middle, side) =>
       Math.round((side / 2 + (v / 2 ** level - middle) * this.scale()) * this.ratio) / this.ratio;
     return [at(x, this.view.x, this.width), at(y, this.view.y, this.height)];
   }
+
   inView() {
     return inView(this.view, this.projection, this.width, this.height);
   }
@@ -102,6 +113,7 @@ export class WorldMap {
     this.view = { x: this.projection.x(wrap(lon)), y: this.projection.y(lat), zoom };
     this.moved();
   }
+
   moved() {
     const v = this.view;
     v.zoom = Math.max(MIN_ZOOM, Math.min(MAX_ZOOM, v.zoom));
@@ -110,11 +122,13 @@ export class WorldMap {
     this.draw();
     this.tell("move");
   }
+
   pan(dx, dy) {
     this.view.x -= dx / this.scale();
     this.view.y -= dy / this.scale();
     this.moved();
   }
+
   zoomTo(zoom, x = this.width / 2, y = this.height / 2) {
     const to = Math.max(MIN_ZOOM, Math.min(MAX_ZOOM, zoom));
     const k = 1 / this.scale() - 1 / (256 * 2 ** to);
@@ -123,9 +137,11 @@ export class WorldMap {
     this.view.zoom = to;
     this.moved();
   }
+
   centre() {
     return [wrap(this.projection.lon(this.view.x)), this.projection.lat(this.view.y)];
   }
+
   /** Shows an extent in the free part of the window. */
   fit([west, south, east, north]) {
     this.measure();
@@ -151,6 +167,7 @@ export class WorldMap {
     this.width = this.canvas.clientWidth;
     this.height = this.canvas.clientHeight;
   }
+
   colours() {
     return Object.fromEntries(
       ["sea", "land", "void", "coast", "border", "grid", "halo", "glow", "label"].map((n) => [
@@ -180,6 +197,7 @@ export class WorldMap {
     document.body.dataset.busy = ready.every(Boolean) ? "" : "1";
     return live.length > 0 && ready.every(Boolean);
   }
+
   fail(frame) {
     const text = frame.error;
     frame.error = null;
@@ -221,6 +239,7 @@ export class WorldMap {
     document.body.dataset.whole = whole ? "1" : "";
     this.tell("drawn");
   }
+
   paintLayer(c, layer, i) {
     const bar = this.swipeX();
     c.save();
@@ -234,10 +253,12 @@ export class WorldMap {
     paint(c, layer.shown, this);
     c.restore();
   }
+
   swipeX() {
     const f = this.free();
     return f.left + (f.right - f.left) * this.state.swipe;
   }
+
   edges(c, colours) {
     c.fillStyle = colours.void;
     const top = this.screenY(0);
@@ -245,6 +266,7 @@ export class WorldMap {
     if (top > 0) c.fillRect(0, 0, this.width, top);
     if (bottom < this.height) c.fillRect(0, bottom, this.width, this.height - bottom);
   }
+
   mark(c, [lon, lat], i) {
     const [x, y] = this.toScreen(lon, lat);
     c.beginPath();
@@ -263,41 +285,17 @@ export class WorldMap {
 
   // ---- pointer and keys
   listen() {
-    const touches = new Map();
     const canvas = this.canvas;
-    let moved = 0;
-    let spread = 0;
+    Object.assign(this, { touches: new Map(), travelled: 0 });
     canvas.onpointerdown = (e) => {
       canvas.setPointerCapture(e.pointerId);
-      touches.set(e.pointerId, e);
-      moved = 0;
-      spread = 0;
+      this.touches.set(e.pointerId, e);
+      this.travelled = this.touches.size > 1 ? 99 : 0;
     };
-    canvas.onpointermove = (e) => {
-      const before = touches.get(e.pointerId);
-      if (!before) return this.tell("hover", ...this.place(e.offsetX, e.offsetY));
-      touches.set(e.pointerId, e);
-      moved += Math.abs(e.clientX - before.clientX) + Math.abs(e.clientY - before.clientY);
-      if (touches.size === 2) {
-        const [a, b] = [...touches.values()];
-        const now = Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
-        if (spread)
-          this.zoomTo(
-            this.view.zoom + Math.log2(now / spread),
-            (a.clientX + b.clientX) / 2,
-            (a.clientY + b.clientY) / 2,
-          );
-        spread = now;
-        moved = 99;
-      }
-      this.pan(
-        (e.clientX - before.clientX) / touches.size,
-        (e.clientY - before.clientY) / touches.size,
-      );
-    };
+    canvas.onpointermove = (e) => this.drag(e);
     canvas.onpointerup = canvas.onpointercancel = (e) => {
-      if (!touches.delete(e.pointerId)) return;
-      if (moved < 5 && e.type === "pointerup")
+      if (!this.touches.delete(e.pointerId)) return;
+      if (this.travelled < 5 && e.type === "pointerup")
         this.tell("choose", ...this.place(e.offsetX, e.offsetY), e.shiftKey);
     };
     canvas.onpointerleave = () => this.tell("hover");
@@ -309,6 +307,30 @@ export class WorldMap {
     $("zoom-in").onclick = () => this.zoomTo(Math.floor(this.view.zoom + 1.001));
     $("zoom-out").onclick = () => this.zoomTo(Math.ceil(this.view.zoom - 1.001));
   }
+
+  /** One pointer moves the map; two also zoom it by what lies between them. */
+  drag(e) {
+    const { touches } = this;
+    const before = touches.get(e.pointerId);
+    if (!before) return this.tell("hover", ...this.place(e.offsetX, e.offsetY));
+    const [dx, dy] = [e.clientX - before.clientX, e.clientY - before.clientY];
+    this.travelled += touches.size > 1 ? 99 : Math.abs(dx) + Math.abs(dy);
+    const apart = this.apart();
+    touches.set(e.pointerId, e);
+    if (touches.size === 2) {
+      const [a, b] = [...touches.values()];
+      const by = Math.log2(Math.max(1, this.apart()) / Math.max(1, apart));
+      const [x, y] = [(a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2];
+      this.zoomTo(this.view.zoom + by, x, y);
+    }
+    this.pan(dx / touches.size, dy / touches.size);
+  }
+
+  apart() {
+    const [a, b] = [...this.touches.values()];
+    return b ? Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) : 0;
+  }
+
   key(e) {
     const moves = {
       ArrowLeft: [80, 0],

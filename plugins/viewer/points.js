@@ -153,10 +153,17 @@ export class Inspector {
         ? "There is no data here."
         : "";
     this.setNow(first);
-    $("chart").style.height =
-      `${(innerWidth > 720 ? 110 : 70) + 100 * new Set(list.map((s) => s.units)).size}px`;
+    this.fitChart(list);
     this.chart.show(list);
     if (!plain) this.readout(this.chart.nearest());
+  }
+
+  /** As high as its plots want to be, and as the card has room for. */
+  fitChart(list) {
+    const plots = new Set(list.map((s) => s.units)).size;
+    const room = innerHeight * 0.56 - 150 - 21 * this.state.points.length;
+    const most = (innerWidth > 720 ? 110 : 70) + 100 * plots;
+    $("chart").style.height = `${Math.round(Math.max(44 + 66 * plots, Math.min(most, room)))}px`;
   }
 
   setNow(first) {

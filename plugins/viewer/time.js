@@ -39,6 +39,7 @@ export class Timeline {
     this.layer.go(index);
     this.page.timeChanged();
   }
+
   step(by) {
     this.stop();
     this.go(this.layer.index + by);
@@ -54,12 +55,14 @@ export class Timeline {
     if (this.playing) this.stop();
     else this.start();
   }
+
   start() {
     if (this.layer.times.length < 2) return;
     this.playing = true;
     this.show();
     this.tick();
   }
+
   stop() {
     if (!this.playing) return;
     this.playing = false;

@@ -76,7 +76,7 @@ export function later(ms, run) {
 export function ticks(low, high, count) {
   const raw = (high - low) / count;
   const unit = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((k) => k * unit).find((s) => s >= raw * 0.999);
+  const step = [1, 2, 2.5, 5, 10].map((k) => k * unit).find((s) => s >= raw * 0.8);
   const list = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)
     list.push(+(i * step).toPrecision(12));

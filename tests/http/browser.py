@@ -95,6 +95,15 @@ class Browser:
     def click(self, x, y):
         self.point(("move", x, y), ("down",), ("up",))
 
+    def touch(self, *fingers):
+        """Fingers that go down, move and rise at the same time: ((x, y), (x, y)) each, from and to."""
+        def moved(place, duration):
+            return {"type": "pointerMove", "x": round(place[0]), "y": round(place[1]), "duration": duration}
+        self._call("POST", "/actions", {"actions": [
+            {"type": "pointer", "id": f"finger{i}", "parameters": {"pointerType": "touch"},
+             "actions": [moved(start, 0), {"type": "pointerDown", "button": 0}, moved(end, 120), {"type": "pointerUp", "button": 0}]}
+            for i, (start, end) in enumerate(fingers)]})
+
     def press(self, key):
         self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": [{"type": "keyDown", "value": key},
                                                                                               {"type": "keyUp", "value": key}]}]})

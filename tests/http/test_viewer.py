@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 
 import numpy as np
@@ -72,7 +73,13 @@ def test_several_points_and_variables_as_csv(page, http):
     ours = [float(row["value"]) for row in rows if row["variable"] == "wind" and row["lon"] == "-50"]
     assert ours == pytest.approx(wind)
     assert page.run("return viewer.inspector.chart.plots().map(p => p.unit)") == ["K", "m s⁻¹"]
-    page.run("document.getElementById('save-png').click()")
+    page.run("""window.saved = []; const real = URL.createObjectURL;
+      HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
+      URL.createObjectURL = (blob) => { saved.push(`${blob.type} ${blob.size}`); return real(blob); };
+      document.getElementById('save-csv').click(); document.getElementById('save-png').click()""")
+    saved = page.until("window.saved.length === 4 && window.saved")
+    assert saved[0].startswith("text/csv") and saved[1] == "globe-sst-wind.csv"
+    assert saved[2].startswith("image/png") and int(saved[2].split()[1]) > 5000 and saved[3] == "globe-sst-wind.png"
     page.run("document.getElementById('series-links').open = true")
     page.until("document.querySelectorAll('#series-links textarea').length >= 7")
     assert not page.messages()
@@ -166,6 +173,20 @@ def test_the_histogram_is_of_the_values_in_view(page, http):
     assert low < fitted[0] < fitted[1] < high
 
 
+def test_a_limit_is_dragged_on_the_histogram(page):
+    page.until("viewer.histogram.values && viewer.histogram.values.length > 1000")
+    settle(page)
+    before = page.run("return viewer.layer.shown.info.rescale")
+    left, top, x = page.run("const r = document.getElementById('histogram').getBoundingClientRect();"
+                            "return [r.left, r.top + 30, viewer.histogram.axis().to(viewer.histogram.range[0])]")
+    page.point(("move", round(left + x), round(top)), ("down",), ("move", round(left + x + 60), round(top)), ("up",))
+    page.until(f"viewer.layer.shown?.info.rescale[0] > {before[0]}")
+    after = page.run("return viewer.layer.shown.info.rescale")
+    assert before[0] < after[0] < after[1] and after[1] == pytest.approx(before[1])
+    page.run("document.getElementById('reset-range').click()")
+    page.until(f"viewer.layer.shown?.info.rescale[0] === {before[0]}")
+
+
 def test_drag_zoom_and_keys(page):
     view = "return [...viewer.map.centre(), viewer.map.view.zoom]"
     before = page.run(view)
@@ -186,6 +207,52 @@ def test_drag_zoom_and_keys(page):
     assert values(page)
     settle(page)
     assert not page.messages()
+
+
+def test_fingers_move_zoom_and_choose(page):
+    x, y = spot(page, SEA)
+    zoom, lon = page.run("return [viewer.map.view.zoom, viewer.map.centre()[0]]")
+    page.touch(((x - 40, y), (x - 120, y)), ((x + 40, y), (x + 120, y)))
+    assert page.until(f"viewer.map.view.zoom > {zoom + 1} && viewer.map.view.zoom") < zoom + 2
+    assert page.run("return document.getElementById('inspect').hidden"), "two fingers choose nothing"
+    page.touch(((x, y), (x - 200, y)))
+    assert page.run("return viewer.map.centre()[0]") > lon
+    page.touch(((x, y), (x, y)))
+    assert values(page)
+
+
+def test_everything_can_be_named_and_reached_by_keys(page):
+    page.click(*spot(page, SEA))
+    values(page)
+    nameless = page.run("""
+      const name = n => n.getAttribute('aria-label') || (n.labels && [...n.labels].map(l => l.textContent.trim()).join('')) || n.textContent.trim();
+      return [...document.querySelectorAll('button, input, select, textarea, [role=slider], [role=img], canvas')].filter(n => !name(n)).map(n => n.outerHTML)""")
+    assert nameless == []
+    page.run("document.getElementById('collection').focus()")
+    reached = set()
+    for _ in range(60):
+        page.press("\ue004")  # Tab
+        reached.add(page.run("return document.activeElement.id"))
+    assert {"variable", "ramp", "low", "high", "log", "opacity", "compare", "copy-view", "zoom-in", "theme", "chart", "save-csv", "play", "time",
+            "slider", "speed"} <= reached
+    ring = page.run("const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2")
+    assert ring, "the focus is seen"
+
+
+def test_the_theme_follows_a_key(page):
+    before = page.run("return [document.documentElement.dataset.theme, getComputedStyle(document.getElementById('panel')).backgroundColor]")
+    page.run("document.getElementById('map').focus()")
+    page.press("d")
+    after = page.run("return [document.documentElement.dataset.theme, getComputedStyle(document.getElementById('panel')).backgroundColor]")
+    assert before[0] != after[0] and before[1] != after[1]
+    page.until("location.hash.includes('theme=')")
+
+
+def test_opacity_lets_the_ground_through(page):
+    settle(page)
+    full, ground = colour_at(page, SEA), page.run("return viewer.map.colours().sea")
+    page.run("const o = document.getElementById('opacity'); o.value = 0; o.dispatchEvent(new Event('input'))")
+    assert colour_at(page, SEA) == [int(ground[i:i + 2], 16) for i in (1, 3, 5)] != full
 
 
 def test_a_link_restores_the_view(page, server):
@@ -216,17 +283,32 @@ def test_two_layers_with_a_swipe_bar(page, server, tmp_path):
     page.until("viewer.map.layers.every(l => l.shown.time === '2020-03-05T12:00:00Z')")
 
 
-def test_the_addresses_work(page, http):
-    page.run("for (const d of document.querySelectorAll('#choices details')) d.open = true")
-    page.until("document.querySelectorAll('#time-links textarea').length > 2")
-    rows = dict(page.run("return [...document.querySelectorAll('#map-links .link')].map(n => [n.firstChild.textContent, n.lastChild.value])"))
+def rows_of(page, panel):
+    return dict(page.run(f"return [...document.querySelectorAll('#{panel} .link')].map(n => [n.firstChild.textContent, n.lastChild.value])"))
+
+
+def test_the_urls_of_every_panel_work(page, http):
+    page.click(*spot(page, SEA))
+    values(page)
+    page.run("for (const d of document.querySelectorAll('details')) d.open = true")
+    page.until("['map', 'colour', 'time', 'series'].every(n => document.querySelectorAll(`#${n}-links textarea`).length >= 4)")
+    for panel in ("map-links", "colour-links", "time-links", "series-links"):
+        rows = rows_of(page, panel)
+        assert "curl" in rows and any(name.startswith("Python") for name in rows)
+        for name, text in rows.items():
+            assert http.server.url in text, "an address that works elsewhere, too"
+            for url in re.findall(r"http[^'\"]+", text):
+                answer = http.get(url.replace("{z}", "1").replace("{x}", "0").replace("{y}", "0"))
+                assert answer.status_code == 200, (panel, name, url, answer.text[:300])
+    rows = rows_of(page, "map-links")
     tile = http.get(rows["Tile URL (XYZ)"].format(z=1, x=0, y=0))
     assert Image.open(io.BytesIO(tile.content)).size == (256, 256) and "immutable" in tile.headers["cache-control"]
     assert http.get(rows["TileJSON"]).json()["tilejson"] == "3.0.0"
     assert http.get(rows["curl"].split("'")[1]).headers["content-type"] == "image/png"
-    names = {}
-    exec(rows["Python: the values of a tile"], names)  # what a reader copies
-    assert names["values"].shape == (256, 256)
+    for panel, name in (("map-links", "values"), ("colour-links", "legend"), ("time-links", "times")):
+        names = {}
+        exec(next(text for title, text in rows_of(page, panel).items() if title.startswith("Python")), names)  # what a reader copies
+        assert len(names[name]) > 1
 
 
 def test_every_collection_opens(page, server):
