@@ -98,10 +98,15 @@ function world(projection, resolution, redraw) {
   return raw[resolution] && (worlds[key] = paths(raw[resolution], projection));
 }
 
+const resolution = (map) => (map.view.zoom >= FINE_FROM ? "50m" : "110m");
+
+/** The outlines for a view's zoom are there, or can't be had. */
+export const outlined = (map) => ![undefined, "asked"].includes(raw[resolution(map)]);
+
 /** The outlines for a view's zoom: the fine ones where they matter and are there. */
-export function outlines(map) {
+function outlines(map) {
   const coarse = world(map.projection, "110m", map.draw);
-  return (map.view.zoom >= FINE_FROM && world(map.projection, "50m", map.draw)) || coarse;
+  return world(map.projection, resolution(map), map.draw) || coarse;
 }
 
 /** Runs `draw` in unit coordinates for each copy of the world that is in view. */

@@ -1,6 +1,6 @@
 // The map: view, drawing and moving. One canvas; a picture of it is drawn at most once a frame of
 // the screen.
-import { ground, gridLabels, lines } from "./basemap.js";
+import { ground, gridLabels, lines, outlined } from "./basemap.js";
 import { inView, paint, request } from "./layers.js";
 import { forgetErrors, onTile, pump } from "./tiles.js";
 import { PROJECTIONS, wrap } from "./projection.js";
@@ -129,6 +129,12 @@ export class WorldMap {
     this.moved();
   }
 
+  /** Moves a place from under the cards at the bottom. */
+  reveal([lon, lat]) {
+    const below = this.toScreen(lon, lat)[1] - (this.free().bottom - 40);
+    if (below > 16) this.pan(0, -below);
+  }
+
   zoomTo(zoom, x = this.width / 2, y = this.height / 2) {
     const to = Math.max(MIN_ZOOM, Math.min(MAX_ZOOM, zoom));
     const k = 1 / this.scale() - 1 / (256 * 2 ** to);
@@ -236,6 +242,7 @@ export class WorldMap {
       ),
     );
     this.state.points.forEach((p, i) => this.mark(c, p, i));
+    document.body.dataset.outlined = outlined(this) ? "1" : "";
     document.body.dataset.whole = whole ? "1" : "";
     this.tell("drawn");
   }

@@ -36,7 +36,7 @@ export class Inspector {
       more || $("keep-points").checked ? [...this.state.points, point].slice(-MOST) : [point];
     this.state.points = list;
     this.page.map.draw();
-    this.refresh();
+    this.refresh().then(() => this.page.map.reveal(point));
   }
 
   clear() {

@@ -167,8 +167,7 @@ def test_the_histogram_is_of_the_values_in_view(page, http):
     seen = tile[0][tile[1] > 0]
     assert seen.min() - 0.5 < low < high < seen.max() + 0.5
     page.run("document.getElementById('fit-range').click()")
-    page.until("viewer.layer.settings.range")
-    settle(page)
+    page.until("viewer.layer.settings.range && Math.abs(viewer.layer.shown.info.rescale[0] - viewer.layer.settings.range[0]) < 1e-3")
     fitted = page.run("return viewer.layer.shown?.info.rescale")
     assert low < fitted[0] < fitted[1] < high
 

@@ -24,7 +24,7 @@ def show(browser, server, link, size=None):
 def settle(page):
     """Waits until what was asked for last is drawn, with its legend."""
     page.run("viewer.map.draw()")
-    page.until("!document.body.dataset.busy && viewer.map.layers.every(l => l.shown && l.shown === l.wanted)"
+    page.until("!document.body.dataset.busy && document.body.dataset.outlined && viewer.map.layers.every(l => l.shown && l.shown === l.wanted)"
                " && viewer.histogram.values && document.querySelectorAll('.legend').length === viewer.map.layers.length")
 
 
