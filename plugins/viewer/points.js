@@ -153,17 +153,19 @@ export class Inspector {
         ? "There is no data here."
         : "";
     this.setNow(first);
-    this.fitChart(list);
     this.chart.show(list);
+    this.fitChart(list);
     if (!plain) this.readout(this.chart.nearest());
   }
 
   /** As high as its plots want to be, and as the card has room for. */
   fitChart(list) {
+    const card = $("inspect");
     const plots = new Set(list.map((s) => s.units)).size;
-    const room = innerHeight * 0.56 - 150 - 21 * this.state.points.length;
-    const most = (innerWidth > 720 ? 110 : 70) + 100 * plots;
-    $("chart").style.height = `${Math.round(Math.max(44 + 66 * plots, Math.min(most, room)))}px`;
+    const others = card.scrollHeight - $("chart").offsetHeight;
+    const room = parseFloat(getComputedStyle(card).maxHeight) - others;
+    const high = Math.max(44 + 66 * plots, Math.min(110 + 100 * plots, room));
+    $("chart").style.height = `${Math.floor(high)}px`;
   }
 
   setNow(first) {

@@ -11,6 +11,7 @@ from browser import Browser
 from PIL import Image
 from viewerpage import HEIGHT, WHOLE, WIDTH, choose, colours, pixels, settle, show, spot, values
 
+pytestmark = pytest.mark.release_only  # it is the browser that works here
 SEA, LAND = (-34, 11), (100, 20)  # of `globe`
 
 
@@ -35,6 +36,8 @@ def test_every_file_has_a_tag(http):
         again = http.get("/" + name, headers={"If-None-Match": first.headers["etag"]})
         assert again.status_code == 304 and not again.content
         assert "default-src 'self'" in first.headers["content-security-policy"]
+    for link in re.findall(r'<a href="([^"]+)"', http.ok("/").text):
+        assert http.get(f"/{link}").status_code == 200, link
     http.problem(404, "/viewer/init.lua")
     http.problem(404, "/viewer/nothing.js")
 

@@ -8,6 +8,7 @@ from browser import Browser
 from PIL import Image
 from viewerpage import HEIGHT, WIDTH, colours, golden, inside, pixels, settle, show, spot, values
 
+pytestmark = pytest.mark.release_only  # it is the browser that works here
 CARDS = "#panel, #tools, #timeline, .legend, #inspect, #message, #timeline *, #panel > *, #tools *"
 
 
