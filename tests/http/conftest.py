@@ -162,3 +162,13 @@ def stress_report():
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     print("\n" + text)
+
+
+@pytest.fixture(scope="session")
+def packages(binary, tmp_path_factory):
+    """name -> the package file, made of the binary that is tested."""
+    folder = tmp_path_factory.mktemp("packages")
+    done = subprocess.run(["cpack", "-B", folder], cwd=pathlib.Path(binary).resolve().parent, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {path.name.split("_")[0]: path for path in folder.glob("*.deb")}

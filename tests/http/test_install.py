@@ -28,16 +28,6 @@ def files(folder):
 
 
 @pytest.fixture(scope="module")
-def packages(binary, tmp_path_factory):
-    """name -> the package file, made of the binary that is tested."""
-    folder = tmp_path_factory.mktemp("packages")
-    done = subprocess.run(["cpack", "-B", folder], cwd=pathlib.Path(binary).resolve().parent, capture_output=True, text=True,
-                          check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
-
-
-@pytest.fixture(scope="module")
 def unpacked(packages, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unpacked")
     for package in packages.values():

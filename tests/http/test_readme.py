@@ -16,7 +16,8 @@ from server import Server
 
 BINARY = "build/release/rastrum"
 # Commands that have a test of their own, or that would begin this run again.
-ELSEWHERE = {"make demo": "test_demo", "make test": "this run", "make install PREFIX=/usr/local": "test_install.py"}
+ELSEWHERE = {"make demo": "test_demo", "make test": "this run", "make install PREFIX=/usr/local": "test_install.py",
+             "make package": "test_container.py"}
 
 
 def blocks():
