@@ -27,6 +27,8 @@ def test_global(browser, server, tmp_path):
     shot = pixels(page, tmp_path / "shot.png")
     assert colours(shot[20:260, 360:1200]) > 100
     assert inside(page, CARDS)
+    asked = page.run("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert len(asked) > 20 and all(url.startswith((server.url, "data:")) for url in asked), "nothing is fetched from elsewhere"
     golden(page, "global")
     assert not page.messages()
 
