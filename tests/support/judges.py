@@ -30,83 +30,71 @@ def _missing(root, shared, tally, name):
     return False
 
 
-class Acceptance:
-    """Runs acceptance.py over some entries and reads its report back."""
-
-    def __init__(self, root, shared, python, reports):
-        self.tool, self.data = shared / "tools" / "acceptance.py", shared / "data"
-        self.manifest = json.loads((self.data / "manifest.json").read_text())
-        self.binary, self.python, self.reports = root / "build" / "release" / "rastrum", python, reports
-
-    def run(self, title, *options):
-        report = self.reports / f"acceptance-{title}.json"
-        report.unlink(missing_ok=True)
-        subprocess.run([str(self.python), str(self.tool), "--rastrum", str(self.binary), "--report", str(report),
-                        "--data", str(self.data), "--schemas", str(self.data.parent / "schemas"),
-                        "--jobs", str(os.cpu_count() or 1), *map(str, options)],
-                       stdin=subprocess.DEVNULL, check=False)
-        return json.loads(report.read_text())["entries"]
-
-    def scope_file(self, title, names):
-        path = self.reports / f"scope-{title}.txt"
-        path.write_text("\n".join(names) + "\n")
-        return path
-
-    def refusals(self, title, names):
-        """The same files, where the right answer is a clear refusal that leaves nothing behind."""
-        entries = [{"file": name, "expect": "reject with a clear error"} for name in names]
-        path = self.reports / f"manifest-{title}.json"
-        path.write_text(json.dumps({"netcdf": entries}))
-        return self.run(title, "--manifest", path)
+def _judge(root, shared, python, reports):
+    """Every entry of the manifest, judged from outside."""
+    report, data = reports / "acceptance.json", shared / "data"
+    report.unlink(missing_ok=True)
+    subprocess.run([str(python), str(shared / "tools" / "acceptance.py"), "--rastrum", str(root / "build" / "release" / "rastrum"),
+                    "--report", str(report), "--data", str(data), "--schemas", str(shared / "schemas"), "--strict",
+                    "--jobs", str(os.cpu_count() or 1)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+    return json.loads(report.read_text())["entries"]
 
 
-def _explained(entry):
-    texts = [text for name, text in EXPLAINED if name == entry["name"]]
-    told = [message for message in entry["messages"] if any(text in message for text in texts)]
-    return len(told) == entry["mismatches"]
+def _why(entry):
+    """Why its mismatches are none of ours; None where they are, or there are none."""
+    texts = {text: why for (name, text), why in EXPLAINED.items() if name == entry["name"]}
+    told = [why for message in entry["messages"] for text, why in texts.items() if text in message]
+    return told[0] if told and len(told) == entry["mismatches"] else None
 
 
-def _good(entry):
-    return entry["compared"] > 0 and _explained(entry)
+def _outcome(entry):
+    """(what came of it, whether that is right)"""
+    if entry["unverified"]:
+        return f"WRONG: {entry['unverified'][0]}", False
+    if entry["mismatches"] and not _why(entry):
+        return f"WRONG: {entry['message']}", False
+    if entry["kind"].endswith("reject"):
+        return "refused", entry["compared"] > 0
+    said = entry["got"] or "read"
+    return (f"{said}; {_why(entry)}" if _why(entry) else said), entry["compared"] > 0 or said == "not applicable"
 
 
-def _others(judge, scope):
-    """(file, expected, result, right) of every entry outside the scope: ingested right, or refused clearly."""
-    foreign = [e.get("file") or e["store"] for part in ("zarr", "tiff") for e in judge.manifest[part] if not e.get("frames")]
-    names = [e["file"] for e in judge.manifest["netcdf"] if e["file"] not in scope] + foreign
-    entries = judge.run("others", "--scope", judge.scope_file("others", names))
-    refused = [e["name"] for e in entries if e["got"] == "refused" and not e["kind"].endswith("reject")]
-    rows = {}
-    for entry in entries:
-        said = "refused clearly" if entry["kind"].endswith("reject") else "ingested right"
-        rows[entry["name"]] = (entry["kind"], said if _good(entry) else f"WRONG: {entry['message']}", _good(entry))
-    for entry in judge.refusals("refusals", refused) if refused else []:
-        clear = f"refused: {entry['message']}" if _good(entry) else f"WRONG: {entry['message']}"
-        rows[entry["name"]] = (rows.get(entry["name"], ("not NetCDF",))[0], clear, _good(entry))
-    return rows
+HEAD = """# Conformance
+
+Every file of the test data's manifest (NetCDF, Zarr and TIFF files made by others, with values that others computed), judged from outside
+by its `acceptance.py --strict`. Made by `tests/run acceptance`, which fails where an outcome differs; `values` is how many were compared.
+
+| file | expected | outcome | values |
+|---|---|---|---|
+"""
 
 
-def _show_table(rows):
-    print(f"\n{'file':<58} {'expected':<20} result")
-    for name, (expected, result, _) in sorted(rows.items()):
-        print(f"{name:<58} {expected:<20} {result[:150]}")
+def _page(entries):
+    lines = [f"| {e['name']} | {e['kind']} | {_outcome(e)[0]} | {e['compared']} |" for e in sorted(entries, key=lambda e: e["name"])]
+    wrong = sum(not _outcome(e)[1] for e in entries)
+    total = f"\n{len(entries)} entries, {sum(e['compared'] for e in entries)} values compared, {wrong} wrong.\n"
+    return HEAD + "\n".join(lines) + "\n" + total
+
+
+def _outcomes(page):
+    """What the page says of each file, without the number of values."""
+    return [line.rsplit("|", 2)[0] for line in page.splitlines() if line.startswith("| ")]
 
 
 def acceptance(root, shared, python, reports):
     tally = Tally()
     if _missing(root, shared, tally, "acceptance"):
         return tally
-    judge = Acceptance(root, shared, python, reports)
-    scope_path = shared / "tools" / "scope-skeleton.txt"
-    scope = {line.split("#")[0].strip() for line in scope_path.read_text().splitlines()} - {""}
-    rows = {}
-    for entry in judge.run("skeleton", "--scope", scope_path):
-        rows[entry["name"]] = (entry["kind"], "ingested right" if _good(entry) else f"WRONG: {entry['message']}",
-                               _good(entry))
-    rows.update(_others(judge, scope))
-    _show_table(rows)
-    for name, (_, result, right) in sorted(rows.items()):
-        tally.add(f"acceptance/{name}", right, result)
+    entries = _judge(root, shared, python, reports)
+    page = _page(entries)
+    (reports / "conformance.md").write_text(page)
+    print(page)
+    for entry in entries:
+        result, right = _outcome(entry)
+        tally.add(f"acceptance/{entry['name']}", right, result)
+    kept = root / "tests" / "conformance.md"
+    same = kept.exists() and _outcomes(kept.read_text()) == _outcomes(page)
+    tally.add("acceptance/conformance.md", same, "tests/conformance.md is not what came of it: copy build/reports/conformance.md over it")
     return tally
 
 
