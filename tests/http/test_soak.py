@@ -141,7 +141,7 @@ def visitors(port, store, seen):
         "pages": [(get(page), {200}) for page in PAGES if page != "/metrics"],
         "objects": [(get(f"/data/{tif}"), {200}), (some, {206})],
         "wrong": [(get(path), {status}) for path, status in WRONG.items()],
-        "plugins": [(get(path_of(case)), {status}) for case, (status, _) in CASES.items() if case != "a buffer after its scope"],
+        "plugins": [(get(path_of(case)), {status, 503}) for case, (status, _) in CASES.items() if case != "a buffer after its scope"],
     }
     anything = [request for requests in kinds.values() for request in requests]
     return [Visitor(port, name, requests, seen) for name, requests in kinds.items()] + [
