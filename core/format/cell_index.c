@@ -63,8 +63,8 @@ static bool tables_fit(const ra_cell_index *self) {
 static int read_tables(ra_cell_index *self, const ra_reader *reader, const char *key, ra_err *err) {
   size_t bands = (size_t)self->head.bands * sizeof *self->bands;
   size_t bins = ((size_t)self->head.bins + 1) * sizeof *self->bins;
-  self->bands = calloc(1, bands);
-  self->bins = calloc(1, bins);
+  self->bands = calloc(self->head.bands + 1, sizeof *self->bands);
+  self->bins = calloc(self->head.bins + 2, sizeof *self->bins);
   if (!self->bands || !self->bins) return ra_fail(err, RA_E_NOMEM, key, "no memory for an index");
   uint64_t at = sizeof self->head;
   int rc = reader->read(reader->ctx, key, at, bands, (uint8_t *)self->bands, err);

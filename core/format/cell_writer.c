@@ -32,7 +32,8 @@ void ra_cell_writer_free(ra_cell_writer *self) {
 
 size_t ra_cell_writer_memory(const ra_lattice *lattice) {
   size_t cells = (size_t)lattice->width * (size_t)lattice->height;
-  return cells * (sizeof(uint32_t) + sizeof(uint64_t)) + ((size_t)1 << 20);
+  // A number each, and a bin for some of them.
+  return cells * sizeof(uint32_t) + cells / 4 * sizeof(uint64_t) + ((size_t)1 << 20);
 }
 
 static bool has_place(const ra_lattice *l, size_t cell) { return l->lat[cell] != RA_NO_PLACE; }
