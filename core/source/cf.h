@@ -102,6 +102,8 @@ typedef struct ra_cf {
   ra_cf_variable *variables;  // in the file's order
   ra_cf_grid *grids;
   ra_cf_time *times;
+  const ra_source_var *figure_of;  // the grid mapping whose figure of the Earth was found out last
+  int figure;
   ra_cf_finding *findings, **findings_end;
   size_t mappable_count;
 } ra_cf;

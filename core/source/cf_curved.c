@@ -112,6 +112,14 @@ static int read_lattice(ra_cf *cf, const places *p, ra_lattice *out, ra_err *err
   return rc;
 }
 
+int ra__cf_places(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
+                  ra_lattice *out, bool *found, ra_err *err) {
+  places p;
+  *found = find_places(cf, variable, dims, false, &p) && p.x_dim == x && p.y_dim == y &&
+           !p.lon->filter && !p.lat->filter;
+  return *found ? read_lattice(cf, &p, out, err) : RA_OK;
+}
+
 // Are the 2-D places those of the variable's own axes, within a twentieth of a cell or so?
 static int same_as_axes(ra_cf *cf, const places *p, const ra__cf_dim *dims,
                         const ra_lattice *lattice, bool *same, ra_err *err) {

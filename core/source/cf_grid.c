@@ -86,43 +86,9 @@ static ra_source_var *mapping_of(const ra_cf *cf, const ra_cf_variable *variable
   return count == 1 ? only : NULL;
 }
 
-typedef struct mapping_text {
-  ra_cf *cf;
-  const ra_source_var *var;
-} mapping_text;
-
-static const char *numbers_text(ra_arena *arena, const ra_source_attr *attr) {
-  ra_str text;
-  ra_str_init(&text);
-  for (size_t i = 0; i < attr->count; i++)
-    ra_str_addf(&text, i ? " %.17g" : "%.17g", attr->numbers[i]);
-  const char *copy = text.failed ? NULL : ra_arena_strdup(arena, text.ptr ? text.ptr : "");
-  ra_str_deinit(&text);
-  return copy;
-}
-
-static const char *get_mapping_attribute(void *ctx, const char *name) {
-  mapping_text *m = ctx;
-  const ra_source_attr *attr = ra_source_var_attr(m->var, name);
-  if (!attr || attr->count == 0) return NULL;
-  return attr->texts ? attr->texts[0] : numbers_text(&m->cf->arena, attr);
-}
-
-static const char *units_of(const ra_source_var *var) {
-  const char *units = ra_source_var_text(var, "units");
-  return units ? units : "";
-}
-
-static int mapping_crs(ra_cf *cf, const ra_source_var *mapping, const pair *axes, ra_crs **crs,
-                       double *scale, ra_err *err) {
-  mapping_text text = {cf, mapping};
-  ra_cf_mapping cf_mapping = {get_mapping_attribute, &text, mapping->name,
-                              units_of(axes->x_dim->var), units_of(axes->y_dim->var)};
-  return ra_crs_from_cf(&cf_mapping, crs, scale, err);
-}
-
 static bool is_radians(const ra_source_var *var) {
-  return !strncasecmp(units_of(var), "radian", 6);
+  const char *units = ra_source_var_text(var, "units");
+  return units && !strncasecmp(units, "radian", 6);
 }
 
 // Longitude and latitude: the mapping tells the ellipsoid; one that is missing or unusable leaves WGS 84.
@@ -133,7 +99,8 @@ static int degrees_crs(ra_cf *cf, const ra_source_var *mapping, const pair *axes
     const char *name = ra_source_var_text(mapping, "grid_mapping_name");
     ra_err why;
     bool usable = !name || !strcmp(name, "latitude_longitude");
-    if (usable && mapping_crs(cf, mapping, axes, crs, scale, &why) >= 0 &&
+    if (usable &&
+        ra__cf_mapping_crs(cf, mapping, axes->x_dim->var, axes->y_dim->var, 0, crs, scale, &why) >= 0 &&
         !ra_crs_is_geographic(*crs)) {
       ra_crs_unref(*crs);
       *crs = NULL;
@@ -366,7 +333,10 @@ static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims
   ra_crs *crs = NULL;
   double scale = 1;
   ra_err why;
-  if (mapping_crs(cf, mapping, axes, &crs, &scale, &why) < 0) {
+  int figure = ra__cf_figure(cf, variable, dims, axes->x, axes->y, mapping, err);
+  if (figure < 0) return figure;
+  if (ra__cf_mapping_crs(cf, mapping, axes->x_dim->var, axes->y_dim->var, figure, &crs, &scale,
+                         &why) < 0) {
     ra__cf_reason(cf, variable, why.code, "its grid mapping '%s' cannot be used: %s", mapping->name,
                   why.message);
     return why.code == RA_E_NOMEM ? ra_fail(err, RA_E_NOMEM, mapping->name, "out of memory") : RA_OK;

@@ -53,6 +53,17 @@ int ra__cf_grid_append(ra_cf *cf, const ra_cf_grid *like, ra_cf_grid **out, ra_e
 // (its dimensions have longitudes and latitudes of their own) and they are the same; negative: a failure.
 int ra__cf_curved(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, bool disputed,
                   ra_err *err);
+// The CRS of a grid mapping whose axes are x and y; *scale: what their coordinates are multiplied by. figure: what
+// ra__cf_figure found; 0: what the mapping says.
+int ra__cf_mapping_crs(ra_cf *cf, const ra_source_var *mapping, const ra_source_var *x,
+                       const ra_source_var *y, int figure, ra_crs **crs, double *scale, ra_err *err);
+// Where a mapping does not tell the figure of the Earth but the file has 2-D longitudes and latitudes: the one with which
+// the axes at dims `x` and `y` come to lie there. 0: nothing has to be found out; negative: a failure.
+int ra__cf_figure(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
+                  const ra_source_var *mapping, ra_err *err);
+// 2-D longitudes and latitudes over the dims `x` and `y` of the variable, row by row. *found false: there are none.
+int ra__cf_places(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
+                  ra_lattice *out, bool *found, ra_err *err);
 // Sets time and time_dim.
 int ra__cf_time(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err);
 // The same for a forecast, which has a reference time (CF's forecast_reference_time) and a valid time or a lead

@@ -1,6 +1,7 @@
 """Every projection of CF's appendix F, rotated poles and satellite views: the places of cells are pyproj's, said by a
 definition that was written apart from the grid mapping."""
 import io
+import json
 
 import netCDF4
 import numpy as np
@@ -99,8 +100,9 @@ def values():
     return (100 + np.arange(WIDTH * HEIGHT_CELLS)).reshape(HEIGHT_CELLS, WIDTH).astype("f4")
 
 
-def write(folder, name):
-    x, y, units, _ = axes(name)
+def write(folder, name, silent=False):
+    """silent: without the figure of the Earth, but with the places of the cells."""
+    x, y, units, unit = axes(name)
     path = folder / f"{name}.nc"
     with netCDF4.Dataset(path, "w") as out:
         kind = {"degrees": ("grid_longitude", "grid_latitude")}.get(
@@ -110,9 +112,17 @@ def write(folder, name):
             var = out.createVariable(axis, "f8", (axis,))
             var.setncatts({"standard_name": standard, "units": units})
             var[:] = numbers
-        out.createVariable("crs", "i4").setncatts(CASES[name][1])
+        said = {k: v for k, v in CASES[name][1].items() if not silent or k not in (*ELLIPSOID, *SPHERE)}
+        out.createVariable("crs", "i4").setncatts(said)
+        for axis, degrees, values2 in zip(("lon", "lat"), ("degrees_east", "degrees_north"), lonlat(name, *np.meshgrid(x * unit, y * unit))):
+            if silent:
+                var = out.createVariable(axis, "f4", ("y", "x"))
+                var.units = degrees
+                var[:] = values2
         var = out.createVariable("v", "f4", ("y", "x"))
         var.grid_mapping = "crs"
+        if silent:
+            var.coordinates = "lon lat"
         var[:] = values()
     return path
 
@@ -169,3 +179,17 @@ def test_a_tile_shows_the_cell(site, name):
     pixels = np.load(io.BytesIO(answer.content))
     row, column = int(fy % 1 * pixels.shape[1]), int(fx % 1 * pixels.shape[2])
     assert pixels[-1, row, column] and pixels[0, row, column] == values()[4, 6]
+
+
+@pytest.mark.parametrize("name, words", (("lambert1", "sphere of 6371229 m"), ("laea", None), ("polar_scale", "sphere of 6371229 m")))
+def test_places_tell_a_missing_figure_of_the_earth(rastrum, tmp_path, name, words):
+    path = write(tmp_path, name, silent=True)
+    findings = json.loads(rastrum("inspect", path, "--json").stdout)["findings"]
+    found = [f["message"] for f in findings if f["code"] == "figure-found"]
+    assert (len(found) == 1 and words in found[0]) if words else not found
+    rastrum("ingest", path, "--collection", "c", "--store", tmp_path / "store")
+    x, y, _, unit = axes(name)
+    for row, column in ((0, 0), (8, 12), (4, 7)):
+        lon, lat = lonlat(name, x[column] * unit, y[row] * unit)
+        answer = json.loads(rastrum("timeseries", "c", lon, lat, "--store", tmp_path / "store").stdout)
+        assert answer["values"] == [values()[row, column]] and answer["cell"]["distance_m"] < 5
