@@ -57,7 +57,9 @@ typedef struct ra_http_config {
   unsigned max_connections;  // 10,000 -> 503
   uint64_t header_timeout_ms, body_timeout_ms, write_timeout_ms,
       idle_timeout_ms;  // 10 s, 30 s, 60 s, 75 s
-  size_t crowded;  // bytes of live buffers over which a reader has an eighth of the write timeout; 0: none
+  // Bytes of live buffers over which a reader has an eighth of the write timeout; also what bodies that are still
+  // coming may take together: past half of it the slow ones are given up, past all of it 503. 0: no such bounds.
+  size_t crowded;
   const char *const *cors_origins;  // whole origins, or "*"; NULL-terminated list or NULL
   const char *const *trusted_proxies;  // addresses, networks ("10.0.0.0/8"), "unix"; NULL-terminated or NULL
   ra_lane *lane;                       // for gzip and file reads (io); needed

@@ -14,6 +14,7 @@
 #define LINGER_MS 2000
 #define LINGER_BYTES (4u << 20)
 #define LEAST_BODY_RATE 1  // bytes a millisecond that a body must make after its timeout
+#define SMALL_BODY 16384   // taken however much others hold
 #define REFUSED_EXTRA 256  // connections over the limit that still get their 503
 
 // Of all the servers of the process.
@@ -23,10 +24,17 @@ static void count_open(int change) {
       NULL, change);
 }
 
+// What is held of a body that is not complete; a complete one is a buffer, and counts as that.
+static void count_body(ra__http_conn *conn, size_t held) {
+  conn->server->bodies += held - conn->body_held;
+  conn->body_held = held;
+}
+
 void ra__http_conn_ref(ra__http_conn *conn) { conn->refs++; }
 
 void ra__http_conn_unref(ra__http_conn *conn) {
   if (--conn->refs) return;
+  count_body(conn, 0);
   ra__http_reply_clear(&conn->reply);
   ra_str_deinit(&conn->reply.head);
   ra__http_parser_deinit(&conn->parser);
@@ -132,7 +140,9 @@ static void keep_ahead(ra__http_conn *conn, const char *data, size_t size) {
   }
   memcpy(conn->ahead + conn->ahead_to, data, size);
   conn->ahead_to += size;
-  if (conn->ahead_to == RA__HTTP_PIPELINE) want_reading(conn, false);
+  if (conn->ahead_to < RA__HTTP_PIPELINE) return;
+  want_reading(conn, false);
+  if (conn->state == RA__CONN_PENDING) ra__http_half_watch(conn);
 }
 
 static void prepare_exchange(ra__http_conn *conn) {
@@ -158,6 +168,8 @@ static void prepare_exchange(ra__http_conn *conn) {
 static void refuse(ra__http_conn *conn, int status, const char *detail) {
   prepare_exchange(conn);
   conn->lingers = true;
+  ra_str_deinit(&conn->parser.body);
+  count_body(conn, 0);
   ra__http_answer_problem(conn, status, detail);
 }
 
@@ -202,6 +214,17 @@ static void watch_progress(ra__http_conn *conn, bool was_idle, ra__http_phase be
   conn->deadline = conn->body_started + config->body_timeout_ms + parser->body.len / LEAST_BODY_RATE;
 }
 
+// Many bodies that are half sent would take the memory that max_body leaves to each.
+static void admit_body(ra__http_conn *conn) {
+  ra_http_server *server = conn->server;
+  count_body(conn, conn->parser.body.cap);
+  if (!server->config.crowded || conn->body_held <= SMALL_BODY) return;
+  if (server->bodies <= server->config.crowded) return;
+  ra__http_refuse(&conn->parser, 503,
+                  "bodies that are still coming take all the memory there is for them (half of "
+                  "external_memory); try again later");
+}
+
 // Parses bytes while the connection is reading; returns how many were used.
 static size_t parse(ra__http_conn *conn, const char *data, size_t size) {
   size_t used = 0;
@@ -211,6 +234,8 @@ static size_t parse(ra__http_conn *conn, const char *data, size_t size) {
     ra__http_phase before = parser->phase;
     used += ra__http_parse(parser, data + used, size - used);
     watch_progress(conn, was_idle, before);
+    conn->more = used < size;
+    admit_body(conn);
     if (parser->phase == RA__HTTP_DONE) {
       dispatch(conn);
     } else if (parser->phase == RA__HTTP_BAD) {
@@ -303,7 +328,8 @@ void ra__http_conn_answered(ra__http_conn *conn) {
   log_end(conn, conn->reply.status);
   ra__http_reply_clear(&conn->reply);
   conn->early = 0;
-  bool unread = (conn->lingers || conn->ahead_to > conn->ahead_from) && !conn->ended;
+  bool ahead = conn->working ? conn->more : conn->ahead_to > conn->ahead_from;
+  bool unread = (conn->lingers || ahead) && !conn->ended;
   if (conn->close_after || conn->server->draining) {
     conn->state = RA__CONN_READING;
     if (unread) {
@@ -330,10 +356,18 @@ static void on_timeout(ra__http_conn *conn) {
   }
 }
 
+// What a large body gets beside its timeout it gets only while there is room.
+static bool body_is_late(const ra__http_conn *conn, uint64_t now) {
+  const ra_http_config *config = &conn->server->config;
+  if (!config->crowded || conn->server->bodies <= config->crowded / 2) return false;
+  return now >= conn->body_started + config->body_timeout_ms;
+}
+
 // A reader that has stopped holds its answer. Where memory is short it is given up earlier.
 static bool is_late(const ra__http_conn *conn, uint64_t now) {
   const ra_http_config *config = &conn->server->config;
   if (!conn->deadline) return false;
+  if (conn->body_held && body_is_late(conn, now)) return true;
   bool crowded =
       conn->state == RA__CONN_WRITING && config->crowded && ra_buf_live_bytes() > config->crowded;
   return now + (crowded ? config->write_timeout_ms / 8 * 7 : 0) >= conn->deadline;

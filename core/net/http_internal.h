@@ -70,7 +70,9 @@ struct ra__http_conn {
   ra__http_state state;
   uint64_t deadline;      // loop time in ms, 0: none
   uint64_t body_started;  // loop time
+  size_t body_held;       // of the server's `bodies`
   bool reading, working, over_limit, close_after, lingers;
+  bool more;            // bytes at hand that are not parsed yet, while working
   bool ended;           // the client sends no more
   ra__http_half *half;  // then, while an answer is due: waits for its reset
   unsigned early;       // bytes of the answer that went out to provoke it
@@ -104,6 +106,7 @@ struct ra_http_server {
   unsigned open_listeners;
   ra__http_conn *conns;
   unsigned conn_count;
+  size_t bodies;  // bytes held by those that are still coming
   uv_timer_t ticker;
   uint64_t tick_ms;
   bool ticker_open, announced, draining, closing;
@@ -134,6 +137,8 @@ void ra__http_conn_answered(ra__http_conn *conn);  // the whole answer is writte
 
 // http_half.c: the client has ended its sending side; its answer is due. Closes the connection if it is gone, now or later.
 void ra__http_half_probe(ra__http_conn *conn);
+// The same for a client of which nothing is read for now, whose end is not seen otherwise.
+void ra__http_half_watch(ra__http_conn *conn);
 void ra__http_half_stop(ra__http_conn *conn);
 
 // http_respond.c: the server's own error; the connection is closed after it.

@@ -85,29 +85,53 @@ static bool repeats_matter(const char *name) {
          strcmp(name, "authorization") == 0 || strcmp(name, "content-type") == 0;
 }
 
+// All values of headers[at]'s name, in one text that takes what they take. The later ones are left without a name.
+static int join(ra__http_parser *p, size_t at) {
+  ra_http_header *first = &p->headers[at];
+  const char *glue = strcmp(first->name, "cookie") == 0 ? "; " : ", ";
+  size_t size = strlen(first->value) + 1;
+  for (size_t i = at + 1; i < p->request.header_count; i++) {
+    const ra_http_header *h = &p->headers[i];
+    if (h->name && strcmp(h->name, first->name) == 0) size += strlen(h->value) + 2;
+  }
+  char *text = ra_arena_alloc(&p->joined, size), *end = text;
+  if (!text) return ra__http_refuse(p, 503, "there is no memory for the request; try again later");
+  end = stpcpy(end, first->value);
+  for (size_t i = at + 1; i < p->request.header_count; i++) {
+    ra_http_header *h = &p->headers[i];
+    if (!h->name || strcmp(h->name, first->name) != 0) continue;
+    end = stpcpy(stpcpy(end, glue), h->value);
+    h->name = NULL;
+  }
+  first->value = text;
+  return 0;
+}
+
+static bool comes_again(const ra__http_parser *p, size_t at) {
+  for (size_t i = at + 1; i < p->request.header_count; i++) {
+    const char *name = p->headers[i].name;
+    if (name && strcmp(name, p->headers[at].name) == 0) return true;
+  }
+  return false;
+}
+
 // Joins headers of the same name into the first one.
 static int join_repeated(ra__http_parser *p) {
   size_t kept = 0;
-  for (size_t i = 0; i < p->request.header_count; i++) {
-    ra_http_header *h = &p->headers[i], *first = NULL;
-    for (size_t k = 0; k < kept && !first; k++) {
-      if (strcmp(p->headers[k].name, h->name) == 0) first = &p->headers[k];
+  int rc = 0;
+  for (size_t i = 0; i < p->request.header_count && rc == 0; i++) {
+    const char *name = p->headers[i].name;
+    if (!name) continue;
+    bool again = comes_again(p, i);
+    if (again && repeats_matter(name)) {
+      rc = ra__http_refuse(p, 400, "the header field %.40s comes twice; it may come once", name);
+    } else if (again) {
+      rc = join(p, i);
     }
-    if (!first) {
-      p->headers[kept++] = *h;
-      continue;
-    }
-    if (repeats_matter(h->name)) {
-      return ra__http_refuse(p, 400, "the header field %.40s comes twice; it may come once", h->name);
-    }
-    const char *glue = strcmp(h->name, "cookie") == 0 ? "; " : ", ";
-    first->value = ra_arena_printf(&p->joined, "%s%s%s", first->value, glue, h->value);
-    if (!first->value) {
-      return ra__http_refuse(p, 503, "there is no memory for the request; try again later");
-    }
+    p->headers[kept++] = p->headers[i];
   }
   p->request.header_count = kept;
-  return 0;
+  return rc;
 }
 
 // name, name:port, [address] or [address]:port; what a link may be made of.

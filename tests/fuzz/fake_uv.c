@@ -35,6 +35,7 @@ static unsigned closing_count;
 static uv_timer_t *timers[HANDLES];
 static uv_idle_t *idles[HANDLES];
 static uv_poll_t *polls[HANDLES];
+static int wanted[FAKE_SOCKETS];  // events, by the socket that is polled
 static struct {
   uv_work_t *work;
   uv_work_cb run;
@@ -147,18 +148,26 @@ void fake_send(unsigned i, const void *data, size_t size) {
   deliver(s);
 }
 
+// To those who wait for something else of a socket than its bytes.
+static void tell_polls(unsigned i, int status, int events) {
+  for (unsigned k = 0; k < HANDLES && fake_open(i); k++) {
+    if (!polls[k] || polls[k]->u.fd != (int)i) continue;
+    if (status == 0 && !(wanted[i] & events)) continue;
+    polls[k]->poll_cb(polls[k], status, events);
+  }
+}
+
 void fake_end(unsigned i) {
+  bool before = sockets[i].ended;
   sockets[i].ended = true;
   deliver(&sockets[i]);
+  if (!before) tell_polls(i, 0, UV_DISCONNECT);
 }
 
 void fake_break(unsigned i) {
-  fake_socket *s = &sockets[i];
-  s->broken = true;
-  deliver(s);
-  for (unsigned k = 0; k < HANDLES && fake_open(i); k++) {
-    if (polls[k] && polls[k]->u.fd == (int)i) polls[k]->poll_cb(polls[k], UV_EBADF, 0);
-  }
+  sockets[i].broken = true;
+  deliver(&sockets[i]);
+  tell_polls(i, UV_EBADF, 0);
 }
 
 static void take(const fake_socket *s, const uv_buf_t *buf, size_t n) {
@@ -441,7 +450,7 @@ int uv_poll_init(uv_loop_t *loop, uv_poll_t *poll, int fd) {
 }
 
 int uv_poll_start(uv_poll_t *poll, int events, uv_poll_cb cb) {
-  (void)events;
+  wanted[poll->u.fd] = events;
   poll->poll_cb = cb;
   PUT(polls, poll);
   return 0;

@@ -130,7 +130,8 @@ static void start(world *w) {
   must(ra_lane_new(&w->loop, &io, &w->lane, &err) == RA_OK);
   const ra_http_config config = {.max_uri = 256,
                                  .max_headers = 2048,
-                                 .max_body = 4096,
+                                 .max_body = 40000,
+                                 .crowded = 60000,
                                  .max_connections = 5,
                                  .header_timeout_ms = 100,
                                  .body_timeout_ms = 200,
