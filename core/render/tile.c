@@ -8,18 +8,31 @@
 #include "geo/warp.h"
 #include "render/tile_job.h"
 
-enum { SIZE_LEAST = 64, SIZE_MOST = 1024 };
+enum { SIZE_LEAST = 64, SIZE_MOST = 1024, BUFFER_MOST = 256 };
+
+static int index_of(const char *const *names, int count, const char *name) {
+  for (int i = 0; i < count; i++) {
+    if (strcmp(names[i], name) == 0) return i;
+  }
+  return -1;
+}
 
 bool ra_resampling_parse(const char *name, ra_resampling *out) {
-  if (strcmp(name, "nearest") == 0) {
-    *out = RA_RESAMPLING_NEAREST;
-  } else if (strcmp(name, "bilinear") == 0) {
-    *out = RA_RESAMPLING_BILINEAR;
-  } else {
-    return false;
-  }
-  return true;
+  static const char *const names[] = {"nearest", "bilinear", "cubic", "cubic_spline", "lanczos",
+                                      "gauss",   "average",  "mode",  "rms"};
+  int i = index_of(names, sizeof names / sizeof *names, name);
+  if (i >= 0) *out = (ra_resampling)i;
+  return i >= 0;
 }
+
+bool ra_tile_format_parse(const char *name, ra_tile_format *out) {
+  static const char *const names[] = {"png", "jpg", "webp", "npy", "tif"};
+  int i = index_of(names, sizeof names / sizeof *names, name);
+  if (i >= 0) *out = (ra_tile_format)i;
+  return i >= 0;
+}
+
+bool ra_tile_is_picture(ra_tile_format format) { return format <= RA_TILE_WEBP; }
 
 void ra_tile_request_deinit(ra_tile_request *request) {
   for (unsigned i = 0; i < request->source_count; i++) {
@@ -37,13 +50,13 @@ static size_t least_of(double a, double b) { return (size_t)(a < b ? a : b); }
 // grid smaller than that is read whole.
 static size_t window_cells(const ra_tile_request *request, const ra_dataset_variable *variable) {
   if (!variable->grid) return 0;
-  double side = 3.0 * request->size;
+  double side = 3.0 * (request->size + request->buffer);
   double all = (double)variable->grid->grid.width * (double)variable->grid->grid.height;
   return least_of(side * side, all);
 }
 
 size_t ra_tile_cost(const ra_tile_request *request) {
-  size_t pixels = (size_t)request->size * request->size;
+  size_t size = (size_t)request->size + request->buffer, pixels = size * size;
   size_t fetched = 0, held = 0;
   for (unsigned i = 0; i < request->source_count; i++) {
     const ra_dataset_variable *variable = request->sources[i].variable;
@@ -58,23 +71,45 @@ size_t ra_tile_cost(const ra_tile_request *request) {
 
 // ---- rendering
 
-static int check_png(const ra_tile_request *request, ra_err *err) {
-  if (request->band_count != 1) {
-    return ra_fail(err, RA_E_INVALID, "bidx", "%u bands; a png takes one", request->band_count);
+static int check_range(const double *rescale, ra_err *err) {
+  if (rescale[0] < rescale[1] && !isinf(rescale[0]) && !isinf(rescale[1])) return RA_OK;
+  return ra_fail(err, RA_E_INVALID, "rescale", "%g,%g; the first number must be below the second",
+                 rescale[0], rescale[1]);
+}
+
+static int check_picture(const ra_tile_request *request, ra_err *err) {
+  if (request->band_count != 1 && request->band_count != RA_TILE_CHANNELS) {
+    return ra_fail(err, RA_E_INVALID, "bidx",
+                   "%u bands; a picture takes one, or three as its colours", request->band_count);
   }
-  if (!request->ramp) return ra_fail(err, RA_E_INVALID, "colormap", "a png needs a colour ramp");
-  if (!(request->rescale[0] < request->rescale[1]) || isinf(request->rescale[0]) ||
-      isinf(request->rescale[1])) {
-    return ra_fail(err, RA_E_INVALID, "rescale", "%g,%g; the first number must be below the second",
-                   request->rescale[0], request->rescale[1]);
+  bool ramped = request->band_count == 1 && !request->deep;
+  if (ramped != (request->ramp != NULL)) {
+    return ra_fail(err, RA_E_INVALID, "colormap",
+                   ramped ? "a picture of one band needs a colour ramp"
+                          : "a picture of three bands, or of 16 bits, takes no colour ramp");
   }
-  return RA_OK;
+  if (request->deep && request->format != RA_TILE_PNG) {
+    return ra_fail(err, RA_E_INVALID, "bits", "only png has 16 bits");
+  }
+  if (ra_formula_needs_rgb(&request->formula) && request->band_count != RA_TILE_CHANNELS) {
+    return ra_fail(err, RA_E_INVALID, "color_formula",
+                   "color_formula: saturation needs three bands; this has one");
+  }
+  int rc = RA_OK;
+  for (unsigned i = 0; rc == RA_OK && i < request->band_count; i++) {
+    rc = check_range(request->rescale + 2 * (size_t)i, err);
+  }
+  return rc;
 }
 
 static int check(const ra_tile_request *request, ra_err *err) {
   if (request->size < SIZE_LEAST || request->size > SIZE_MOST) {
     return ra_fail(err, RA_E_INVALID, "tilesize", "%u pixels; a tile has %d to %d a side",
                    request->size, SIZE_LEAST, SIZE_MOST);
+  }
+  if (request->buffer > BUFFER_MOST) {
+    return ra_fail(err, RA_E_INVALID, "buffer", "%g pixels; at most %d are added at a side",
+                   request->buffer / 2.0, BUFFER_MOST / 2);
   }
   if (request->source_count > RA_TILE_SOURCES) {
     return ra_fail(err, RA_E_TOOBIG, "datetime",
@@ -85,7 +120,7 @@ static int check(const ra_tile_request *request, ra_err *err) {
     return ra_fail(err, RA_E_INVALID, "bidx", "%u bands; 1 to %d are wanted", request->band_count,
                    RA_TILE_BANDS);
   }
-  return request->format == RA_TILE_PNG ? check_png(request, err) : RA_OK;
+  return ra_tile_is_picture(request->format) ? check_picture(request, err) : RA_OK;
 }
 
 size_t ra__tile_value_size(const ra__tile_job *job) {
@@ -132,15 +167,25 @@ static int make_extent(ra__tile_job *job, size_t count, ra_err *err) {
   return RA_OK;
 }
 
-static int render_png(ra__tile_job *job, ra_buf **out, ra_err *err) {
-  size_t count = (size_t)job->request->size * job->request->size;
-  ra__plane plane = {ra_arena_alloc(&job->arena, count * ra__tile_value_size(job)), count};
-  if (!plane.cells) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
-  int rc = make_extent(job, count, err);
-  if (rc == RA_OK) rc = fill(job, &plane, 1, err);
+static int make_planes(ra__tile_job *job, ra__plane *planes, ra_err *err) {
+  size_t count = (size_t)job->size * job->size;
+  for (unsigned i = 0; i < job->request->band_count; i++) {
+    planes[i] = (ra__plane){ra_arena_alloc(&job->arena, count * ra__tile_value_size(job)), count};
+    if (!planes[i].cells) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+  }
+  return RA_OK;
+}
+
+typedef int write_planes(ra__tile_job *job, const ra__plane *planes, ra_buf **out, ra_err *err);
+
+static int render_planes(ra__tile_job *job, write_planes *write, ra_buf **out, ra_err *err) {
+  ra__plane planes[RA_TILE_BANDS] = {0};
+  int rc = make_planes(job, planes, err);
+  if (rc == RA_OK && job->request->ramp) rc = make_extent(job, planes->count, err);
+  if (rc == RA_OK) rc = fill(job, planes, job->request->band_count, err);
   if (rc < 0) return rc;
   uint64_t start = ra_clock_ns();
-  rc = ra__tile_png(job, &plane, out, err);
+  rc = write(job, planes, out, err);
   job->timing->ns[RA_STAGE_ENCODE] += ra_clock_ns() - start;
   return rc;
 }
@@ -162,6 +207,25 @@ static int render_npy(ra__tile_job *job, ra_buf **out, ra_err *err) {
   return RA_OK;
 }
 
+static int render(ra__tile_job *job, ra_buf **out, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  if (request->format == RA_TILE_NPY) return render_npy(job, out, err);
+  write_planes *write = request->format == RA_TILE_TIF ? ra__tile_tif
+                        : request->ramp                ? ra__tile_paint
+                                                       : ra__tile_direct;
+  return render_planes(job, write, out, err);
+}
+
+// The buffer lies around the tile.
+static int place(ra__tile_job *job, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  int rc = ra_mercator_tile(request->z, request->x, request->y, request->size, job->gt, err);
+  if (rc < 0 || !request->buffer) return rc;
+  job->gt[0] -= job->gt[1] * request->buffer / 2;
+  job->gt[3] -= job->gt[5] * request->buffer / 2;
+  return RA_OK;
+}
+
 int ra_tile_render(ra_render_context *context, const ra_tile_request *request, ra_cancel *cancel,
                    ra_timing *timing, ra_buf **out, ra_err *err) {
   int rc = check(request, err);
@@ -171,11 +235,12 @@ int ra_tile_render(ra_render_context *context, const ra_tile_request *request, r
                       .request = request,
                       .cancel = cancel,
                       .timing = timing ? timing : &unused,
-                      .is_double = needs_double(request)};
-  rc = ra_mercator_tile(request->z, request->x, request->y, request->size, job.gt, err);
+                      .is_double = needs_double(request),
+                      .size = request->size + request->buffer};
+  rc = place(&job, err);
   if (rc < 0) return rc;
   ra_arena_init(&job.arena, 0);
-  rc = request->format == RA_TILE_PNG ? render_png(&job, out, err) : render_npy(&job, out, err);
+  rc = render(&job, out, err);
   ra_arena_deinit(&job.arena);
   return rc;
 }

@@ -4,13 +4,33 @@
 #include "base/cancel.h"
 #include "base/timing.h"
 #include "format/dataset.h"
+#include "raster/formula.h"
 #include "raster/ramp.h"
 #include "render/context.h"
 
-typedef enum ra_resampling { RA_RESAMPLING_NEAREST, RA_RESAMPLING_BILINEAR } ra_resampling;
+typedef enum ra_resampling {
+  RA_RESAMPLING_NEAREST,
+  RA_RESAMPLING_BILINEAR,
+  RA_RESAMPLING_CUBIC,  // from here on: raster/filter.h
+  RA_RESAMPLING_CUBIC_SPLINE,
+  RA_RESAMPLING_LANCZOS,
+  RA_RESAMPLING_GAUSS,
+  RA_RESAMPLING_AVERAGE,
+  RA_RESAMPLING_MODE,
+  RA_RESAMPLING_RMS
+} ra_resampling;
 bool ra_resampling_parse(const char *name, ra_resampling *out);
 
-typedef enum ra_tile_format { RA_TILE_PNG, RA_TILE_NPY } ra_tile_format;
+// Pictures (png, jpg, webp) and values (npy, tif).
+typedef enum ra_tile_format {
+  RA_TILE_PNG,
+  RA_TILE_JPG,
+  RA_TILE_WEBP,
+  RA_TILE_NPY,
+  RA_TILE_TIF
+} ra_tile_format;
+bool ra_tile_format_parse(const char *name, ra_tile_format *out);
+bool ra_tile_is_picture(ra_tile_format format);
 
 // One source of pixels: a step of a variable. Sources are ordered; the first valid pixel wins.
 typedef struct ra_tile_source {
@@ -19,30 +39,34 @@ typedef struct ra_tile_source {
   size_t step;  // 0 without time
 } ra_tile_source;
 
-enum { RA_TILE_SOURCES = 16, RA_TILE_BANDS = 16 };
+enum { RA_TILE_SOURCES = 16, RA_TILE_BANDS = 16, RA_TILE_CHANNELS = 3 };
 
 typedef struct ra_tile_request {
   ra_tile_source sources[RA_TILE_SOURCES];
-  unsigned source_count;          // 0: an empty tile
-  unsigned bands[RA_TILE_BANDS];  // 0-based COG bands; png takes one, npy up to 16
+  unsigned source_count;  // 0: an empty tile
+  unsigned bands[RA_TILE_BANDS];  // 0-based COG bands; a picture takes one with a ramp or three without, values all
   unsigned band_count;
   unsigned z;
   uint32_t x, y;
-  uint32_t size;  // pixels a side, 64..1024
+  uint32_t size;  // pixels a side, 64..1024, without the buffer
+  uint32_t buffer;  // half pixels that are added at each side: the picture has size + buffer pixels a side
   ra_resampling resampling;
   bool unscale;     // decoded values (true) or stored numbers
   bool has_nodata;  // overrides the source's own
   double nodata;
-  double rescale[2];  // png: values that become the ramp's ends; low < high
-  ra_ramp *ramp;      // png; a reference is held
+  double rescale[2 * RA_TILE_CHANNELS];  // pictures: a low and a high of each channel, the ramp's ends; low < high
+  ra_formula formula;                    // pictures: between the stretch and the ramp
+  ra_ramp *ramp;                         // pictures of one band; a reference is held
   ra_tile_format format;
-  bool return_mask;  // png: alpha 0 where nothing is valid (default true)
+  bool deep;  // png: 16-bit grey over the range, without a ramp
+  bool return_mask;  // png, webp: alpha 0 where nothing is valid; npy: a mask behind the bands (default true)
 } ra_tile_request;
 
 // Gives up the references to datasets and ramp.
 void ra_tile_request_deinit(ra_tile_request *request);
 // What the request will fetch and hold, for admission; from tables only, no reading.
 size_t ra_tile_cost(const ra_tile_request *request);
-// npy: (bands + mask, size, size) of float32 or float64, mask 255 where valid; little-endian, C order.
+// npy: (bands + mask, size, size) of float32 or float64, mask 255 where valid; little-endian, C order. tif: the same
+// values as a GeoTIFF without a mask, NaN where nothing is.
 int ra_tile_render(ra_render_context *context, const ra_tile_request *request, ra_cancel *cancel,
                    ra_timing *timing, ra_buf **out, ra_err *err);

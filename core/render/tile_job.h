@@ -12,7 +12,8 @@ typedef struct ra__tile_job {
   ra_cancel *cancel;
   ra_timing *timing;
   ra_arena arena;  // freed with the job
-  double gt[6];    // of the tile, in EPSG:3857
+  double gt[6];    // of the tile with its buffer, in EPSG:3857
+  uint32_t size;   // pixels a side, with the buffer
   bool is_double;  // type of the planes
   uint8_t *on_grid;  // a pixel each, where the ramp has a colour for no value: 1 on any source's grid; else NULL
 } ra__tile_job;
@@ -32,8 +33,15 @@ int ra__tile_sample(ra__tile_job *job, const ra_tile_source *source, bool first,
 void ra__tile_mark_extent(const ra_warp *warp, const ra_grid *grid, uint8_t *on_grid);
 bool ra__tile_complete(const ra__tile_job *job, const ra__plane *planes, unsigned count);
 
-// One plane to a PNG of the request's ramp.
-int ra__tile_png(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err *err);
+// One plane to a picture of the request's ramp.
+int ra__tile_paint(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err *err);
+// Planes to a picture without a ramp: three to red, green and blue; `deep`: one or three of 16 bits.
+int ra__tile_direct(ra__tile_job *job, const ra__plane *planes, ra_buf **out, ra_err *err);
+// Pixels of four bytes in the request's format.
+int ra__tile_encode(const ra__tile_job *job, const uint8_t *rgba, ra_buf **out, ra_err *err);
+bool ra__tile_opaque(const ra_tile_request *request);  // where nothing is stands a colour
+// Planes of values to a GeoTIFF.
+int ra__tile_tif(ra__tile_job *job, const ra__plane *planes, ra_buf **out, ra_err *err);
 // Room for a .npy body of the request's bands and their mask; the planes lie in it.
 int ra__tile_npy_new(const ra__tile_job *job, ra__plane *planes, ra_buf **out, ra_err *err);
 // Fills the mask once the planes are final.

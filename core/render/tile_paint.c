@@ -1,14 +1,13 @@
 // tile_paint.c - values to bodies. A png is a palette image wherever its pixels have at most 255 colours, which is
 // nearly always: entry 0 is "nothing", the ramp's entries follow. Pixel rules: contracts.md §1.
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "codec/png.h"
 #include "raster/vector.h"
 #include "render/tile_job.h"
 
-enum { PALETTE = 256, NPY_HEAD = 128 };
+enum { PALETTE = 256 };
 
 // ---- values to entries of the ramp; -1: nothing
 
@@ -70,6 +69,20 @@ static void mark_entries(const ra__tile_job *job, const ra__plane *plane, int32_
   }
 }
 
+// The formula works on the 256 levels that are the entries of a linear ramp.
+static void adjust_entries(const ra_formula *formula, int32_t *entries, size_t n) {
+  ra_formula_run run;
+  uint8_t table[PALETTE];
+  ra_formula_begin(formula, &run);
+  for (unsigned i = 0; i < PALETTE; i++) {
+    table[i] = (uint8_t)i;
+    ra_formula_apply(&run, 1, &table[i]);
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (entries[i] >= 0) entries[i] = table[entries[i] & 255];
+  }
+}
+
 static void to_entries(const ra__tile_job *job, const ra__plane *plane, int32_t *out) {
   const ra_tile_request *request = job->request;
   double low = request->rescale[0], high = request->rescale[1];
@@ -79,6 +92,9 @@ static void to_entries(const ra__tile_job *job, const ra__plane *plane, int32_t 
     stretch_f64(plane->cells, plane->count, low, high, out);
   } else {
     stretch_f32(plane->cells, plane->count, low, high, out);
+  }
+  if (ra_ramp_get_kind(request->ramp) == RA_RAMP_LINEAR && request->formula.count) {
+    adjust_entries(&request->formula, out, plane->count);
   }
   if (ra_ramp_get_kind(request->ramp) == RA_RAMP_LINEAR && ra_ramp_marked(request->ramp)) {
     mark_entries(job, plane, out);
@@ -90,13 +106,17 @@ static void to_entries(const ra__tile_job *job, const ra__plane *plane, int32_t 
 
 // ---- colours
 
+bool ra__tile_opaque(const ra_tile_request *request) {
+  return !request->return_mask || request->format == RA_TILE_JPG;
+}
+
 // Without a mask every pixel is opaque, and nothing is value 0: the table's first colour, or black.
 static void colour_of(const ra_tile_request *request, int32_t entry, uint8_t rgba[4]) {
   bool linear = ra_ramp_get_kind(request->ramp) == RA_RAMP_LINEAR;
   memset(rgba, 0, 4);
-  if (entry < 0 && linear && !request->return_mask) entry = 0;
+  if (entry < 0 && linear && ra__tile_opaque(request)) entry = 0;
   if (entry >= 0) memcpy(rgba, ra_ramp_colours(request->ramp)[entry], 4);
-  if (!request->return_mask) rgba[3] = 255;
+  if (ra__tile_opaque(request)) rgba[3] = 255;
 }
 
 typedef struct range {
@@ -132,8 +152,7 @@ static int paint_range(const ra__tile_job *job, const int32_t *entries, size_t n
   colour_of(request, -1, palette[0]);
   for (unsigned i = 1; i < count; i++) colour_of(request, used.least + (int32_t)i - 1, palette[i]);
   subtract(entries, n, used.least, index);
-  return ra_png_indexed(index, request->size, request->size, (const uint8_t(*)[4])palette, count,
-                        out, err);
+  return ra_png_indexed(index, job->size, job->size, (const uint8_t(*)[4])palette, count, out, err);
 }
 
 // Which entries occur, as palette slots from 1 on; 0 when they are more than 255.
@@ -161,8 +180,8 @@ static int paint_slots(const ra__tile_job *job, const int32_t *entries, size_t n
   for (size_t i = 0; i < n; i++) {
     index[i] = (uint8_t)(entries[i] < 0 ? 0 : slots[entries[i]]);
   }
-  return ra_png_indexed(index, request->size, request->size, (const uint8_t(*)[4])palette, used + 1,
-                        out, err);
+  return ra_png_indexed(index, job->size, job->size, (const uint8_t(*)[4])palette, used + 1, out,
+                        err);
 }
 
 static int paint_rgba(const ra__tile_job *job, int32_t *entries, size_t n, ra_buf **out, ra_err *err) {
@@ -172,16 +191,19 @@ static int paint_rgba(const ra__tile_job *job, int32_t *entries, size_t n, ra_bu
     colour_of(job->request, entries[i], colour);
     memcpy(rgba + i * 4, colour, 4);
   }
-  return ra_png_rgba(rgba, job->request->size, job->request->size, out, err);
+  return ra__tile_encode(job, rgba, out, err);
 }
 
-int ra__tile_png(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err *err) {
+int ra__tile_paint(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err *err) {
   unsigned count = ra_ramp_count(job->request->ramp) + RA_RAMP_MARKS;
   int32_t *entries = ra_arena_alloc(&job->arena, plane->count * sizeof *entries);
   uint32_t *slots = ra_arena_alloc(&job->arena, count * sizeof *slots);
   uint8_t *index = ra_arena_alloc(&job->arena, plane->count);
   if (!entries || !slots || !index) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
   to_entries(job, plane, entries);
+  if (job->request->format != RA_TILE_PNG) {
+    return paint_rgba(job, entries, plane->count, out, err);
+  }
   range used = find_range(entries, plane->count);
   if (used.most - used.least + 2 <= PALETTE) {
     return paint_range(job, entries, plane->count, used, index, out, err);
@@ -191,55 +213,4 @@ int ra__tile_png(ra__tile_job *job, const ra__plane *plane, ra_buf **out, ra_err
     return paint_slots(job, entries, plane->count, slots, slots_used, index, out, err);
   }
   return paint_rgba(job, entries, plane->count, out, err);
-}
-
-// ---- npy (format version 1.0)
-
-static void put_head(const ra__tile_job *job, uint8_t *at) {
-  char text[NPY_HEAD];
-  const ra_tile_request *request = job->request;
-  int n = snprintf(text, sizeof text,
-                   "{'descr': '<f%zu', 'fortran_order': False, 'shape': (%u, %u, %u), }",
-                   ra__tile_value_size(job), request->band_count + 1, request->size, request->size);
-  memcpy(at, "\x93NUMPY\x01\x00", 8);
-  at[8] = NPY_HEAD - 10;
-  at[9] = 0;
-  memset(at + 10, ' ', NPY_HEAD - 10);
-  memcpy(at + 10, text, (size_t)n);
-  at[NPY_HEAD - 1] = '\n';
-}
-
-int ra__tile_npy_new(const ra__tile_job *job, ra__plane *planes, ra_buf **out, ra_err *err) {
-  const ra_tile_request *request = job->request;
-  size_t count = (size_t)request->size * request->size, plane_size = count * ra__tile_value_size(job);
-  ra_buf *body;
-  int rc = ra_buf_new(NPY_HEAD + plane_size * (request->band_count + 1), &body, err);
-  if (rc < 0) return rc;
-  put_head(job, ra_buf_bytes(body));
-  for (unsigned i = 0; i < request->band_count; i++) {
-    planes[i] = (ra__plane){ra_buf_bytes(body) + NPY_HEAD + i * plane_size, count};
-  }
-  *out = body;
-  return RA_OK;
-}
-
-// A pixel counts as valid when any band has a value there; NaN alone differs from itself.
-#define ADD_TO_MASK(NAME, TYPE)                                                            \
-  RA_VECTOR static void NAME(const TYPE *values, size_t n, TYPE *mask) {                   \
-    for (size_t i = 0; i < n; i++) mask[i] = values[i] == values[i] ? (TYPE)255 : mask[i]; \
-  }
-ADD_TO_MASK(add_to_mask_f32, float)
-ADD_TO_MASK(add_to_mask_f64, double)
-
-void ra__tile_npy_mask(const ra__tile_job *job, const ra__plane *planes, ra_buf *body) {
-  size_t plane_size = planes[0].count * ra__tile_value_size(job);
-  void *mask = ra_buf_bytes(body) + NPY_HEAD + job->request->band_count * plane_size;
-  memset(mask, 0, plane_size);  // all bits zero is 0.0
-  for (unsigned k = 0; k < job->request->band_count; k++) {
-    if (job->is_double) {
-      add_to_mask_f64(planes[k].cells, planes[k].count, mask);
-    } else {
-      add_to_mask_f32(planes[k].cells, planes[k].count, mask);
-    }
-  }
 }

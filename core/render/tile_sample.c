@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "geo/warp.h"
+#include "raster/filter.h"
 #include "raster/resample.h"
 #include "render/tile_job.h"
 #include "render/tile_level.h"
@@ -90,10 +91,33 @@ static void place_by_warp(const ra_warp *warp, const view *v, double x[2], doubl
   y[1] = nextafter((double)warp->y1 * v->y_axis.scale, 0);
 }
 
+static bool is_filtered(const ra_tile_request *request) {
+  return request->resampling >= RA_RESAMPLING_CUBIC;
+}
+
+static ra_filter filter_of(const ra_tile_request *request) {
+  return (ra_filter)(request->resampling - RA_RESAMPLING_CUBIC);
+}
+
+// A pixel's width in cells of the level.
+static double step_along(const ra_axis *axis, double step) { return fabs(step) * axis->scale; }
+
+// Cells of the level that positions between least and most need.
+static void reach(const ra_tile_request *request, const ra_axis *axis, double step, double least,
+                  double most, int64_t *first, int64_t *last) {
+  bool bilinear = request->resampling == RA_RESAMPLING_BILINEAR;
+  ra_axis_reach(axis, bilinear, least, most, first, last);
+  if (!is_filtered(request)) return;
+  int more = ra_filter_reach(filter_of(request), step_along(axis, step));
+  *first -= more;
+  *last += more;
+  if (!axis->wraps && *first < 0) *first = 0;
+  if (!axis->wraps && *last > axis->extent) *last = axis->extent;
+}
+
 static void place_view(const ra__tile_job *job, const ra_grid *grid, view *v) {
   const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
   const ra_warp *warp = &v->warp;
-  bool bilinear = job->request->resampling == RA_RESAMPLING_BILINEAR;
   double seam = warp->x1 > grid->width ? (double)warp->x0 : -INFINITY, x[2], y[2];
   v->x_axis = level_axis(level->width, grid->width, grid->wraps, seam);
   v->y_axis = level_axis(level->height, grid->height, false, -INFINITY);
@@ -105,8 +129,8 @@ static void place_view(const ra__tile_job *job, const ra_grid *grid, view *v) {
   }
   v->x0 = v->x1 = v->y0 = v->y1 = 0;
   if (x[0] > x[1] || y[0] > y[1]) return;
-  ra_axis_reach(&v->x_axis, bilinear, x[0], x[1], &v->x0, &v->x1);
-  ra_axis_reach(&v->y_axis, bilinear, y[0], y[1], &v->y0, &v->y1);
+  reach(job->request, &v->x_axis, warp->x_step, x[0], x[1], &v->x0, &v->x1);
+  reach(job->request, &v->y_axis, warp->y_step, y[0], y[1], &v->y0, &v->y1);
   v->x_axis.origin = v->x0;
   v->y_axis.origin = v->y0;
 }
@@ -114,7 +138,7 @@ static void place_view(const ra__tile_job *job, const ra_grid *grid, view *v) {
 static int make_warp(ra__tile_job *job, const ra_dataset_grid *grid, ra_warp *out, ra_err *err) {
   const ra_crs *tiles = ra__mercator(err);
   if (!tiles) return err ? err->code : RA_E_INTERNAL;
-  uint32_t size = job->request->size;
+  uint32_t size = job->size;
   return ra_warp_new(tiles, job->gt, size, size, grid->crs, &grid->grid, TOLERANCE, &job->arena,
                      out, err);
 }
@@ -217,8 +241,42 @@ static bool make_taps(ra_arena *arena, const ra_axis *axis, const double *positi
   return true;
 }
 
+static bool make_filter_taps(ra_arena *arena, ra_filter filter, double step, size_t n,
+                             ra_filter_taps *out) {
+  *out = (ra_filter_taps){.pixels = n, .most = ra_filter_most(filter, step)};
+  out->first = ra_arena_alloc(arena, n * sizeof *out->first);
+  out->count = ra_arena_alloc(arena, n * sizeof *out->count);
+  out->holds = ra_arena_alloc(arena, n * sizeof *out->holds);
+  out->weights = ra_arena_alloc(arena, n * out->most * sizeof *out->weights);
+  return out->first && out->count && out->holds && out->weights;
+}
+
+// Separable: all pixels at once; else row by row, with weights of each pixel's own.
+static int sample_filtered(ra__tile_job *job, const view *v, const ra_window *window,
+                           ra_arena *arena, void *out, ra_err *err) {
+  const ra_warp *warp = &v->warp;
+  ra_filter filter = filter_of(job->request);
+  const double x_step = step_along(&v->x_axis, warp->x_step);
+  const double y_step = step_along(&v->y_axis, warp->y_step);
+  size_t columns = warp->width, rows = warp->height;
+  ra_filter_taps x, y;
+  if (!make_filter_taps(arena, filter, x_step, columns, &x) ||
+      !make_filter_taps(arena, filter, y_step, warp->separable ? rows : columns, &y)) {
+    return no_memory(err);
+  }
+  for (size_t row = 0; row < (warp->separable ? 1 : rows); row++) {
+    size_t at = row * columns;
+    ra_filter_fill(&x, filter, x_step, &v->x_axis, v->x1 - v->x0, warp->x + at);
+    ra_filter_fill(&y, filter, y_step, &v->y_axis, v->y1 - v->y0, warp->y + at);
+    uint8_t *to = (uint8_t *)out + at * (window->is_double ? sizeof(double) : sizeof(float));
+    ra_filter_run(window, filter, &x, &y, !warp->separable, to);
+  }
+  return RA_OK;
+}
+
 static int sample(ra__tile_job *job, const view *v, const ra_window *window, ra_arena *arena,
                   void *out, ra_err *err) {
+  if (is_filtered(job->request)) return sample_filtered(job, v, window, arena, out, err);
   bool bilinear = job->request->resampling == RA_RESAMPLING_BILINEAR;
   if (!v->warp.separable) {
     ra_resample_points(window, &v->x_axis, &v->y_axis, v->warp.x, v->warp.y,

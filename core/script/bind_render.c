@@ -63,13 +63,14 @@ static unsigned check_bands(lua_State *L, unsigned *out, size_t most) {
   return (unsigned)count;
 }
 
-static void check_rescale(lua_State *L, double out[2]) {
-  if (list_field(L, "rescale", false) == 2) {
-    for (int i = 0; i < 2; i++) {
-      lua_rawgeti(L, -1, i + 1);
-      out[i] = luaL_checknumber(L, -1);
-      lua_pop(L, 1);
-    }
+// {low, high}, or as many pairs as channels in one list. One pair serves all.
+static void check_rescale(lua_State *L, double *out) {
+  size_t count = list_field(L, "rescale", false);
+  if (count % 2 || count > 2 * RA_TILE_CHANNELS) luaL_error(L, "bad option 'rescale'");
+  for (size_t i = 0; count && i < 2 * RA_TILE_CHANNELS; i++) {
+    lua_rawgeti(L, -1, (int)(i < count ? i : i % 2) + 1);
+    out[i] = luaL_checknumber(L, -1);
+    lua_pop(L, 1);
   }
   lua_pop(L, 1);
 }
@@ -102,16 +103,17 @@ static void check_tile(lua_State *L, ra_tile_request *request) {
     luaL_error(L, "bad option 'resampling' (%s)", method);
   request->unscale = ra_bind_opt_boolean(L, 1, "unscale", true);
   check_nodata(L, request);
-  request->rescale[1] = 1;
+  for (int i = 0; i < RA_TILE_CHANNELS; i++) request->rescale[2 * i + 1] = 1;
   check_rescale(L, request->rescale);
   ra_bind_field(L, 1, "ramp");
   if (!lua_isnil(L, -1)) request->ramp = ra_bind_check_ramp(L, -1);
   lua_pop(L, 1);
   const char *format = ra_bind_opt_string(L, 1, "format", "png");
-  request->format = strcmp(format, "npy") == 0 ? RA_TILE_NPY : RA_TILE_PNG;
+  if (!ra_tile_format_parse(format, &request->format))
+    luaL_error(L, "bad option 'format' (%s)", format);
+  request->buffer = (uint32_t)ra_bind_opt_integer(L, 1, "buffer", 0);
+  request->deep = ra_bind_opt_integer(L, 1, "bits", 8) == 16;
   request->return_mask = ra_bind_opt_boolean(L, 1, "return_mask", true);
-  if (request->format == RA_TILE_PNG && !request->ramp)
-    luaL_error(L, "option 'ramp' is needed for png");
 }
 
 static void hold_sources(ra_tile_source *sources, unsigned count) {
@@ -127,6 +129,10 @@ static int l_tile(lua_State *L) {
   ra_err err = {0};
   ra_op *op;
   check_tile(L, &request);
+  const char *formula = ra_bind_opt_string(L, 1, "color_formula", "");
+  if (ra_formula_parse(formula, strlen(formula), &request.formula, &err) < 0) {
+    return ra_bind_fail(L, &err);
+  }
   if (ra_op_new(ra_bind_ops(L), &RA_OP_TILE, &op, &err) < 0) return ra_bind_fail(L, &err);
   hold_sources(request.sources, request.source_count);
   if (request.ramp) ra_ramp_ref(request.ramp);

@@ -8,7 +8,12 @@ local select = require "rastrum.select"
 local M = { name = "tiles", api = 1, description = "map tiles, TileJSON and the list of times" }
 
 local MAX_ZOOM = 24
-local TYPES = { png = "image/png", npy = "application/x-npy" }
+local TYPES = { png = "image/png", jpg = "image/jpeg", webp = "image/webp",
+  npy = "application/x-npy", tif = "image/tiff; application=geotiff" }
+local FORMATS = { "png", "jpg", "webp", "npy", "tif" }
+local PICTURES = { png = true, jpg = true, webp = true }
+local RESAMPLING = { "nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "gauss", "average",
+  "mode", "rms" }
 
 local function bad(where, message, ...)
   return { code = "invalid", where = where, message = message:format(...) }
@@ -94,6 +99,9 @@ local function redirect(req)
 end
 
 local function check_address(p)
+  if p.buffer * 2 % 1 ~= 0 then
+    return nil, bad("buffer", "buffer is %g; it takes a multiple of 0.5", p.buffer)
+  end
   local row, scale = parse_row(p.y)
   if not row then return nil, bad("y", "y is '%s'; it takes a row such as 3 or 3@2x", p.y) end
   local last = 2 ^ p.z - 1
@@ -133,15 +141,54 @@ local function versioned(snapshot, p)
   return snapshot, nil, err
 end
 
+-- Whether values become colours by a ramp: pictures of one band, but for those of 16 bits.
+local function ramped(drawn, p)
+  return PICTURES[p.format] and #drawn.bands == 1 and p.bits == 8
+end
+
+-- Options that contradict each other or the number of bands.
+local function check_look(drawn, p)
+  if p.bits == 16 and p.format ~= "png" then
+    return nil, bad("bits", "bits is 16; only png has 16 bits, this is %s", p.format)
+  end
+  if PICTURES[p.format] and #drawn.bands ~= 1 and #drawn.bands ~= 3 then
+    return nil, bad("bidx", "bidx: a picture takes one band, or three as red, green and blue; "
+      .. "%d were asked for", #drawn.bands)
+  end
+  local name = p.colormap and "colormap" or p.colormap_name and "colormap_name"
+  if name and PICTURES[p.format] and not ramped(drawn, p) then
+    return nil, bad(name, "%s: a ramp takes one band and 8 bits; leave it out", name)
+  end
+  return true
+end
+
+-- One pair for all channels, or one a channel.
+local function ranges_of(snapshot, drawn, p, ramp)
+  local count = p.rescale and #p.rescale or 1
+  if count > 1 and count ~= #drawn.bands then
+    return nil, bad("rescale", "rescale is given %d times; once, or once a band (%d)", count,
+      #drawn.bands)
+  end
+  local list = {}
+  for i = 1, count do
+    local pair, err = looks.rescale(snapshot, drawn.variable,
+      { rescale = p.rescale and p.rescale[i], stretch = p.stretch }, ramp)
+    if not pair then return nil, err end
+    list[#list + 1], list[#list + 2] = pair[1], pair[2]
+  end
+  return list
+end
+
 -- {rescale, ramp, nodata}: how values become pixels.
 local function look_of(snapshot, drawn, p)
   local look = {}
-  local err
-  if p.format == "png" then
-    look.ramp, err = looks.ramp(drawn.variable, p)
-    if not look.ramp then return nil, err end
+  local good, err = check_look(drawn, p)
+  if not good then return nil, err end
+  if ramped(drawn, p) then
+    look.ramp, look.name = looks.ramp(drawn.variable, p)
+    if not look.ramp then return nil, look.name end
   end
-  look.rescale, err = looks.rescale(snapshot, drawn.variable, p, look.ramp)
+  look.rescale, err = ranges_of(snapshot, drawn, p, look.ramp)
   if not look.rescale then return nil, err end
   if look.ramp then
     look.ramp, err = looks.drawn(look.ramp, p, look.rescale)
@@ -149,10 +196,6 @@ local function look_of(snapshot, drawn, p)
   end
   look.nodata, err = nodata_of(p)
   if err then return nil, err end
-  if p.format ~= "png" then return look end
-  if #drawn.bands ~= 1 then
-    return nil, bad("bidx", "bidx: a png takes one band, %d were asked for", #drawn.bands)
-  end
   return look
 end
 
@@ -166,7 +209,7 @@ local function draw(req, row, size)
   local look
   look, err = look_of(snapshot, drawn, p)
   if not look then return nil, err end
-  local etag = http.etag(req, drawn.versions, look.rescale[1], look.rescale[2],
+  local etag = http.etag(req, drawn.versions, table.concat(look.rescale, ","),
     look.ramp and look.ramp:digest() or "")
   local headers = { ETag = etag, ["Cache-Control"] = p.v and http.IMMUTABLE or http.SHORT }
   local unchanged = http.not_modified(req, etag, headers)
@@ -176,7 +219,8 @@ local function draw(req, row, size)
     sources = drawn.sources, bands = drawn.bands, z = p.z, x = p.x, y = row, size = size,
     resampling = p.resampling,
     unscale = p.unscale, nodata = look.nodata, rescale = look.rescale, ramp = look.ramp,
-    format = p.format, return_mask = p.return_mask,
+    format = p.format, return_mask = p.return_mask, buffer = p.buffer * 2, bits = p.bits,
+    color_formula = p.color_formula,
   }
   if body then return { status = 200, type = TYPES[p.format], headers = headers, body = body } end
   if err.code == "gone" and snapshot ~= now then return redirect(req) end
@@ -194,7 +238,7 @@ end
 -- Parameters that a tile URL carries on from the TileJSON's own.
 local CARRIED = { "variable", "level", "sel", "item", "run", "rescale", "stretch", "colormap_name",
   "colormap", "resampling", "nodata",
-  "unscale", "return_mask", "bidx", "tilesize" }
+  "unscale", "return_mask", "bidx", "tilesize", "buffer", "padding", "bits", "color_formula" }
 
 local function escape(text)
   return (tostring(text):gsub("[^%w%-%._~,:]", function(c) return ("%%%02X"):format(c:byte()) end))
@@ -247,17 +291,12 @@ local function tilejson(req)
   local p = req.params
   local snapshot, err = catalog.resolve(p.collection)
   if not snapshot then return rastrum.fail(err) end
-  local drawn
-  drawn, err = plan(snapshot, p)
+  p.format = p.tile_format
+  local drawn, look
+  drawn, err = chosen(snapshot, p)
   if not drawn then return rastrum.fail(err) end
-  local ramp, name = looks.ramp(drawn.variable, p)
-  if not ramp then return rastrum.fail(name) end
-  local rescale
-  rescale, err = looks.rescale(snapshot, drawn.variable, p, ramp)
-  if not rescale then return rastrum.fail(err) end
-  local drawable
-  drawable, err = looks.drawn(ramp, p, rescale)
-  if not drawable then return rastrum.fail(err) end
+  look, err = look_of(snapshot, drawn, p)
+  if not look then return rastrum.fail(err) end
   local query = carried_query(p, req.given)
   if p.datetime then query[#query + 1] = "datetime=" .. escape(p.datetime) end
   query[#query + 1] = "v=" .. version_tag(snapshot, drawn)
@@ -283,8 +322,8 @@ local function tilejson(req)
     maxzoom = math.max(zoom, 2),
     variable = drawn.variable.name,
     units = drawn.variable.units,
-    rescale = rastrum.json.array(rescale),
-    colormap_name = name,
+    rescale = rastrum.json.array(look.rescale),
+    colormap_name = look.name,
     variables = described(snapshot),
   })
 end
@@ -327,24 +366,37 @@ local CHOICE = {
 }
 
 local LOOK = {
-  { name = "rescale", type = "string",
-    description = "low,high: the values at the ramp's ends (default: the collection's)" },
+  { name = "rescale", type = "string", repeatable = true,
+    description = "low,high: the values at the ramp's ends (default: the collection's); of three "
+      .. "bands once, or once each" },
   looks.STRETCH,
   { name = "colormap_name", type = "string",
     description = "a colour ramp; name_r is reversed (default: the variable's flags, or viridis)" },
   { name = "colormap", type = "string",
     description = "a colour ramp as JSON: value to colour, or intervals" },
-  { name = "resampling", type = "string", enum = { "nearest", "bilinear" }, default = "nearest",
+  { name = "resampling", type = "string", enum = RESAMPLING, default = "nearest",
     description = "how pixels are taken from cells" },
   { name = "nodata", type = "string", description = "a stored number that is not drawn, or nan" },
   { name = "unscale", type = "boolean", default = true,
     description = "values rather than stored numbers" },
   { name = "return_mask", type = "boolean", default = true,
-    description = "transparent where there is no data" },
+    description = "transparent where there is no data; npy: a mask behind the bands" },
   { name = "bidx", type = "integer", min = 1, max = 256, repeatable = true,
-    description = "bands by number, instead of level" },
+    description = "bands by number, instead of level; a picture takes one, or three as red, "
+      .. "green and blue" },
   { name = "tilesize", type = "integer", min = 64, max = 1024, default = 256,
     description = "pixels a side" },
+  { name = "buffer", type = "number", min = 0, max = 128, default = 0,
+    description = "pixels that are added at each side, in halves" },
+  { name = "padding", type = "integer", min = 0, max = 128, default = 0,
+    description = "pixels to read beyond each side; changes nothing here, where the sides of a "
+      .. "tile are read as its middle is" },
+  { name = "bits", type = "integer", enum = { 8, 16 }, default = 8,
+    description = "png: of a level; with 16 it is grey (or three bands') over rescale, without "
+      .. "a ramp" },
+  { name = "color_formula", type = "string", max_length = 512,
+    description = "operations on the levels: gamma BANDS G, sigmoidal BANDS CONTRAST BIAS, "
+      .. "saturation S" },
 }
 
 local ADDRESS = {
@@ -353,8 +405,8 @@ local ADDRESS = {
     description = "column" },
   { name = "y", type = "string", example = "0",
     description = "row, with @1x to @4x for sharper tiles" },
-  { name = "format", type = "string", enum = { "png", "npy" },
-    description = "png, or npy (values and a mask)" },
+  { name = "format", type = "string", enum = FORMATS,
+    description = "a picture, or values: npy (with a mask) or tif" },
   { name = "v", type = "string",
     description = "version of the step, from TileJSON: makes the answer immutable" },
 }
@@ -375,7 +427,7 @@ M.routes = {
   { "GET", "/tiles/{collection}/tilejson.json", tilejson,
     summary = "TileJSON 3.0 of what the parameters choose",
     params = join(CHOICE, LOOK, {
-      { name = "tile_format", type = "string", enum = { "png", "npy" }, default = "png",
+      { name = "tile_format", type = "string", enum = FORMATS, default = "png",
         description = "format of the tiles" } }) },
   { "GET", "/tiles/{collection}/times", times,
     summary = "The times of a variable, each with its version",

@@ -147,8 +147,8 @@ local function read(req, points)
   if unchanged then return unchanged end
   local body
   body, err = rastrum.series {
-    collection = snapshot.id, variables = parts, points = points, method = p.method, format = format,
-    max_bytes = rastrum.config.request_bytes, fallbacks = fallbacks,
+    collection = snapshot.id, variables = parts, points = points, method = p.method,
+    format = format, max_bytes = rastrum.config.request_bytes, fallbacks = fallbacks,
   }
   if not body then return nil, err end
   return { status = 200, type = kind, headers = headers, body = body, compress = true }

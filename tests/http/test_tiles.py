@@ -467,7 +467,7 @@ def test_what_does_not_exist_is_named_with_what_does(http):
     assert "salinity" in problem["detail"] and "sst" in problem["detail"] and "wind" in problem["detail"]
 
 
-def test_a_png_is_of_one_band(http):
+def test_a_picture_is_of_one_band_or_three(http):
     assert "bidx" in http.problem(400, "/tiles/globe/2/1/1.png", variable="wind", bidx=[1, 2])["detail"]
 
 

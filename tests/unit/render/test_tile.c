@@ -515,7 +515,8 @@ static void resampling_names(void **state) {
   ra_resampling how;
   assert_true(ra_resampling_parse("bilinear", &how) && how == RA_RESAMPLING_BILINEAR);
   assert_true(ra_resampling_parse("nearest", &how) && how == RA_RESAMPLING_NEAREST);
-  assert_false(ra_resampling_parse("cubic", &how));
+  assert_true(ra_resampling_parse("rms", &how) && how == RA_RESAMPLING_RMS);
+  assert_false(ra_resampling_parse("cubics", &how));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
