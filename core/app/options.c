@@ -120,7 +120,8 @@ const ra_option RA_OPTIONS[] = {
      "the dataset's id (default: the file's stem)"},
     {"variables", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "A,B", "only these variables"},
     {"datetime", RA_OPTION_TEXT, NULL, RA_CMD_INGEST, true, false, "T",
-     "the time of a source that has none"},
+     "the time of a source that has none; %Y%m%d and its like: in its name; tag: a TIFF's "
+     "DateTime"},
     {"in_place", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
      "a COG stays where it is and is served from there; one that cannot be is converted"},
     {"zarr_format", RA_OPTION_INT, "3", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "3",

@@ -77,8 +77,9 @@ typedef struct ra_cog_info {
   bool has_nodata;
   double nodata;
   double scale, offset;
-  bool placed;  // the file says where the grid lies
-  int epsg;     // 0: see keys
+  char datetime[20];  // of the DateTime tag, "2020:01:31 12:00:00"; "": none
+  bool placed;        // the file says where the grid lies
+  int epsg;           // 0: see keys
   ra_geokeys keys;
 } ra_cog_info;
 

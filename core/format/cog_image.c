@@ -165,9 +165,21 @@ static int parse_metadata(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info,
   return RA_OK;
 }
 
+static int parse_datetime(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra_err *err) {
+  const ra__tag *tag = ra__tiff_find(ifd, RA__TAG_DATETIME);
+  const char *text;
+  size_t size;
+  if (!tag || tag->count != sizeof info->datetime) return RA_OK;
+  int rc = ra__tiff_text(tiff, tag, &text, &size, err);
+  if (rc == RA_OK && size >= sizeof info->datetime - 1)
+    memcpy(info->datetime, text, sizeof info->datetime - 1);
+  return rc;
+}
+
 int ra__cog_parse_image(ra__tiff *tiff, const ra__ifd *ifd, ra_cog *cog, ra_err *err) {
   int rc = parse_place(tiff, ifd, &cog->info, err);
   if (rc == RA_OK) rc = parse_nodata(tiff, ifd, cog, err);
   if (rc == RA_OK) rc = parse_metadata(tiff, ifd, &cog->info, err);
+  if (rc == RA_OK) rc = parse_datetime(tiff, ifd, &cog->info, err);
   return rc;
 }

@@ -96,6 +96,8 @@ static void fill_info(GDALDatasetH dataset, ra_tiff_info *info) {
     size[0] = (uint32_t)GDALGetRasterBandXSize(overview);
     size[1] = (uint32_t)GDALGetRasterBandYSize(overview);
   }
+  const char *time = GDALGetMetadataItem(dataset, "TIFFTAG_DATETIME", NULL);
+  if (time && strlen(time) < sizeof info->datetime) strcpy(info->datetime, time);
   fill_place(dataset, info);
 }
 

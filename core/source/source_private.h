@@ -27,6 +27,7 @@ struct ra_source {
   const char *identity;  // of a folder: what stands for its bytes, `identity_size` of it; else NULL
   size_t identity_size;
   bool servable;
+  const char *tagged;  // a TIFF's DateTime tag; NULL: none
   ra_arena arena;
   const char *path, *name, *format;
   int fd;  // -1: not open

@@ -198,6 +198,7 @@ static int fill_model(ra_source *source, state *s, ra_err *err) {
     return rc;
   }
   source->servable = info->native;
+  source->tagged = info->datetime[0] ? ra_arena_strdup(&source->arena, info->datetime) : NULL;
   bool geographic = ra_crs_is_geographic(crs);
   bool good =
       add_axis(source, geographic ? "lat" : "y", true, geographic, info->height, &y, &s->y) &&

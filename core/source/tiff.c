@@ -95,6 +95,7 @@ static int fill_info(ra_tiff *tiff, ra_err *err) {
       .has_place = info->placed,
       .epsg = info->epsg,
       .keys = info->keys};
+  memcpy(tiff->info.datetime, info->datetime, sizeof info->datetime);
   for (size_t i = 1; i < ra_cog_level_count(tiff->cog); i++) {
     const ra_cog_level *level = ra_cog_get_level(tiff->cog, i);
     uint32_t *size = tiff->info.overviews[tiff->info.overview_count++];

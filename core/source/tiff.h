@@ -20,8 +20,9 @@ typedef struct ra_tiff_info {
   ra_grid grid;
   bool has_place;  // the grid's transform stands in the file
   int epsg;
-  const char *wkt;  // of the CRS, where the module read it; else NULL
-  ra_geokeys keys;  // where we read it
+  const char *wkt;    // of the CRS, where the module read it; else NULL
+  ra_geokeys keys;    // where we read it
+  char datetime[20];  // of the DateTime tag, "2020:01:31 12:00:00"; "": none
   size_t overview_count;
   uint32_t overviews[RA_COG_LEVELS][2];
 } ra_tiff_info;

@@ -118,6 +118,24 @@ def test_tiffs_that_lie_nowhere(binary, tmp_path, options, why):
     assert not list((tmp_path / "store").rglob("*.tif"))
 
 
+def test_times_of_images(binary, tmp_path):
+    """--datetime: a time, a pattern for the name, or the DateTime tag."""
+    for name, option, wanted in (("a.tif", "2020-05-06", "2020-05-06T00:00:00Z"), ("s2_20210704T103000_x.tif", "%Y%m%dT%H%M%S", "2021-07-04T10:30:00Z"),
+                                 ("NDVI-2019.tif", "%Y", "2019-01-01T00:00:00Z"), ("tagged.tif", "tag", "2018-02-03T04:05:06Z")):
+        path = tmp_path / name
+        image(path)
+        with rasterio.open(path, "r+") as d:
+            d.update_tags(TIFFTAG_DATETIME="2018:02:03 04:05:06")
+        for place in ((), ("--in-place",)):
+            store = tmp_path / f"store{name}{len(place)}"
+            ingest(binary, path, store, "--datetime", option, *place)
+            done = subprocess.run([binary, "catalog", "show", "c", "--store", str(store), "--json"], capture_output=True, text=True, check=True)
+            assert wanted in done.stdout.replace(".000Z", "Z"), done.stdout
+    image(tmp_path / "bare.tif")
+    for option, why in (("%Y%m%d", "no part of its name"), ("tag", "no DateTime tag")):
+        assert why in ingest(binary, tmp_path / "bare.tif", tmp_path / "store", "--datetime", option, code=1)
+
+
 def test_in_place_is_for_tiffs(binary, tmp_path):
     xarray.Dataset({"t": ("x", [1.0])}).to_netcdf(tmp_path / "a.nc")
     assert "a.nc" in ingest(binary, tmp_path / "a.nc", tmp_path / "store", "--in-place", code=1)
