@@ -37,6 +37,9 @@ const ra_command RA_COMMANDS[] = {
      0, 0, ra_cmd_doctor},
     {"openapi", RA_CMD_OPENAPI, "", "the OpenAPI document of all routes", 0, 0, ra_cmd_openapi},
     {"version", RA_CMD_VERSION, "", "versions of the program and its libraries", 0, 0, ra_cmd_version},
+    {"man", RA_CMD_PRINT, "", "the manual page, for man(1)", 0, 0, ra_cmd_manual},
+    {"completion", RA_CMD_PRINT, "bash|zsh|fish",
+     "what a shell needs to complete words and options", 1, 1, ra_cmd_completion},
 };
 const size_t RA_COMMAND_COUNT = sizeof RA_COMMANDS / sizeof *RA_COMMANDS;
 
@@ -176,7 +179,7 @@ static int read_settings(const ra_command *command, ra_cli *cli, int *rc, ra_err
   *rc = ra_config_new(command->bit, &cli->config, err);
   if (*rc < 0) return 0;
   int code = take_words(command, "first flag", cli);
-  if (code || command->bit == RA_CMD_VERSION) return code;
+  if (code || command->bit & (RA_CMD_VERSION | RA_CMD_PRINT)) return code;
   *rc = load_file(cli->config, cli->bundle, err);
   if (*rc == RA_OK) *rc = ra_config_environment(cli->config, environ, err);
   return *rc < 0 ? 0 : take_words(command, "flag", cli);

@@ -42,6 +42,8 @@ int ra_cmd_openapi(const ra_cli *cli);
 int ra_cmd_colormap(const ra_cli *cli);
 int ra_cmd_plugin(const ra_cli *cli);
 int ra_cmd_version(const ra_cli *cli);
+int ra_cmd_manual(const ra_cli *cli);
+int ra_cmd_completion(const ra_cli *cli);
 
 // The settings anew: of the same command line and environment and of the configuration file as it is now, or (a worker's)
 // as the bundle has it. Any thread; *out is the caller's.

@@ -27,6 +27,7 @@ enum {
   RA_CMD_PLUGIN = 1 << 9,
   RA_CMD_VERSION = 1 << 10,
   RA_CMD_COMPACT = 1 << 11,
+  RA_CMD_PRINT = 1 << 12,  // no options, no configuration
   RA_CMD_HOST = RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_SERVE | RA_CMD_CATALOG | RA_CMD_TILE |
                 RA_CMD_SERIES | RA_CMD_CONFIG | RA_CMD_OPENAPI | RA_CMD_COLORMAP | RA_CMD_PLUGIN |
                 RA_CMD_COMPACT,
