@@ -124,7 +124,7 @@ static void drop_candidate(ra_reload *r) {
   c->reload = NULL;
   ra_timer_free(c->limit);
   c->limit = NULL;
-  if (c->script && c->adopted) leave(r, c->script, NULL);
+  if (c->adopted) leave(r, c->script, NULL);  // before that, the script is the builder's
   release(c);
 }
 
