@@ -278,9 +278,9 @@ def test_a_body_that_is_being_sent(site, store):
 
 
 @pytest.mark.release_only
-def test_building_holds_nobody_up(site):
-    """A plugin that takes a second to load: meanwhile a heartbeat's median gap stays within twice idle, and no gap is
-    as long as the load."""
+def test_building_holds_nobody_up(site, timed):
+    """A plugin that takes a second to load: meanwhile no gap of a heartbeat is as long as the load, and in the long run the
+    median gap stays within twice idle."""
     idle = beats(site.server.port, 300)
     seen = []
     for attempt in range(6):
@@ -291,10 +291,10 @@ def test_building_holds_nobody_up(site):
             reloading.join(PATIENCE)
         assert site.said() == f"at {attempt}"
         seen.append((beat.seen["gap"] / idle, beat.seen["longest"]))
-        if seen[-1][0] <= 2 and seen[-1][1] < 0.5:
+        if (not timed or seen[-1][0] <= 2) and seen[-1][1] < 0.5:
             break
     print(f"median gap idle {idle * 1e3:.2f} ms; times idle and the longest's share while a VM is built: {seen}")
-    assert min(times for times, _ in seen) <= 2
+    assert not timed or min(times for times, _ in seen) <= 2
     assert min(share for _, share in seen) < 0.5
 
 
