@@ -1,4 +1,4 @@
-"""Every ```sh block of README.md is run here, or said by whom it is run instead."""
+"""Every ```sh block of README.md is run here, or said by whom it is run instead; what the folders' READMEs say is there."""
 import os
 import pathlib
 import re
@@ -26,14 +26,44 @@ def blocks():
     return [line.strip() for block in found for line in block.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def test_every_block_has_a_language():
-    text = (ROOT / "README.md").read_text()
+PAGES = sorted(str(path.relative_to(ROOT)) for folder in ("", "core", "colormaps", "examples", "lua", "plugins", "terraform", "tests")
+               for path in ((ROOT / folder).rglob("README.md") if folder else ROOT.glob("README.md")))
+# The ```sh blocks of a folder's README -> the tests that run them.
+RUN_BY = {"examples/deploy/README.md": ("test_fresh_root.py", "test_container.py", "test_public_site.py")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_has_a_language(page):
+    text = (ROOT / page).read_text()
     assert all(re.findall(r"^```(\w*)$", text, re.M)[::2])
+    if re.search(r"^```sh$", text, re.M) and page != "README.md":
+        assert page in RUN_BY and all((ROOT / "tests" / "http" / name).exists() for name in RUN_BY[page])
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#\s]+)\)", (ROOT / "README.md").read_text()):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)\)", (ROOT / page).read_text()):
+        assert target.startswith("http") or ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.fixture(scope="module")
+def words(rastrum):
+    """The program's commands, and the options that they take, by --help."""
+    commands = set(re.findall(r"^  (\w+) ", rastrum("--help").stdout, re.M))
+    options = {each for name in commands for each in re.findall(r"^  --([\w-]+)", rastrum(name, "--help").stdout, re.M)}
+    return commands, options | {f"no-{each}" for each in options} | {"help", "version"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_options_that_are_told_of_exist(page, words):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.M | re.S)
+    commands, options = words
+    for piece in re.findall(r"`([^`]+)`", text):
+        for command in re.findall(r"^rastrum ([a-z]+)", piece):
+            assert command in commands, piece
+        if piece.startswith(("rastrum ", "--")):
+            for option in re.findall(r"(?:^| )--([a-z][\w-]*)", piece):
+                assert option in options, piece
 
 
 def test_every_command(binary, tmp_path):
