@@ -62,7 +62,8 @@ static int decide_place(ra_ingest *ingest, ra_err *err) {
                    "is no TIFF: --in-place is for Cloud Optimized GeoTIFFs");
   ingest->in_place = ra_source_is_servable(source);
   for (const ra_cf_grid *grid = ingest->cf->grids; grid; grid = grid->next) {
-    if (grid->x_reversed || grid->y_reversed || grid->roll) ingest->in_place = false;
+    if (grid->x_reversed || grid->y_reversed || grid->roll || grid->layout != RA_CF_EVEN)
+      ingest->in_place = false;
   }
   return RA_OK;
 }
