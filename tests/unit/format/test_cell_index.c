@@ -158,6 +158,23 @@ static void a_plain_grid_over_the_seam(void **state) {
   lattice_free(&l);
 }
 
+// Most cells are small; between the few large ones the first that is met is often not the nearest.
+static void cells_of_unlike_sizes(void **state) {
+  (void)state;
+  uint64_t seed = 22;
+  ra_lattice l = lattice_new(60, 20);
+  for (size_t i = 0; i < 60 * 20; i++) {
+    size_t column = i % 60, row = i / 60;
+    double lon = column < 50 ? (double)column * 0.5 : 25 + 9 * (double)(column - 49);
+    ra_lattice_put(&l, i, lon, (double)row * (column < 50 ? 0.5 : 3) - 20);
+  }
+  ra_cell_index *index = write_and_open(&l);
+  for (int i = 0; i < 2000; i++)
+    compare(&l, index, 25 + 90 * uniform(&seed), -20 + 55 * uniform(&seed), 2, 40);
+  ra_cell_index_free(index);
+  lattice_free(&l);
+}
+
 static void of_equals_the_first_is_taken(void **state) {
   (void)state;
   ra_lattice l = lattice_new(10, 10);
@@ -197,6 +214,16 @@ static void damage_is_noticed(void **state) {
       object.bytes[at] ^= (uint8_t)(1 << bit);
     }
   }
+  uint64_t bands, bins;
+  memcpy(&bands, object.bytes + 16, 8);
+  memcpy(&bins, object.bytes + 24, 8);
+  for (uint64_t i = 0; i <= bins;
+       i += bins / 2) {  // where bins begin: the first, one in the middle, the end
+    uint8_t *high = object.bytes + 64 + bands * 24 + i * 8 + 7;
+    *high ^= 0x40;
+    assert_int_equal(ra_cell_index_open(&READER, "cells", &index, &err), RA_E_CORRUPT);
+    *high ^= 0x40;
+  }
   object.size -= 16;
   assert_int_equal(ra_cell_index_open(&READER, "cells", &index, &err), RA_E_CORRUPT);
   object.size = 20;
@@ -214,6 +241,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_finds_what_looking_at_all_finds),
       cmocka_unit_test(a_plain_grid_over_the_seam),
+      cmocka_unit_test(cells_of_unlike_sizes),
       cmocka_unit_test(of_equals_the_first_is_taken),
       cmocka_unit_test(damage_is_noticed),
   };

@@ -188,6 +188,23 @@ static void beyond_a_fold_the_grid_goes_on(void **state) {
   done(&g);
 }
 
+// The same with two rows beyond the fold, which repeat others: the half cells at its end lie over the grid itself.
+static void repeated_cap(double u, double v, double *lon, double *lat) {
+  double m = 1.6 - 1.76 * v, n = 2 * M_PI * u;
+  from_vector(0.2 * cosh(m) * cos(n), 0.2 * sinh(m) * sin(n), 1, lon, lat);
+}
+
+static void a_rim_never_lies_over_cells(void **state) {
+  (void)state;
+  grid g = make(repeated_cap, 60, 22);
+  double off;
+  for (int64_t row = 0; row < (int64_t)((90 - 78) / -g.map.gt[5]); row++) {
+    for (int64_t column = 0; column < g.map.width; column++)
+      assert_true(pixel(&g, row, column, &off) && off < 3e-3);
+  }
+  done(&g);
+}
+
 // The right half of a grid lies elsewhere; some cells have no place.
 static void torn(double u, double v, double *lon, double *lat) {
   *lon = 40 * u + (u > 0.5 ? 60 : 0);
@@ -234,6 +251,7 @@ int main(void) {
       cmocka_unit_test(a_pole_may_lie_inside),
       cmocka_unit_test(the_seam_is_no_edge),
       cmocka_unit_test(beyond_a_fold_the_grid_goes_on),
+      cmocka_unit_test(a_rim_never_lies_over_cells),
       cmocka_unit_test(nothing_is_drawn_over_tears),
       cmocka_unit_test(axes_choose_the_cell_that_holds_the_pixel),
   };
