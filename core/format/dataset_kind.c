@@ -29,6 +29,7 @@ static void add_grid(ra_str *out, const ra_dataset_grid *grid) {
   add_numbers(out, grid->grid.gt, 6);
   add_numbers(out, grid->x_axis.centres, grid->x_axis.count);
   add_numbers(out, grid->y_axis.centres, grid->y_axis.count);
+  if (grid->layout == RA_DATASET_CURVED) ra_str_add_json(out, grid->places);
   int epsg = ra_crs_epsg(grid->crs);
   if (epsg) ra_str_addf(out, " %d", epsg);
   if (!epsg) ra_str_add_json(out, ra_crs_wkt2(grid->crs));
@@ -74,8 +75,6 @@ static void add_variable(ra_str *out, const ra_dataset *dataset, const ra_datase
 bool ra_dataset_kind(const ra_dataset *dataset, ra_str *out) {
   if (ra_dataset_axis_count(dataset) == 0 || ra_dataset_in_place(dataset)) return false;
   for (size_t i = 0; i < ra_dataset_grid_count(dataset); i++) {
-    // The index of its cells stays with the dataset.
-    if (ra_dataset_get_grid(dataset, i)->layout == RA_DATASET_CURVED) return false;
     add_grid(out, ra_dataset_get_grid(dataset, i));
   }
   for (size_t i = 0; i < ra_dataset_axis_count(dataset); i++) {

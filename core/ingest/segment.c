@@ -16,6 +16,17 @@ static const size_t JOB_LEAST = (size_t)24 << 20;
 
 // ---- objects
 
+void ra__segment_note(ra__segment *segment, const char *key, uint64_t size, uint32_t crc32c) {
+  pthread_mutex_lock(&segment->lock);
+  ra_str_add(&segment->objects, segment->objects.len ? ",\n{\"key\":" : "\n{\"key\":");
+  ra_str_add_json(&segment->objects, key + strlen(segment->prefix) + 1);
+  ra_str_addf(&segment->objects, ",\"size\":%llu,\"crc32c\":\"%08x\"}", (unsigned long long)size,
+              crc32c);
+  segment->bytes += size;
+  segment->object_count++;
+  pthread_mutex_unlock(&segment->lock);
+}
+
 int ra__segment_put(ra__segment *segment, const char *array, const char *part, const void *data,
                     size_t size, ra_err *err) {
   ra_str key;
@@ -24,16 +35,7 @@ int ra__segment_put(ra__segment *segment, const char *array, const char *part, c
   ra_str_add(&key, part);
   int rc = key.failed ? ra_fail(err, RA_E_NOMEM, array, "out of memory")
                       : ra_store_put(segment->target, key.ptr, data, size, err);
-  if (rc >= 0) {
-    uint32_t crc = ra_crc32c(0, data, size);
-    pthread_mutex_lock(&segment->lock);
-    ra_str_add(&segment->objects, segment->objects.len ? ",\n{\"key\":" : "\n{\"key\":");
-    ra_str_add_json(&segment->objects, key.ptr + strlen(segment->prefix) + 1);
-    ra_str_addf(&segment->objects, ",\"size\":%zu,\"crc32c\":\"%08x\"}", size, crc);
-    segment->bytes += size;
-    segment->object_count++;
-    pthread_mutex_unlock(&segment->lock);
-  }
+  if (rc >= 0) ra__segment_note(segment, key.ptr, size, ra_crc32c(0, data, size));
   ra_str_deinit(&key);
   return rc;
 }
@@ -171,6 +173,7 @@ static int write_all(ra__segment *segment, ra_segment_result *out, ra_err *err) 
   if (rc >= 0) rc = ra__segment_plan(segment, err);
   if (rc >= 0) rc = describe(segment, out, err);
   if (rc >= 0) rc = copy_arrays(segment, jobs, err);
+  if (rc >= 0) rc = ra__segment_cells(segment, err);
   if (rc >= 0) rc = put_metadata(segment, err);
   if (rc >= 0) rc = put_manifest(segment, &out->members, err);
   out->bytes = segment->bytes;

@@ -88,6 +88,10 @@ int ra__segment_read(const ra__segment *segment, const ra__segment_array *array,
 // Queues all shards of an array.
 int ra__segment_copy(ra__segment *segment, const ra__segment_array *array, ra_pool *pool,
                      ra_err *err);
+// Copies the indexes of cells of curvilinear grids.
+int ra__segment_cells(ra__segment *segment, ra_err *err);
+// An object that has been put, for the manifest. Any thread.
+void ra__segment_note(ra__segment *segment, const char *key, uint64_t size, uint32_t crc32c);
 int ra__segment_put(ra__segment *segment, const char *array, const char *part, const void *data,
                     size_t size, ra_err *err);
 

@@ -1,6 +1,7 @@
 """Grids that no affine fits: the Zarr and series keep the file's own cells, the map is regridded once. What is nearest is
 found by looking at all cells; a field that is linear in the place tells what a map must show."""
 import io
+import json
 
 import netCDF4
 import numpy as np
@@ -274,3 +275,28 @@ def test_an_uneven_map_shows_each_pixels_cell(site):
         with rasterio.open(path) as tif:
             assert abs(tif.res[0]) <= 0.5 and abs(tif.res[1]) <= 0.5  # the finest cells are one degree
             assert tif.bounds.bottom == pytest.approx(-65) and tif.bounds.top == pytest.approx(-16)
+
+
+def test_a_feed_on_one_curvilinear_grid_becomes_a_segment(rastrum, tmp_path):
+    """A segment has its own index of cells: the members' own are not read for a series."""
+    store, files = tmp_path / "store", []
+    for day in range(32):
+        files.append(tmp_path / f"day{day:02}.nc")
+        with netCDF4.Dataset(files[-1], "w") as out:
+            for name, size in (("time", 1), ("y", 12), ("x", 16)):
+                out.createDimension(name, size)
+            time = out.createVariable("time", "f8", ("time",))
+            time.units = "days since 2001-01-01"
+            time[:] = day
+            add_places(out, ("lon", "lat"), ("y", "x"), strip(16, 12))
+            out.createVariable("v", "f4", ("time", "y", "x"))[:] = np.arange(192).reshape(1, 12, 16) + 1000 * day
+    rastrum("ingest", *files, "--collection", "c", "--store", store)
+    rastrum("compact", "c", "--store", store)
+    index = list(store.glob("c/segments/*/cells/*.bin"))
+    assert len(index) == 1
+    lon, lat = strip(16, 12)
+    ask = ("timeseries", "c", (lon[5, 7] + 180) % 360 - 180, lat[5, 7], "--store", store)
+    assert json.loads(rastrum(*ask).stdout)["values"] == [1000 * day + 5 * 16 + 7 for day in range(32)]
+    for path in store.glob("c/day*/*/cells/*.bin"):
+        path.unlink()
+    assert len(json.loads(rastrum(*ask).stdout)["values"]) == 32
