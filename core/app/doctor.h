@@ -25,7 +25,7 @@ void ra_doctor_find(ra_doctor *doctor, ra_health health, const char *check, cons
 
 // The machine: libraries, open files, memory, the clock, the port.
 void ra_doctor_machine(ra_doctor *doctor);
-// The folders: store and scratch: whether they are there, what may be done in them, the room left.
+// The folders: store, scratch and the one that is watched: whether they are there, what may be done in them, the room left.
 void ra_doctor_folders(ra_doctor *doctor);
 // What the program loads: catalog, plugins, ramps.
 void ra_doctor_contents(ra_doctor *doctor);

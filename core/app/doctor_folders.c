@@ -95,9 +95,28 @@ static void scratch(ra_doctor *doctor) {
   }
 }
 
+// Beside a file that is not ingested its report is put, so the folder is written, too.
+static void watched(ra_doctor *doctor) {
+  const char *path = ra_config_text(doctor->config, "watch");
+  if (!path) return;
+  if (access(path, R_OK | X_OK) != 0) {
+    ra_doctor_find(doctor, RA_HEALTH_FAIL, "watch",
+                   "make the folder and let the user that runs rastrum read it, or name another "
+                   "with --watch",
+                   "%s: cannot be read: %s", path, strerror(errno));
+  } else if (access(path, W_OK) != 0) {
+    ra_doctor_find(doctor, RA_HEALTH_WARN, "watch",
+                   "give the user that runs rastrum the right to write it",
+                   "%s: why a file is refused cannot be put beside it: %s", path, strerror(errno));
+  } else {
+    ra_doctor_find(doctor, RA_HEALTH_OK, "watch", NULL, "%s: can be read and written", path);
+  }
+}
+
 void ra_doctor_folders(ra_doctor *doctor) {
   const char *path = ra_doctor_path(ra_config_text(doctor->config, "store"));
   store(doctor, path);
   room(doctor, "disk", path);
   scratch(doctor);
+  watched(doctor);
 }

@@ -19,6 +19,7 @@
 #include "app/listener.h"
 #include "codec/codec.h"
 #include "geo/crs.h"
+#include "net/fetch.h"
 #include "source/source.h"
 
 enum { OWN_FILES = 512, DAY = 86400 };
@@ -31,6 +32,8 @@ static void libraries(ra_doctor *doctor) {
   ra_geo_versions(&text);
   ra_str_add(&text, ", ");
   ra_codec_versions(&text);
+  ra_str_add(&text, ", ");
+  ra_fetch_versions(&text);
   ra_doctor_find(doctor, RA_HEALTH_OK, "program", NULL, "rastrum %s", RA_VERSION);
   ra_doctor_find(doctor, RA_HEALTH_OK, "libraries", NULL, "%s, libuv %s, SQLite %s, %s",
                  text.ptr ? text.ptr : "", uv_version_string(), sqlite3_libversion(),

@@ -345,3 +345,10 @@ int ra_fetch_start(ra_fetcher *f, const ra_fetch_request *r,
 }
 
 void ra_fetch_cancel(ra_fetch *fetch) { free_fetch(fetch); }
+
+void ra_fetch_versions(ra_str *out) {
+  const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+  const char *tls = v->ssl_version ? v->ssl_version : "no TLS/";
+  size_t n = strcspn(tls, "/");
+  ra_str_addf(out, "libcurl %s, %.*s %s", v->version, (int)n, tls, tls + n + (tls[n] != 0));
+}

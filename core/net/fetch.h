@@ -41,3 +41,5 @@ int ra_fetch_start(ra_fetcher *fetcher, const ra_fetch_request *request,
                    void *ctx, ra_fetch **out, ra_err *err);
 // Ends it now; `done` does not come.
 void ra_fetch_cancel(ra_fetch *fetch);
+// The versions of the libraries that fetch, as `rastrum doctor` tells them. Any thread.
+void ra_fetch_versions(ra_str *out);

@@ -44,7 +44,7 @@ def test_a_sound_place(doctor, store, rastrum):
     code, found = doctor("--store", store)
     assert code == 0 and set(found) == CHECKS
     assert {each["status"] for each in sum(found.values(), []) if each["check"] not in ("disk", "scratch", "files", "memory")} == {"ok"}
-    for library in ("netCDF 4.", "HDF5 1.", "PROJ 9.", "libuv 1.", "SQLite 3.", "LuaJIT 2.", "zstd 1."):
+    for library in ("netCDF 4.", "HDF5 1.", "PROJ 9.", "libuv 1.", "SQLite 3.", "LuaJIT 2.", "zstd 1.", "libcurl 7.", "OpenSSL 3."):
         assert library in found["libraries"][0]["found"]
     text = rastrum("doctor", "--store", store, "--listen", "127.0.0.1:0").stdout
     assert all(line.split()[0] in ("ok", "warn", "fail", "to") for line in text.splitlines())
@@ -66,6 +66,17 @@ def test_trouble_of_the_store(doctor, tmp_path):
 def test_trouble_of_scratch(doctor, tmp_path):
     code, found = doctor("--scratch", tmp_path / "none")
     assert code == 1 and "No such file" in first(found, "scratch", "fail")["found"]
+
+
+def test_trouble_of_the_folder_that_is_watched(doctor, tmp_path):
+    assert "No such file" in first(doctor("--watch", tmp_path / "none")[1], "watch", "fail")["found"]
+    assert "can be read and written" in first(doctor("--watch", tmp_path)[1], "watch", "ok")["found"]
+    (tmp_path / "shut").mkdir(mode=0o500)
+    code, found = doctor("--watch", tmp_path / "shut", before=AS_ANYBODY)
+    assert code == 0 and "cannot be put beside it: Permission denied" in first(found, "watch", "warn")["found"]
+    (tmp_path / "shut").chmod(0)
+    code, found = doctor("--watch", tmp_path / "shut", before=AS_ANYBODY)
+    assert code == 1 and "cannot be read: Permission denied" in first(found, "watch", "fail")["found"]
 
 
 def test_trouble_of_the_catalog(doctor, tmp_path):
