@@ -134,6 +134,8 @@ STAGES = {
 }
 LONG_STAGES = {
     "unit tsan": lambda long: merge(build("tsan"), ctest("tsan", "-L", "unit")),
+    "http tsan": lambda long: pytest("tsan", "-k", "test_reload or test_admission", *marks(False, True),
+                                     env={"RASTRUM_SANITIZED": "1"}),
 }
 
 
