@@ -106,6 +106,16 @@ def lint(long):
     return tally
 
 
+def valgrind():
+    """The Lua specs, which go over the whole border between C and Lua."""
+    tally = Tally()
+    command = ("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite",
+               ROOT / "build" / "release" / "tests" / "lua" / "run_spec")
+    for spec in sorted((ROOT / "tests" / "lua").glob("*_spec.lua")):
+        tally.add(f"valgrind/{spec.stem}", run(*command, spec, quiet=True))
+    return tally
+
+
 def merge(*tallies):
     out = Tally()
     for tally in tallies:
@@ -136,6 +146,7 @@ LONG_STAGES = {
     "unit tsan": lambda long: merge(build("tsan"), ctest("tsan", "-L", "unit")),
     "http tsan": lambda long: pytest("tsan", "-k", "test_reload or test_admission", *marks(False, True),
                                      env={"RASTRUM_SANITIZED": "1"}),
+    "valgrind": lambda long: valgrind(),
 }
 
 
