@@ -39,6 +39,7 @@ void ra_tile_request_deinit(ra_tile_request *request) {
     ra_dataset_unref(request->sources[i].dataset);
   }
   ra_ramp_unref(request->ramp);
+  ra_expr_unref(request->expr);
   *request = (ra_tile_request){0};
 }
 
@@ -65,7 +66,8 @@ size_t ra_tile_cost(const ra_tile_request *request) {
     fetched += cells * ra_dtype_size(variable->dtype) * request->band_count;
     if (values > held) held = values;
   }
-  size_t planes = (request->band_count + 1) * pixels * sizeof(double);
+  size_t operands = request->expr ? ra_expr_name_count(request->expr) : 0;
+  size_t planes = (request->band_count + 1 + operands) * pixels * sizeof(double);
   return planes + 2 * pixels * sizeof(double) + held + fetched;  // two positions a pixel
 }
 
@@ -102,6 +104,23 @@ static int check_picture(const ra_tile_request *request, ra_err *err) {
   return rc;
 }
 
+static int check_expr(const ra_tile_request *request, ra_err *err) {
+  if (request->band_count != ra_expr_result_count(request->expr)) {
+    return ra_fail(err, RA_E_INVALID, "expression", "%u bands of %u results", request->band_count,
+                   ra_expr_result_count(request->expr));
+  }
+  for (unsigned k = 0; k < ra_expr_name_count(request->expr); k++) {
+    const ra_tile_operand *operand = &request->operands[k];
+    if (operand->first <= request->source_count &&
+        operand->count <= request->source_count - operand->first) {
+      continue;
+    }
+    return ra_fail(err, RA_E_INVALID, "expression", "the sources of '%s' are not there",
+                   ra_expr_name(request->expr, k));
+  }
+  return RA_OK;
+}
+
 static int check(const ra_tile_request *request, ra_err *err) {
   if (request->size < SIZE_LEAST || request->size > SIZE_MOST) {
     return ra_fail(err, RA_E_INVALID, "tilesize", "%u pixels; a tile has %d to %d a side",
@@ -120,6 +139,10 @@ static int check(const ra_tile_request *request, ra_err *err) {
     return ra_fail(err, RA_E_INVALID, "bidx", "%u bands; 1 to %d are wanted", request->band_count,
                    RA_TILE_BANDS);
   }
+  if (request->expr) {
+    int rc = check_expr(request, err);
+    if (rc < 0) return rc;
+  }
   return ra_tile_is_picture(request->format) ? check_picture(request, err) : RA_OK;
 }
 
@@ -128,6 +151,7 @@ size_t ra__tile_value_size(const ra__tile_job *job) {
 }
 
 static bool needs_double(const ra_tile_request *request) {
+  if (request->expr) return true;
   for (unsigned i = 0; i < request->source_count; i++) {
     ra_dtype dtype = request->sources[i].variable->dtype;
     if (ra_packing_value_dtype(dtype) == RA_DTYPE_F64) return true;
@@ -135,27 +159,61 @@ static bool needs_double(const ra_tile_request *request) {
   return false;
 }
 
-// Planes are float when there is no source.
-static void fill_nothing(ra__plane *planes, unsigned count) {
+static void fill_nothing(const ra__tile_job *job, ra__plane *planes, unsigned count) {
   for (unsigned k = 0; k < count; k++) {
-    float *cells = planes[k].cells;
-    for (size_t i = 0; i < planes[k].count; i++) cells[i] = NAN;
+    float *singles = planes[k].cells;
+    double *doubles = planes[k].cells;
+    for (size_t i = 0; i < planes[k].count; i++) {
+      if (job->is_double) {
+        doubles[i] = NAN;
+      } else {
+        singles[i] = NAN;
+      }
+    }
   }
 }
 
-static int fill(ra__tile_job *job, ra__plane *planes, unsigned count, ra_err *err) {
-  const ra_tile_request *request = job->request;
-  if (request->source_count == 0) fill_nothing(planes, count);
-  for (unsigned i = 0; i < request->source_count; i++) {
+// The job's bands of the sources [first, first + count), in order.
+static int fill_from(ra__tile_job *job, unsigned first, unsigned count, ra__plane *planes,
+                     ra_err *err) {
+  if (count == 0) fill_nothing(job, planes, job->band_count);
+  for (unsigned i = 0; i < count; i++) {
     if (ra_cancel_is_set(job->cancel)) {
       return ra_fail(err, RA_E_CANCELLED, "", "nobody waits for this tile any more");
     }
-    int rc = ra__tile_sample(job, &request->sources[i], i == 0, planes, err);
+    int rc = ra__tile_sample(job, &job->request->sources[first + i], i == 0, planes, err);
     if (rc < 0) return rc;
-    bool last = i + 1 == request->source_count;
-    if (!last && ra__tile_complete(job, planes, count)) break;
+    if (i + 1 < count && ra__tile_complete(job, planes, job->band_count)) break;
   }
   return RA_OK;
+}
+
+static int evaluate(ra__tile_job *job, ra__plane *planes, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  const double *operands[RA_EXPR_NAMES];
+  double *results[RA_EXPR_RESULTS];
+  size_t count = planes[0].count;
+  job->band_count = 1;
+  for (unsigned k = 0; k < ra_expr_name_count(request->expr); k++) {
+    const ra_tile_operand *operand = &request->operands[k];
+    ra__plane plane = {ra_arena_alloc(&job->arena, count * sizeof(double)), count};
+    if (!plane.cells) return ra_fail(err, RA_E_NOMEM, "", "out of memory for a tile");
+    job->bands = &operand->band;
+    int rc = fill_from(job, operand->first, operand->count, &plane, err);
+    if (rc < 0) return rc;
+    operands[k] = plane.cells;
+  }
+  for (unsigned r = 0; r < request->band_count; r++) results[r] = planes[r].cells;
+  ra_expr_run(request->expr, operands, count, results);
+  return RA_OK;
+}
+
+static int fill(ra__tile_job *job, ra__plane *planes, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  if (request->expr) return evaluate(job, planes, err);
+  job->bands = request->bands;
+  job->band_count = request->band_count;
+  return fill_from(job, 0, request->source_count, planes, err);
 }
 
 // Only a ramp with a colour for no value asks where the grids are.
@@ -182,7 +240,7 @@ static int render_planes(ra__tile_job *job, write_planes *write, ra_buf **out, r
   ra__plane planes[RA_TILE_BANDS] = {0};
   int rc = make_planes(job, planes, err);
   if (rc == RA_OK && job->request->ramp) rc = make_extent(job, planes->count, err);
-  if (rc == RA_OK) rc = fill(job, planes, job->request->band_count, err);
+  if (rc == RA_OK) rc = fill(job, planes, err);
   if (rc < 0) return rc;
   uint64_t start = ra_clock_ns();
   rc = write(job, planes, out, err);
@@ -195,7 +253,7 @@ static int render_npy(ra__tile_job *job, ra_buf **out, ra_err *err) {
   ra_buf *body;
   int rc = ra__tile_npy_new(job, planes, &body, err);
   if (rc < 0) return rc;
-  rc = fill(job, planes, job->request->band_count, err);
+  rc = fill(job, planes, err);
   if (rc < 0) {
     ra_buf_unref(body);
     return rc;

@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/timing.h"
 #include "format/dataset.h"
+#include "raster/expr.h"
 #include "raster/formula.h"
 #include "raster/ramp.h"
 #include "render/context.h"
@@ -41,11 +42,19 @@ typedef struct ra_tile_source {
 
 enum { RA_TILE_SOURCES = 16, RA_TILE_BANDS = 16, RA_TILE_CHANNELS = 3 };
 
+// What a name of an expression stands for: one band of some of the request's sources.
+typedef struct ra_tile_operand {
+  unsigned first, count;  // of the sources
+  unsigned band;
+} ra_tile_operand;
+
 typedef struct ra_tile_request {
   ra_tile_source sources[RA_TILE_SOURCES];
   unsigned source_count;  // 0: an empty tile
   unsigned bands[RA_TILE_BANDS];  // 0-based COG bands; a picture takes one with a ramp or three without, values all
-  unsigned band_count;
+  unsigned band_count;  // with an expression: of its results, and `bands` is not looked at
+  ra_expr *expr;        // NULL: the bands are drawn as they are; a reference is held
+  ra_tile_operand operands[RA_EXPR_NAMES];
   unsigned z;
   uint32_t x, y;
   uint32_t size;  // pixels a side, 64..1024, without the buffer

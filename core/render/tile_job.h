@@ -11,9 +11,11 @@ typedef struct ra__tile_job {
   const ra_tile_request *request;
   ra_cancel *cancel;
   ra_timing *timing;
-  ra_arena arena;  // freed with the job
-  double gt[6];    // of the tile with its buffer, in EPSG:3857
-  uint32_t size;   // pixels a side, with the buffer
+  ra_arena arena;         // freed with the job
+  double gt[6];           // of the tile with its buffer, in EPSG:3857
+  uint32_t size;          // pixels a side, with the buffer
+  const unsigned *bands;  // that are sampled next, a plane each
+  unsigned band_count;
   bool is_double;  // type of the planes
   uint8_t *on_grid;  // a pixel each, where the ramp has a colour for no value: 1 on any source's grid; else NULL
 } ra__tile_job;
@@ -25,7 +27,7 @@ typedef struct ra__plane {
 } ra__plane;
 
 size_t ra__tile_value_size(const ra__tile_job *job);
-// Puts the source's values into planes[band_count]: where `first`, everywhere (NaN outside), else only where a plane
+// Puts the source's values of the job's bands into planes[]: where `first`, everywhere (NaN outside), else only where a plane
 // has nothing yet.
 int ra__tile_sample(ra__tile_job *job, const ra_tile_source *source, bool first, ra__plane *planes,
                     ra_err *err);

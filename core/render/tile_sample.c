@@ -40,7 +40,7 @@ static int no_memory(ra_err *err) {
 
 // ---- the view
 
-static int check_source(const ra_tile_source *source, const ra_tile_request *request, ra_cog *cog,
+static int check_source(const ra_tile_source *source, const ra__tile_job *job, ra_cog *cog,
                         ra_err *err) {
   const ra_cog_info *info = ra_cog_get_info(cog);
   const ra_grid *grid = &source->variable->grid->grid;
@@ -55,10 +55,10 @@ static int check_source(const ra_tile_source *source, const ra_tile_request *req
                    "%lld by %lld cells; a tile's source has up to %d a side",
                    (long long)grid->width, (long long)grid->height, SIDE_MOST);
   }
-  for (unsigned i = 0; i < request->band_count; i++) {
-    if (request->bands[i] < info->bands) continue;
+  for (unsigned i = 0; i < job->band_count; i++) {
+    if (job->bands[i] < info->bands) continue;
     return ra_fail(err, RA_E_INVALID, source->variable->name, "band %u of %u; bands are 1 to %u",
-                   request->bands[i] + 1, info->bands, info->bands);
+                   job->bands[i] + 1, info->bands, info->bands);
   }
   return RA_OK;
 }
@@ -342,13 +342,13 @@ static int sample_band(ra__tile_job *job, const view *v, unsigned band, bool fir
 static int sample_bands(ra__tile_job *job, const ra_tile_source *source, view *v, bool first,
                         ra__plane *planes, ra_err *err) {
   const ra_dataset_grid *grid = source->variable->grid;
-  int rc = check_source(source, job->request, v->cog.cog, err);
+  int rc = check_source(source, job, v->cog.cog, err);
   if (rc < 0) return rc;
   v->level = ra__tile_level(v->cog.cog, &grid->grid, grid->crs, job->gt[1]);
   place_view(job, &grid->grid, v);
-  for (unsigned i = 0; rc == RA_OK && i < job->request->band_count; i++) {
+  for (unsigned i = 0; rc == RA_OK && i < job->band_count; i++) {
     if (v->x0 < v->x1) {
-      rc = sample_band(job, v, job->request->bands[i], first, &planes[i], err);
+      rc = sample_band(job, v, job->bands[i], first, &planes[i], err);
     } else if (first) {
       clear_plane(job, &planes[i]);
     }
@@ -369,7 +369,7 @@ static int sample_source(ra__tile_job *job, const ra_tile_source *source, bool f
   if (rc < 0) return rc;
   if (job->on_grid) ra__tile_mark_extent(&v.warp, &source->variable->grid->grid, job->on_grid);
   if (v.warp.x0 >= v.warp.x1) {
-    for (unsigned i = 0; first && i < request->band_count; i++) clear_plane(job, &planes[i]);
+    for (unsigned i = 0; first && i < job->band_count; i++) clear_plane(job, &planes[i]);
     return RA_OK;
   }
   const double *nodata = request->has_nodata ? &request->nodata : NULL;

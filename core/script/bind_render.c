@@ -6,6 +6,7 @@
 
 #include "ops/op_render.h"
 #include "script/bind_dataset.h"
+#include "script/bind_expr.h"
 #include "script/bind_ramp.h"
 
 // The list in field `name` of the table at 1, left on the stack; its length. Raises when it is no table.
@@ -89,11 +90,37 @@ static void check_nodata(lua_State *L, ra_tile_request *request) {
   lua_pop(L, 1);
 }
 
+// operands = {{first =, count =, band =}, …}: one a name, sources counted from 1.
+static void check_operands(lua_State *L, ra_tile_request *request) {
+  unsigned names = ra_expr_name_count(request->expr);
+  if (list_field(L, "operands", true) != names) luaL_error(L, "bad option 'operands'");
+  for (unsigned k = 0; k < names; k++) {
+    lua_rawgeti(L, -1, (int)k + 1);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    int table = lua_gettop(L);
+    lua_Integer first = ra_bind_opt_integer(L, table, "first", 0);
+    lua_Integer count = ra_bind_opt_integer(L, table, "count", 0);
+    lua_Integer band = ra_bind_opt_integer(L, table, "band", 0);
+    if (first < 1 || count < 0 || first - 1 + count > request->source_count || band < 0 ||
+        band > 0xffff) {
+      luaL_error(L, "bad option 'operands'");
+    }
+    request->operands[k] = (ra_tile_operand){(unsigned)first - 1, (unsigned)count, (unsigned)band};
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  request->band_count = ra_expr_result_count(request->expr);
+}
+
 static void check_tile(lua_State *L, ra_tile_request *request) {
   luaL_checktype(L, 1, LUA_TTABLE);
   request->source_count = check_sources(L, request->sources);
   request->band_count = check_bands(L, request->bands, RA_TILE_BANDS);
   if (request->band_count == 0) request->band_count = 1;
+  ra_bind_field(L, 1, "expression");
+  if (!lua_isnil(L, -1)) request->expr = ra_bind_check_expr(L, -1);
+  lua_pop(L, 1);
+  if (request->expr) check_operands(L, request);
   request->z = check_u32(L, "z", 30);
   request->x = check_u32(L, "x", 4294967295.0);
   request->y = check_u32(L, "y", 4294967295.0);
@@ -136,6 +163,7 @@ static int l_tile(lua_State *L) {
   if (ra_op_new(ra_bind_ops(L), &RA_OP_TILE, &op, &err) < 0) return ra_bind_fail(L, &err);
   hold_sources(request.sources, request.source_count);
   if (request.ramp) ra_ramp_ref(request.ramp);
+  if (request.expr) ra_expr_ref(request.expr);
   ((ra_op_tile *)ra_op_state(op))->request = request;
   return ra_bind_op(L, op, push_tile);
 }

@@ -55,6 +55,10 @@
 ---@field range fun(self): number?, number?  the values that a linear ramp was made for
 ---@field legend fun(self, options: table): rastrum.Buffer|nil, rastrum.Error|nil
 
+---@class rastrum.Expression: rastrum.Handle
+---@field names fun(self): string[]  what it names, in the order of rastrum.tile's operands
+---@field results fun(self): integer
+
 ---An operation that is not started; used once, by rastrum.all.
 ---@class rastrum.Operation: rastrum.Handle
 

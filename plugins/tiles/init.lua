@@ -1,6 +1,7 @@
 -- Map tiles, TileJSON and the list of times. Lua chooses what is drawn; the pixels are made in the
 -- core.
 local catalog = require "rastrum.catalog"
+local expression = require "expression"
 local http = require "rastrum.http"
 local looks = require "rastrum.look"
 local select = require "rastrum.select"
@@ -117,13 +118,21 @@ local function check_address(p)
   return row, size
 end
 
--- What the parameters choose in one state of the collection.
-local function chosen(snapshot, p)
+local function of_variable(snapshot, p)
   local drawn, err = plan(snapshot, p)
   if not drawn then return nil, err end
   local good
   good, err = apply_bidx(p, drawn)
   return good and drawn, err
+end
+
+-- What the parameters choose in one state of the collection.
+local function chosen(snapshot, p)
+  if not p.expression then return of_variable(snapshot, p) end
+  if p.bidx then
+    return nil, bad("bidx", "bidx: leave it out beside expression, where b1, b2, … are the bands")
+  end
+  return expression.plan(snapshot, p, of_variable)
 end
 
 -- The state and what is drawn of it: the present one, or the earlier one that `v` belongs to while
@@ -158,6 +167,10 @@ local function check_look(drawn, p)
   local name = p.colormap and "colormap" or p.colormap_name and "colormap_name"
   if name and PICTURES[p.format] and not ramped(drawn, p) then
     return nil, bad(name, "%s: a ramp takes one band and 8 bits; leave it out", name)
+  end
+  if drawn.expression and PICTURES[p.format] and not p.rescale then
+    return nil, bad("rescale", "rescale=low,high is wanted beside expression, whose range nobody "
+      .. "knows")
   end
   return true
 end
@@ -220,7 +233,7 @@ local function draw(req, row, size)
     resampling = p.resampling,
     unscale = p.unscale, nodata = look.nodata, rescale = look.rescale, ramp = look.ramp,
     format = p.format, return_mask = p.return_mask, buffer = p.buffer * 2, bits = p.bits,
-    color_formula = p.color_formula,
+    color_formula = p.color_formula, expression = drawn.expression, operands = drawn.operands,
   }
   if body then return { status = 200, type = TYPES[p.format], headers = headers, body = body } end
   if err.code == "gone" and snapshot ~= now then return redirect(req) end
@@ -238,7 +251,8 @@ end
 -- Parameters that a tile URL carries on from the TileJSON's own.
 local CARRIED = { "variable", "level", "sel", "item", "run", "rescale", "stretch", "colormap_name",
   "colormap", "resampling", "nodata",
-  "unscale", "return_mask", "bidx", "tilesize", "buffer", "padding", "bits", "color_formula" }
+  "unscale", "return_mask", "bidx", "tilesize", "buffer", "padding", "bits", "color_formula",
+  "expression" }
 
 local function escape(text)
   return (tostring(text):gsub("[^%w%-%._~,:]", function(c) return ("%%%02X"):format(c:byte()) end))
@@ -398,6 +412,10 @@ local LOOK = {
     description = "operations on the levels: gamma BANDS G, sigmoidal BANDS CONTRAST BIAS, "
       .. "saturation S" },
 }
+
+LOOK[#LOOK + 1] = { name = "expression", type = "string", max_length = 2048,
+  description = "arithmetic over variables by name, or b1, b2, … for bands of `variable`; a picture "
+    .. "takes one result, or three split by ';'" }
 
 local ADDRESS = {
   { name = "z", type = "integer", min = 0, max = MAX_ZOOM, example = 0, description = "zoom" },

@@ -2,6 +2,7 @@
 import io
 
 import golden
+import numexpr
 import numpy as np
 import pytest
 import rasterio
@@ -13,7 +14,7 @@ RANGE = "262,298"
 
 
 def image(http, path, **params):
-    return Image.open(io.BytesIO(http.ok(path, variable="sst", **params).content))
+    return Image.open(io.BytesIO(http.ok(path, **{"variable": "sst", **params}).content))
 
 
 def levels(http, **params):
@@ -139,6 +140,60 @@ def test_color_formula_of_three_bands(http, formula):
 def test_a_wrong_formula_is_named(http, formula, word):
     detail = http.problem(400, f"{AT}.png", variable="sst", color_formula=formula)["detail"]
     assert "color_formula" in detail and word in detail
+
+
+# ---- expressions
+
+
+EXPRESSIONS = (
+    "sst - 273.15", "sst * 2 + wind / 3 - 1", "-wind ** 2", "2 ** -1 * sst", "wind % 3", "where(wind > 0, sst, -sst)",
+    "where((sst > 280) & ~(wind <= 0) | (wind == 1), 1, 0) + sst * 0", "sqrt(abs(wind)) + log10(sst)",
+    "arctan2(wind, sst) * exp(-1.5e-1) - sinh(wind / 9)", "floor(wind) + ceil(wind)", "1 / (wind - wind) + sst * 0",
+)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_expression_equals_numexpr(http, expression):
+    planes = {name: golden.npy(http.ok(f"{AT}.npy", variable=name).content) for name in ("sst", "wind")}
+    used = [name for name in planes if name in expression]
+    mask = np.logical_and.reduce([planes[name][1] for name in used])
+    got, valid = golden.npy(http.ok(f"{AT}.npy", expression=expression).content)
+    with np.errstate(all="ignore"):
+        want = np.nan_to_num(numexpr.evaluate(expression, {name: planes[name][0][0].astype("f8") for name in used}))
+    assert (valid == mask).all() and mask.any() and got.shape == (1, 256, 256)
+    assert np.allclose(got[0][mask], want[mask], rtol=1e-9)
+
+
+def test_expression_of_bands_and_of_several_results(http):
+    bands, _ = golden.npy(http.ok(f"{AT}.npy", variable="wind", bidx=[1, 3]).content)
+    got, mask = golden.npy(http.ok(f"{AT}.npy", variable="wind", expression='b1 - b3; "wind" ; b3').content)
+    assert np.allclose(got[:, mask], np.stack([bands[0] - bands[1], bands[0], bands[1]]).astype("f8")[:, mask], atol=1e-6)
+    picture = image(http, f"{AT}.png", expression="sst; sst; sst", rescale=RANGE)
+    grey, there = levels(http)
+    assert (np.asarray(picture.convert("RGBA"))[there][:, 1] == grey[there]).all()
+
+
+def test_expression_is_drawn_like_a_variable(http):
+    plain, mask = levels(http)
+    got = np.asarray(image(http, f"{AT}.png", expression="sst - 262", rescale="0,36", colormap_name="levels").convert("RGBA"))
+    assert ((got[..., 3] > 0) == mask).all()
+    assert np.abs(got[..., 0].astype("i4") - plain)[mask].max() <= 1
+    carried = http.ok("/tiles/globe/tilejson.json", expression="sst - 262", rescale="0,36").json()
+    assert "expression=sst%20-%20262" in carried["tiles"][0]
+
+
+@pytest.mark.parametrize("expression, word", (
+    ("sst +", "value"), ("sst sst", "operator"), ("nosuch(sst)", "nosuch"), ("salinity * 2", "salinity"), ("1 + 2", "no variable"),
+    ("(" * 40 + "sst", "nested"), ("-" * 40 + "sst", "nested"), ("sst" + "+1" * 600, "operations"), ("where(sst, 1)", "','"),
+    ("sst;" * 20 + "sst", "results"), ('"sst', "ends"), ("sst.__class__", "operator"), ("b9", "bidx"), ("sst" * 800, "")))
+def test_a_wrong_expression_is_named(http, expression, word):
+    detail = http.problem(400, f"{AT}.png", expression=expression, rescale="0,1")["detail"]
+    assert word in detail and ("expression" in detail or word == "bidx")
+
+
+def test_an_expression_needs_its_range(http):
+    assert "rescale" in http.problem(400, f"{AT}.png", expression="sst - 1")["detail"]
+    assert "bidx" in http.problem(400, f"{AT}.png", expression="sst - 1", rescale="0,1", bidx=1)["detail"]
 
 
 # ---- resampling
