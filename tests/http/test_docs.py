@@ -6,6 +6,7 @@ import pytest
 from browser import Browser
 from conftest import ROOT
 
+pytestmark = pytest.mark.release_only
 WIDE, PHONE = (1280, 1000), (412, 900)
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -20,7 +21,7 @@ def page(request, http, tmp_path_factory):
     if not shutil.which("chromedriver"):
         pytest.skip("there is no chromedriver")
     with Browser(tmp_path_factory.mktemp("browser"), request.param) as window:
-        window.open(f"{http.base_url}/docs".replace("//docs", "/docs"))
+        window.open(f"{http.server.url}/docs")
         window.until("document.body.dataset.ready")
         yield window
 
@@ -112,7 +113,7 @@ def test_a_tile_is_seen_and_its_parameters_are_sent(page, http):
         page.run(f"const e = document.querySelector('#{key} [name={name}]'); e.value = '{value}'; "
                  "e.dispatchEvent(new Event('input', {bubbles: true}))")
     url = page.run(f"return document.querySelector('#{key} .url').textContent")
-    assert url == f"{str(http.base_url).rstrip('/')}/tiles/globe/0/0/0.png?variable=sst&colormap_name=plasma&resampling=bilinear"
+    assert url == f"{http.server.url}/tiles/globe/0/0/0.png?variable=sst&colormap_name=plasma&resampling=bilinear"
     assert sent(page, key).startswith("200 image/png")
     assert page.until(f"document.querySelector('#{key} .output img')?.naturalWidth") == 256
     page.run(f"document.querySelector('#{key} .request').scrollIntoView({{block: 'center'}})")
@@ -127,7 +128,7 @@ def test_a_tile_is_seen_and_its_parameters_are_sent(page, http):
 
 def test_a_link_opens_its_route(page, http):
     page.open("about:blank")
-    page.open(f"{str(http.base_url).rstrip('/')}/docs#get_api_timeseries")
+    page.open(f"{http.server.url}/docs#get_api_timeseries")
     page.until("document.querySelector('#get_api_timeseries .inside')?.offsetParent")
 
 
