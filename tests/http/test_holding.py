@@ -68,22 +68,23 @@ def test_repeated_fields_take_no_more_than_their_bytes(plain):
         wire.socket.close()
 
 
-def slow_reader(port, kib):
-    """A client that takes small segments and reads now and then: its answer is always on its way, and always held."""
+def narrow(port):
+    """A client that takes small segments and few of them at a time: what it does not read stays with the server."""
     wire = Wire.__new__(Wire)
     wire.socket, wire.rest = socket.socket(), b""
     wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
     wire.socket.settimeout(20)
     wire.socket.connect(("127.0.0.1", port))
-    wire.send(GET.format(f"/big/{kib}", ""))
     return wire
 
 
 def test_readers_that_crawl_do_not_fill_memory(start, store):
     """Some bytes now and then are no reason to hold an answer for ever where memory is short."""
     server = crowd(start, store, write_timeout="8s")
-    wires = [slow_reader(server.port, 1024) for _ in range(40)]
+    wires = [narrow(server.port) for _ in range(40)]
+    for wire in wires:
+        wire.send(GET.format("/big/1024", ""))
     wait_for(lambda: ask(server.port, ECHO)[0] == 503)
 
     def sip():
@@ -127,12 +128,36 @@ def test_sent_ahead_and_then_half_closed(plain):
         assert wire.closed()
 
 
-def test_what_follows_the_last_request_does_not_cost_its_answer(plain):
+@pytest.mark.parametrize("first, size", ((GET.format("/big/256", "Connection: close\r\n"), 256 << 10),
+                                         (f"OPTIONS * HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n", 0)), ids=("late", "at once"))
+def test_what_follows_the_last_request_does_not_cost_its_answer(plain, first, size):
     """Closing over unread bytes resets the connection, and the reset may overtake the answer."""
-    for extra in (100, 60000, 300000):
-        for first, size in ((GET.format("/big/256", "Connection: close\r\n"), 256 << 10),
-                            (f"OPTIONS * HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n", 0)) * 5:
-            with Wire(plain.port) as wire:
-                wire.send(first.encode() + b"x" * extra)
-                status, _, body = wire.answer()
-                assert status in (200, 204) and len(body) == size
+    for _ in range(5):
+        with narrow(plain.port) as wire:
+            wire.send(first.encode() + b"x" * 100000)
+            status, _, body = wire.answer()
+            assert status in (200, 204) and len(body) == size
+            assert wire.socket.recv(1) == b"", "it is ended, not reset"
+
+
+def test_the_times_of_heads_and_bodies_are_their_own(start, store):
+    """A connection that has begun a request is no idle one, and has less time."""
+    server = start(store, "--plugins", PLUGINS, "--header-timeout", "300ms", "--body-timeout", "300ms")
+    for part in ("GET /ec", ECHO[:-2], f"{POST}Content-Length: 9\r\n\r\n"):
+        with Wire(server.port, 10) as wire:
+            wire.send(ECHO)
+            assert wire.answer()[0] == 200
+            wire.send(part)
+            assert wire.answer()[0] == 408 and wire.closed()
+
+
+@pytest.mark.long
+def test_an_idle_connection_is_kept_for_75_seconds(plain):
+    """Longer than the 60 that load balancers keep theirs: they end it, not we while they send."""
+    with Wire(plain.port, 100) as wire:
+        for pause in (65, 0):
+            wire.send(ECHO)
+            assert wire.answer()[0] == 200
+            time.sleep(pause)
+        begun = time.monotonic()
+        assert wire.closed() and 70 < time.monotonic() - begun < 80
