@@ -414,8 +414,8 @@ local LOOK = {
 }
 
 LOOK[#LOOK + 1] = { name = "expression", type = "string", max_length = 2048,
-  description = "arithmetic over variables by name, or b1, b2, … for bands of `variable`; a picture "
-    .. "takes one result, or three split by ';'" }
+  description = "arithmetic over variables by name, or b1, b2, … for bands of `variable`; a "
+    .. "picture takes one result, or three split by ';'" }
 
 local ADDRESS = {
   { name = "z", type = "integer", min = 0, max = MAX_ZOOM, example = 0, description = "zoom" },

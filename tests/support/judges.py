@@ -116,8 +116,7 @@ def _check(shared, python, url, check, collection):
     tool = shared / "tools" / "clients" / f"check_{check}.py"
     done = subprocess.run([str(python), str(tool), url, collection], stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, cwd=tool.parent,
-                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1",
-                               "PEERS_DIR": str(pathlib.Path(python).parents[2])})
+                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     return done.returncode == 0, done.stdout
 
 
