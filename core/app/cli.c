@@ -174,13 +174,21 @@ static int take_words(const ra_command *command, const char *origin, ra_cli *cli
   return 0;
 }
 
+// The rest of the environment comes after the file that this names.
+static int name_file(ra_config *config, ra_err *err) {
+  const char *file = getenv("RASTRUM_CONFIG");
+  if (!file || ra_config_is_set(config, "config")) return RA_OK;
+  return ra_config_set(config, "config", file, "environment RASTRUM_CONFIG", err);
+}
+
 // An exit code other than 0 when the flags are wrong, which has been said; rc when the file or the environment is.
 static int read_settings(const ra_command *command, ra_cli *cli, int *rc, ra_err *err) {
   *rc = ra_config_new(command->bit, &cli->config, err);
   if (*rc < 0) return 0;
   int code = take_words(command, "first flag", cli);
   if (code || command->bit & (RA_CMD_VERSION | RA_CMD_PRINT)) return code;
-  *rc = load_file(cli->config, cli->bundle, err);
+  *rc = name_file(cli->config, err);
+  if (*rc == RA_OK) *rc = load_file(cli->config, cli->bundle, err);
   if (*rc == RA_OK) *rc = ra_config_environment(cli->config, environ, err);
   return *rc < 0 ? 0 : take_words(command, "flag", cli);
 }

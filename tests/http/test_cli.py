@@ -67,6 +67,19 @@ def test_config_prints_the_effective_settings_and_their_origins(rastrum, tmp_pat
     assert "127.0.0.1:9001" in text and "rastrum.lua" in text
 
 
+def test_the_file_may_be_named_by_the_environment(rastrum, tmp_path):
+    """A flag goes before it; one that is missing is not passed over."""
+    for name, port in (("env", 9001), ("flag", 9002)):
+        (tmp_path / f"{name}.lua").write_text(f'return {{ listen = "127.0.0.1:{port}" }}\n')
+    env = {**os.environ, "RASTRUM_CONFIG": str(tmp_path / "env.lua")}
+    shown = json.loads(rastrum("config", "--json", cwd=tmp_path, env=env).stdout)
+    assert shown["listen"]["value"] == "127.0.0.1:9001" and "env.lua" in shown["listen"]["origin"]
+    shown = json.loads(rastrum("config", "--json", "--config", "flag.lua", cwd=tmp_path, env=env).stdout)
+    assert shown["listen"]["value"] == "127.0.0.1:9002"
+    done = rastrum("config", cwd=tmp_path, env={**env, "RASTRUM_CONFIG": "absent.lua"}, code=2)
+    assert "absent.lua: there is no such file" in done.stderr
+
+
 def test_what_config_prints_is_a_configuration(rastrum, tmp_path):
     text = rastrum("config", "--workers", "5", cwd=tmp_path).stdout
     (tmp_path / "again.lua").write_text(text)
