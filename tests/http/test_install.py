@@ -53,7 +53,7 @@ def test_install_and_uninstall(store, tmp_path):
                    "share/fish/vendor_completions.d/rastrum.fish"):
         assert f"usr/local/{wanted}" in there, wanted
     assert all(each.startswith("usr/local/") for each in there)
-    assert not any(each.endswith("_spec.lua") or "/meta/" in each for each in there)
+    assert not any(each.endswith(("_spec.lua", ".py")) or "/meta/" in each for each in there)
     unit = (prefix / "lib/systemd/system/rastrum.service").read_text()
     assert "ExecStart=/usr/local/bin/rastrum serve --config /usr/local/etc/rastrum/rastrum.lua\n" in unit
     written = unit + (prefix / CONFIG).read_text()
@@ -151,5 +151,6 @@ def test_every_licence_has_its_words(unpacked):
     for licence in ramps:
         for name in names.get(licence, [licence]):
             assert f"\nLicense: {name}\n " in notices, licence
-    for carried in ("Fedor Indutny", "Bitstream, Inc.", "Kristen M. Thyng", "Cynthia Brewer"):
+    for carried in ("Fedor Indutny", "Bitstream, Inc.", "Kristen M. Thyng", "Cynthia Brewer",
+                    "Natural Earth"):
         assert carried in notices
