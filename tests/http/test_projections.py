@@ -193,3 +193,18 @@ def test_places_tell_a_missing_figure_of_the_earth(rastrum, tmp_path, name, word
         lon, lat = lonlat(name, x[column] * unit, y[row] * unit)
         answer = json.loads(rastrum("timeseries", "c", lon, lat, "--store", tmp_path / "store").stdout)
         assert answer["values"] == [values()[row, column]] and answer["cell"]["distance_m"] < 5
+
+
+def test_an_item_of_two_grids_tells_the_crs_that_tiffs_cannot(rastrum, start, tmp_path):
+    path = write(tmp_path, "rotated")
+    with netCDF4.Dataset(path, "a") as out:
+        for name, units in (("lat", "degrees_north"), ("lon", "degrees_east")):
+            out.createDimension(name, 3)
+            out.createVariable(name, "f8", (name,)).units = units
+            out[name][:] = range(3)
+        out.createVariable("a", "f4", ("lat", "lon"))[:] = 1
+    rastrum("ingest", path, "--collection", "c", "--store", tmp_path / "store")
+    with Client(start(tmp_path / "store")) as http:
+        item = http.ok("/stac/collections/c/items").json()["features"][0]
+    assert "ole rotation" in item["properties"]["proj:wkt2"] and item["properties"]["proj:code"] is None
+    assert item["assets"]["a"]["proj:code"] == "EPSG:4326"
