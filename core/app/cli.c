@@ -15,8 +15,8 @@ extern char **environ;
 
 const ra_command RA_COMMANDS[] = {
     {"serve", RA_CMD_SERVE, "", "answer tiles, series and STAC over HTTP", 0, 0, ra_cmd_serve},
-    {"ingest", RA_CMD_INGEST, "SOURCE…", "turn NetCDF files into COG, Zarr and STAC", 1, -1,
-     ra_cmd_ingest},
+    {"ingest", RA_CMD_INGEST, "SOURCE…",
+     "turn NetCDF, Zarr and GeoTIFF files into COG, Zarr and STAC", 1, -1, ra_cmd_ingest},
     {"inspect", RA_CMD_INSPECT, "SOURCE", "what is in a file, and what ingest will do with it", 1,
      1, ra_cmd_inspect},
     {"compact", RA_CMD_COMPACT, "COLLECTION", "join the stores of a collection's datasets", 1, 1,
