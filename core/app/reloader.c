@@ -37,6 +37,7 @@ struct ra_reloader {
   int fds[2];
   unsigned serving;     // which of them
   uint32_t generation;  // of the bundle that serves
+  uint32_t trial;       // of the bundle that was read last; no two have the same, so that no late vote counts for another
   uint64_t tried;       // digest of the bundle that was read last
   phase phase;
   vote votes[WORKERS_MOST];
@@ -111,7 +112,7 @@ static void rest(ra_reloader *r) {
 static void fail(ra_reloader *r, const char *reason) {
   ra_log(RA_LOG_ERROR, "reload: failed, nothing is changed: %s", reason);
   write_note(r, reason);
-  tell(r, "abort", r->generation + 1);
+  tell(r, "abort", r->trial);
   ra_supervisor_tell_serving(r->supervisor, reason);
   rest(r);
 }
@@ -123,7 +124,7 @@ static void commit(ra_reloader *r) {
          (double)(ra_clock_ns() - r->begun_ns) / 1e6);
   ra_supervisor_unblock_plugins(r->supervisor);  // they may be mended
   write_note(r, NULL);
-  tell(r, "commit", r->generation);
+  tell(r, "commit", r->trial);
   ra_supervisor_tell_serving(r->supervisor, NULL);
   rest(r);
 }
@@ -141,13 +142,13 @@ static void count_votes(ra_reloader *r) {
 }
 
 static void ask(ra_reloader *r, unsigned worker) {
-  int rc = ra_supervisor_send(r->supervisor, worker, "prepare", r->generation + 1, NULL, 0, NULL);
+  int rc = ra_supervisor_send(r->supervisor, worker, "prepare", r->trial, NULL, 0, NULL);
   if (rc == RA_OK) r->votes[worker] = ASKED;
 }
 
 static void on_prepared(void *ctx, unsigned worker, const ra_control_message *message) {
   ra_reloader *r = ctx;
-  if (r->phase != PREPARING || message->id != r->generation + 1 || r->votes[worker] != ASKED)
+  if (r->phase != PREPARING || message->id != r->trial || r->votes[worker] != ASKED)
     return;
   if (message->size) {
     r->votes[worker] = NONE;  // it has dropped its own
@@ -222,7 +223,7 @@ static int read_bundle(ra_reloader *r, bool *same, ra_err *err) {
   if (rc == RA_OK) {
     *same = ra_bundle_digest(bundle) == r->tried;
     r->tried = ra_bundle_digest(bundle);
-    rc = ra_bundle_save(bundle, r->fds[!r->serving], r->generation + 1, err);
+    rc = ra_bundle_save(bundle, r->fds[!r->serving], ++r->trial, err);
   }
   ra_bundle_unref(bundle);
   ra_config_free(config);
@@ -336,7 +337,7 @@ static int read_first(ra_reloader *r, ra_err *err) {
   if (rc == RA_OK) rc = ra_dirs_read(&r->dirs, r->cli->config, &bundle, err);
   if (rc < 0) return rc;
   r->tried = ra_bundle_digest(bundle);
-  rc = ra_bundle_save(bundle, r->fds[r->serving], r->generation, err);
+  rc = ra_bundle_save(bundle, r->fds[r->serving], r->trial, err);
   ra_bundle_unref(bundle);
   return rc;
 }
@@ -347,7 +348,7 @@ int ra_reloader_new(ra_supervisor *supervisor, const ra_cli *cli, ra_reloader **
   r->supervisor = supervisor;
   r->cli = cli;
   r->fds[0] = r->fds[1] = -1;
-  r->generation = 1;
+  r->generation = r->trial = 1;
   ra_str_init(&r->note);
   listen_to(r);  // from here on it frees itself
   uv_loop_t *loop = ra_supervisor_loop(supervisor);
