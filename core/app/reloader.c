@@ -37,8 +37,8 @@ struct ra_reloader {
   int fds[2];
   unsigned serving;     // which of them
   uint32_t generation;  // of the bundle that serves
-  uint32_t trial;       // of the bundle that was read last; no two have the same, so that no late vote counts for another
-  uint64_t tried;       // digest of the bundle that was read last
+  uint32_t trial;  // of the bundle that was read last; no two have the same, so that no late vote counts for another
+  uint64_t tried;  // digest of the bundle that was read last
   phase phase;
   vote votes[WORKERS_MOST];
   asking asking[ASKING_MOST];
@@ -148,8 +148,7 @@ static void ask(ra_reloader *r, unsigned worker) {
 
 static void on_prepared(void *ctx, unsigned worker, const ra_control_message *message) {
   ra_reloader *r = ctx;
-  if (r->phase != PREPARING || message->id != r->trial || r->votes[worker] != ASKED)
-    return;
+  if (r->phase != PREPARING || message->id != r->trial || r->votes[worker] != ASKED) return;
   if (message->size) {
     r->votes[worker] = NONE;  // it has dropped its own
     fail(r, message->bytes);
