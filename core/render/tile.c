@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "geo/warp.h"
 #include "render/tile_job.h"
+#include "render/tile_level.h"
 
 enum { SIZE_LEAST = 64, SIZE_MOST = 1024, BUFFER_MOST = 256 };
 
@@ -274,13 +275,25 @@ static int render(ra__tile_job *job, ra_buf **out, ra_err *err) {
   return render_planes(job, write, out, err);
 }
 
+static int place_tile(ra__tile_job *job, ra_err *err) {
+  const ra_tile_request *request = job->request;
+  job->crs = request->crs ? request->crs : ra__mercator(err);
+  if (!job->crs) return err ? err->code : RA_E_INTERNAL;
+  if (!request->crs) {
+    return ra_mercator_tile(request->z, request->x, request->y, request->size, job->gt, err);
+  }
+  const double gt[6] = {request->left, request->pixel, 0, request->top, 0, -request->pixel};
+  memcpy(job->gt, gt, sizeof gt);
+  if (request->pixel > 0 && isfinite(request->left) && isfinite(request->top)) return RA_OK;
+  return ra_fail(err, RA_E_INVALID, "tms", "the tile matrix has no place or no cell size");
+}
+
 // The buffer lies around the tile.
 static int place(ra__tile_job *job, ra_err *err) {
-  const ra_tile_request *request = job->request;
-  int rc = ra_mercator_tile(request->z, request->x, request->y, request->size, job->gt, err);
-  if (rc < 0 || !request->buffer) return rc;
-  job->gt[0] -= job->gt[1] * request->buffer / 2;
-  job->gt[3] -= job->gt[5] * request->buffer / 2;
+  int rc = place_tile(job, err);
+  if (rc < 0 || !job->request->buffer) return rc;
+  job->gt[0] -= job->gt[1] * job->request->buffer / 2;
+  job->gt[3] -= job->gt[5] * job->request->buffer / 2;
   return RA_OK;
 }
 

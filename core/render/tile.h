@@ -55,6 +55,8 @@ typedef struct ra_tile_request {
   unsigned band_count;  // with an expression: of its results, and `bands` is not looked at
   ra_expr *expr;        // NULL: the bands are drawn as they are; a reference is held
   ra_tile_operand operands[RA_EXPR_NAMES];
+  const ra_crs *crs;  // of another tile matrix set than WebMercatorQuad (ra_tile_crs); NULL: z, x and y say the tile
+  double left, top, pixel;  // with crs: where the tile lies, in its units
   unsigned z;
   uint32_t x, y;
   uint32_t size;  // pixels a side, 64..1024, without the buffer
@@ -70,6 +72,9 @@ typedef struct ra_tile_request {
   bool deep;  // png: 16-bit grey over the range, without a ramp
   bool return_mask;  // png, webp: alpha 0 where nothing is valid; npy: a mask behind the bands (default true)
 } ra_tile_request;
+
+// The CRS of a definition (geo/crs.h) of a tile matrix set: made once, and kept as long as the process. Any thread.
+int ra_tile_crs(const char *definition, const ra_crs **out, ra_err *err);
 
 // Gives up the references to datasets and ramp.
 void ra_tile_request_deinit(ra_tile_request *request);

@@ -5,6 +5,7 @@
 
 // The CRS of the tiles, made once a process; NULL when PROJ can't (its error is in err).
 const ra_crs *ra__mercator(ra_err *err);
-// The coarsest level whose cells are not larger than a pixel of `pixel` metres of EPSG:3857. It depends on the grid
+// The coarsest level whose cells are not larger than a pixel of `pixel` units of the tiles' CRS. It depends on the grid
 // and the resolution only, not on the tile: neighbours use the same level.
-size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs, double pixel);
+size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs, const ra_crs *tiles,
+                      double pixel);

@@ -136,10 +136,8 @@ static void place_view(const ra__tile_job *job, const ra_grid *grid, view *v) {
 }
 
 static int make_warp(ra__tile_job *job, const ra_dataset_grid *grid, ra_warp *out, ra_err *err) {
-  const ra_crs *tiles = ra__mercator(err);
-  if (!tiles) return err ? err->code : RA_E_INTERNAL;
   uint32_t size = job->size;
-  return ra_warp_new(tiles, job->gt, size, size, grid->crs, &grid->grid, TOLERANCE, &job->arena,
+  return ra_warp_new(job->crs, job->gt, size, size, grid->crs, &grid->grid, TOLERANCE, &job->arena,
                      out, err);
 }
 
@@ -344,7 +342,7 @@ static int sample_bands(ra__tile_job *job, const ra_tile_source *source, view *v
   const ra_dataset_grid *grid = source->variable->grid;
   int rc = check_source(source, job, v->cog.cog, err);
   if (rc < 0) return rc;
-  v->level = ra__tile_level(v->cog.cog, &grid->grid, grid->crs, job->gt[1]);
+  v->level = ra__tile_level(v->cog.cog, &grid->grid, grid->crs, job->crs, job->gt[1]);
   place_view(job, &grid->grid, v);
   for (unsigned i = 0; rc == RA_OK && i < job->band_count; i++) {
     if (v->x0 < v->x1) {

@@ -6,7 +6,6 @@
 #include "codec/codec.h"
 #include "geo/crs.h"
 #include "render/tile_job.h"
-#include "render/tile_level.h"
 
 enum { SHORT = 3, LONG = 4, ASCII = 2, DOUBLE = 12, TAGS_MOST = 20 };
 enum { HEAD = 8, ENTRY = 12 };
@@ -98,8 +97,7 @@ typedef struct place {
 static void find_place(const ra__tile_job *job, place *out) {
   const double *gt = job->gt;
   *out = (place){.pixel = {gt[1], -gt[5], 0}, .tie = {0, 0, 0, gt[0], gt[3], 0}};
-  const ra_crs *crs = ra__mercator(NULL);
-  out->has_keys = crs && ra_crs_geokeys(crs, &out->keys, NULL) == RA_OK;
+  out->has_keys = ra_crs_geokeys(job->crs, &out->keys, NULL) == RA_OK;
 }
 
 static void add_place(tags *self, const place *p) {

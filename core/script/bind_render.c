@@ -124,6 +124,9 @@ static void check_tile(lua_State *L, ra_tile_request *request) {
   request->z = check_u32(L, "z", 30);
   request->x = check_u32(L, "x", 4294967295.0);
   request->y = check_u32(L, "y", 4294967295.0);
+  request->left = ra_bind_opt_number(L, 1, "left", 0);
+  request->top = ra_bind_opt_number(L, 1, "top", 0);
+  request->pixel = ra_bind_opt_number(L, 1, "pixel", 0);
   request->size = (uint32_t)ra_bind_opt_integer(L, 1, "size", 256);
   const char *method = ra_bind_opt_string(L, 1, "resampling", "nearest");
   if (!ra_resampling_parse(method, &request->resampling))
@@ -157,7 +160,9 @@ static int l_tile(lua_State *L) {
   ra_op *op;
   check_tile(L, &request);
   const char *formula = ra_bind_opt_string(L, 1, "color_formula", "");
-  if (ra_formula_parse(formula, strlen(formula), &request.formula, &err) < 0) {
+  const char *crs = ra_bind_opt_string(L, 1, "crs", "");
+  if (ra_formula_parse(formula, strlen(formula), &request.formula, &err) < 0 ||
+      (*crs && ra_tile_crs(crs, &request.crs, &err) < 0)) {
     return ra_bind_fail(L, &err);
   }
   if (ra_op_new(ra_bind_ops(L), &RA_OP_TILE, &op, &err) < 0) return ra_bind_fail(L, &err);

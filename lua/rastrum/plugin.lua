@@ -8,7 +8,7 @@ local text = require "rastrum.text"
 local M = { API = 1 }
 
 local FIELDS = { "name", "api", "description", "version", "routes", "workflows", "searches",
-  "ramps", "hooks",
+  "ramps", "tile_matrix_sets", "hooks",
   "catalog_driver", "catalog_drivers", "setup", "self_test" }
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local HOOKS = { "on_start", "on_timer", "on_request", "on_response", "on_ready",
@@ -156,6 +156,9 @@ function M.admit(app, name, plugin)
   if plugin.workflows then add_all("workflows", plugin.workflows, plugin, check_workflow) end
   if plugin.searches then add_all("searches", plugin.searches, plugin, check_table) end
   if plugin.ramps then add_all("ramps", plugin.ramps, plugin, check_table) end
+  if plugin.tile_matrix_sets then
+    add_all("tile_matrix_sets", plugin.tile_matrix_sets, plugin, check_table)
+  end
   if plugin.catalog_drivers then
     add_all("catalog_drivers", plugin.catalog_drivers, plugin, check_table)
   end

@@ -3,7 +3,8 @@
 local M = {}
 
 local hooks = {}  -- event -> {{plugin=, run=}, …} in the order of the plugins
-local kinds = { searches = {}, ramps = {}, workflows = {}, catalog_drivers = {} }
+local kinds = { searches = {}, ramps = {}, tile_matrix_sets = {}, workflows = {},
+  catalog_drivers = {} }
 
 ---@param kind string
 ---@param name string
@@ -68,6 +69,12 @@ function M.ramp(name) return get("ramps", name) end
 
 ---@return string[]
 function M.ramps() return names("ramps") end
+
+---A tile matrix set: the table of its JSON (OGC 17-083r4).
+function M.tile_matrix_set(name) return get("tile_matrix_sets", name) end
+
+---@return string[]
+function M.tile_matrix_sets() return names("tile_matrix_sets") end
 
 ---{description=, steps={{name, fn}, …}}
 function M.workflow(name) return get("workflows", name) end

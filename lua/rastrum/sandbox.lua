@@ -8,7 +8,7 @@ local host, real = ...
 local PUBLIC = {}
 local PRIVATE = { ["rastrum.app"] = true, ["rastrum.sandbox"] = true, ["rastrum.guards"] = true }
 for _, name in ipairs { "catalog", "colormaps", "compaction", "hooks", "http", "look",
-  "segments", "select", "series", "stac", "text", "workflow" } do
+  "segments", "select", "series", "stac", "text", "tilesets", "workflow" } do
   PUBLIC["rastrum." .. name] = true
 end
 

@@ -5,6 +5,7 @@ local expression = require "expression"
 local http = require "rastrum.http"
 local looks = require "rastrum.look"
 local select = require "rastrum.select"
+local tilesets = require "rastrum.tilesets"
 
 local M = { name = "tiles", api = 1, description = "map tiles, TileJSON and the list of times" }
 
@@ -105,17 +106,25 @@ local function check_address(p)
   end
   local row, scale = parse_row(p.y)
   if not row then return nil, bad("y", "y is '%s'; it takes a row such as 3 or 3@2x", p.y) end
+  local size = p.tilesize * scale
+  if size > 1024 then
+    return nil, bad("tilesize", "a tile of %d pixels is too large; the most is 1024", size)
+  end
+  if p.tms and p.tms ~= tilesets.DEFAULT then
+    local set, place, err
+    set, err = tilesets.get(p.tms)
+    if not set then return nil, err end
+    place, err = tilesets.place(set, p.z, p.x, row)
+    if not place then return nil, err end
+    return row, size, place
+  end
   local last = 2 ^ p.z - 1
   if p.x > last or row > last then
     return nil, bad(p.x > last and "x" or "y",
       "tile %d/%d/%d does not exist; at zoom %d x and y go to %d", p.z, p.x, row,
       p.z, last)
   end
-  local size = p.tilesize * scale
-  if size > 1024 then
-    return nil, bad("tilesize", "a tile of %d pixels is too large; the most is 1024", size)
-  end
-  return row, size
+  return row, size, {}
 end
 
 local function of_variable(snapshot, p)
@@ -212,7 +221,7 @@ local function look_of(snapshot, drawn, p)
   return look
 end
 
-local function draw(req, row, size)
+local function draw(req, row, size, place)
   local p = req.params
   local now, err = catalog.resolve(p.collection)
   if not now then return nil, err end
@@ -230,7 +239,8 @@ local function draw(req, row, size)
   local body
   body, err = rastrum.tile {
     sources = drawn.sources, bands = drawn.bands, z = p.z, x = p.x, y = row, size = size,
-    resampling = p.resampling,
+    crs = place.crs, left = place.left, top = place.top,
+    pixel = place.side and place.side / size, resampling = p.resampling,
     unscale = p.unscale, nodata = look.nodata, rescale = look.rescale, ramp = look.ramp,
     format = p.format, return_mask = p.return_mask, buffer = p.buffer * 2, bits = p.bits,
     color_formula = p.color_formula, expression = drawn.expression, operands = drawn.operands,
@@ -242,9 +252,9 @@ end
 
 ---@param req rastrum.Request
 local function tile(req)
-  local row, size = check_address(req.params)
+  local row, size, place = check_address(req.params)
   if not row then return rastrum.fail(size) end
-  local response, err = catalog.again(draw, req, row, size)
+  local response, err = catalog.again(draw, req, row, size, place)
   return response or rastrum.fail(err)
 end
 
@@ -364,6 +374,26 @@ local function times(req)
     compress = true }
 end
 
+---@param req rastrum.Request
+local function matrix_sets(req)
+  local list = rastrum.json.array {}
+  for i, name in ipairs(tilesets.names()) do
+    local set = tilesets.get(name)
+    list[i] = { id = name, title = set.title, uri = set.uri, crs = set.crs,
+      links = rastrum.json.array { { rel = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme",
+        type = "application/json", title = set.title,
+        href = ("%s/tileMatrixSets/%s"):format(req.base_url, escape(name)) } } }
+  end
+  return http.json(req, { tileMatrixSets = list })
+end
+
+---@param req rastrum.Request
+local function matrix_set(req)
+  local set, err = tilesets.get(req.params.tms)
+  if not set then return rastrum.fail(err) end
+  return http.json(req, set)
+end
+
 local CHOICE = {
   { name = "collection", type = "string", description = "a collection's id, or a named search" },
   { name = "variable", type = "string",
@@ -417,6 +447,9 @@ LOOK[#LOOK + 1] = { name = "expression", type = "string", max_length = 2048,
   description = "arithmetic over variables by name, or b1, b2, … for bands of `variable`; a "
     .. "picture takes one result, or three split by ';'" }
 
+local TMS = { name = "tms", type = "string", example = tilesets.DEFAULT,
+  description = "a tile matrix set of /tileMatrixSets" }
+
 local ADDRESS = {
   { name = "z", type = "integer", min = 0, max = MAX_ZOOM, example = 0, description = "zoom" },
   { name = "x", type = "integer", min = 0, max = 2 ^ MAX_ZOOM - 1, example = 0,
@@ -437,11 +470,20 @@ local function join(...)
   return out
 end
 
+M.tile_matrix_sets = {}
+for _, name in ipairs { "WebMercatorQuad", "WorldCRS84Quad", "WGS1984Quad" } do
+  M.tile_matrix_sets[name] = rastrum.json.decode(rastrum.asset(name .. ".json"))
+end
+
 M.routes = {
   { "GET", "/tiles/{collection}/{z:int}/{x:int}/{y}.{format}", tile, summary = "A map tile",
     params = join(CHOICE, ADDRESS, LOOK) },
-  { "GET", "/tiles/{collection}/WebMercatorQuad/{z:int}/{x:int}/{y}.{format}", tile,
-    summary = "A map tile of the named tile matrix set", params = join(CHOICE, ADDRESS, LOOK) },
+  { "GET", "/tiles/{collection}/{tms}/{z:int}/{x:int}/{y}.{format}", tile,
+    summary = "A map tile of the named tile matrix set",
+    params = join(CHOICE, { TMS }, ADDRESS, LOOK) },
+  { "GET", "/tileMatrixSets", matrix_sets, summary = "The tile matrix sets" },
+  { "GET", "/tileMatrixSets/{tms}", matrix_set, summary = "A tile matrix set, as the OGC has it",
+    params = { TMS } },
   { "GET", "/tiles/{collection}/tilejson.json", tilejson,
     summary = "TileJSON 3.0 of what the parameters choose",
     params = join(CHOICE, LOOK, {

@@ -1,13 +1,19 @@
 """Tiles in every format and with every option, as independent readers see them; resampling as GDAL does it."""
 import io
+import pathlib
+import shutil
 
 import golden
+import morecantile
 import numexpr
 import numpy as np
 import pytest
 import rasterio
 from color_operations import parse_operations
+from conftest import Client
 from PIL import Image
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 
 AT = "/tiles/globe/2/1/1"
 RANGE = "262,298"
@@ -222,3 +228,80 @@ def test_gauss_smooths(http):
     soft, _ = golden.npy(http.ok(f"{AT}.npy", variable="sst", resampling="gauss").content)
     step = [np.nanmean(np.abs(np.diff(each[0], axis=1))) for each in (near, soft)]
     assert step[1] < step[0] and abs(np.nanmean(near) - np.nanmean(soft)) < 0.5 and mask.any()
+
+
+# ---- tile matrix sets
+
+
+OWN = ("EuropeanETRS89_LAEAQuad", "CDB1GlobalGrid")
+PLUGIN = '''
+local M = { name = "sets", api = 1, tile_matrix_sets = {} }
+for _, name in ipairs { "EuropeanETRS89_LAEAQuad", "CDB1GlobalGrid" } do
+  M.tile_matrix_sets[name] = rastrum.json.decode(rastrum.asset(name .. ".json"))
+end
+return M
+'''
+
+
+@pytest.fixture(scope="module")
+def sets(start, store, tmp_path_factory):
+    """A server with a plugin that carries two of morecantile's own files."""
+    folder = tmp_path_factory.mktemp("plugins") / "sets"
+    folder.mkdir()
+    (folder / "init.lua").write_text(PLUGIN)
+    for name in OWN:
+        shutil.copy(pathlib.Path(morecantile.__file__).parent / "data" / f"{name}.json", folder)
+    with Client(start(store, "--plugins", folder.parent)) as client:
+        yield client
+
+
+def test_tile_matrix_sets_are_morecantile_s(http, shared):
+    listed = http.ok("/tileMatrixSets").json()["tileMatrixSets"]
+    assert {"WebMercatorQuad", "WorldCRS84Quad", "WGS1984Quad"} <= {each["id"] for each in listed}
+    for each in listed:
+        served = http.get(each["links"][0]["href"]).json()
+        mine, own = morecantile.TileMatrixSet(**served), morecantile.tms.get(each["id"])
+        assert mine.crs.to_epsg() == own.crs.to_epsg() or "CRS84" in str(served["crs"])
+        for tile in ((0, 0, 0), (3, 2, 5), (9, 13, 20)):
+            assert mine.xy_bounds(*tile) == own.xy_bounds(*tile)
+    assert "WorldCRS84Quad" in http.problem(404, "/tileMatrixSets/WorldCRS84Qua")["detail"]
+
+
+def warp(grid, transform, crs, method):
+    rows, columns = grid.values.shape
+    kind = {"driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "f8", "nodata": np.nan}
+    with rasterio.MemoryFile() as memory:
+        with memory.open(crs=grid.crs, transform=grid.transform, **kind) as out:
+            out.write(grid.values, 1)
+        with memory.open() as source, WarpedVRT(
+                source, crs=crs, transform=transform, width=256, height=256, nodata=np.nan, XSCALE="1", YSCALE="1",
+                resampling=Resampling[method], tolerance=1e-9) as warped:
+            return warped.read(1)
+
+
+@pytest.mark.parametrize("name", ("WorldCRS84Quad", "WGS1984Quad", "EuropeanETRS89_LAEAQuad"))
+@pytest.mark.parametrize("method", ("nearest", "bilinear"))
+def test_tiles_of_other_sets_equal_gdal(sets, sources, name, method):
+    """Read back as a GeoTIFF, the place is what morecantile says, and the values are what GDAL warps there."""
+    source, tms = sources["globe"], morecantile.tms.get(name)
+    grid = golden.north_up(source, source.values["sst"][-1])
+    tile = tms.tile(10, 50, 3)
+    answer = sets.ok(f"/tiles/globe/{name}/3/{tile.x}/{tile.y}.tif", variable="sst", resampling=method)
+    with rasterio.open(io.BytesIO(answer.content)) as file:
+        bounds = tms.xy_bounds(tile)
+        assert file.bounds == pytest.approx((bounds.left, bounds.bottom, bounds.right, bounds.top), rel=1e-9)
+        assert file.crs.to_epsg() == tms.crs.to_epsg() or name == "WorldCRS84Quad"
+        got, transform = file.read(1).astype("f8"), file.transform
+        want = warp(grid, transform, file.crs, method)
+    both = np.isfinite(got) & np.isfinite(want)
+    assert both.mean() > 0.3 and (np.isfinite(got) == np.isfinite(want)).mean() > 0.99
+    error = np.abs(got - want)[both]
+    assert (error < 1e-3 * np.nanstd(want)).mean() > 0.97, np.quantile(error, (0.5, 0.9, 0.99))
+
+
+@pytest.mark.parametrize("path, word", (
+    ("NoSuchQuad/0/0/0", "NoSuchQuad"), ("WorldCRS84Quad/0/2/0", "x"), ("WorldCRS84Quad/0/0/1", "y"),
+    ("WorldCRS84Quad/24/0/0", "matrix 24"), ("CDB1GlobalGrid/0/0/0", "coalesced")))
+def test_a_wrong_tile_of_a_set_is_named(sets, path, word):
+    answer = sets.get(f"/tiles/globe/{path}.png")
+    assert answer.status_code in (400, 404) and word in answer.json()["detail"]
