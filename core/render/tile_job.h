@@ -13,7 +13,7 @@ typedef struct ra__tile_job {
   ra_timing *timing;
   ra_arena arena;         // freed with the job
   double gt[6];           // of the tile with its buffer, in the CRS
-  const ra_crs *crs;  // of the tile
+  const ra_crs *crs;      // of the tile
   uint32_t size;          // pixels a side, with the buffer
   const unsigned *bands;  // that are sampled next, a plane each
   unsigned band_count;

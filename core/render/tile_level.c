@@ -44,7 +44,7 @@ static double cell_size(const ra_grid *grid, ra_transform *transform, const ra_c
   for (int i = 0; i < 3 && is_mercator; i++) {
     if (fabs(y[i]) > MERCATOR_EDGE) return NAN;
   }
-  double turn = is_mercator                    ? 2 * MERCATOR_EDGE
+  double turn = is_mercator                   ? 2 * MERCATOR_EDGE
                 : ra_crs_is_geographic(tiles) ? 360
                                               : (double)INFINITY;
   double width = hypot(remainder(x[1] - x[0], turn), y[1] - y[0]);
@@ -64,8 +64,8 @@ static double typical_cell(const ra_grid *grid, const ra_crs *crs, const ra_crs 
   return size;
 }
 
-size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs, const ra_crs *tiles,
-                      double pixel) {
+size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs,
+                      const ra_crs *tiles, double pixel) {
   size_t count = ra_cog_level_count(cog), level = 0;
   if (count < 2) return 0;
   double cells = pixel / typical_cell(grid, crs, tiles);

@@ -7,5 +7,5 @@
 const ra_crs *ra__mercator(ra_err *err);
 // The coarsest level whose cells are not larger than a pixel of `pixel` units of the tiles' CRS. It depends on the grid
 // and the resolution only, not on the tile: neighbours use the same level.
-size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs, const ra_crs *tiles,
-                      double pixel);
+size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs,
+                      const ra_crs *tiles, double pixel);
