@@ -8,7 +8,7 @@
 #include "format/cell_impl.h"
 
 static const double DEGREE = M_PI / 180;
-enum { CELLS_A_SIDE = 6, SAMPLES = 4096, AT_ONCE = 4096, BINS = 3600 };
+enum { CELLS_A_SIDE = 6, SAMPLES = 4096, AT_ONCE = 4096 };
 
 struct ra_cell_writer {
   const ra_lattice *lattice;
@@ -55,25 +55,6 @@ static double typical_reach(const ra_lattice *l, size_t cells) {
     count++;
   }
   return count ? exp(sum / (double)count) : 1;
-}
-
-// Behind the longest arc without cells, so that the bins of a small grid are few.
-static double first_longitude(const ra_lattice *l, size_t cells) {
-  bool used[BINS] = {false};
-  for (size_t i = 0; i < cells; i++) {
-    if (!has_place(l, i)) continue;
-    int bin = (int)((l->lon[i] * RA_PLACE_UNIT + 180) * BINS / 360);
-    used[bin < BINS ? bin : BINS - 1] = true;
-  }
-  int best = 0, end = BINS - 1, run = 0;
-  for (int i = 0; i < 2 * BINS; i++) {
-    run = used[i % BINS] ? 0 : run + 1;
-    if (run > best && run <= BINS) {
-      best = run;
-      end = i;
-    }
-  }
-  return -180 + 360.0 / BINS * ((end + 1) % BINS);
 }
 
 static size_t band_of(const ra_cell_writer *self, size_t cell) {
@@ -146,7 +127,8 @@ static void measure(ra_cell_writer *self, size_t cells) {
     head->reach = fmax(head->reach, reach_of(l, i));
   }
   head->south = south * RA_PLACE_UNIT;
-  head->west = first_longitude(l, cells);
+  double east;
+  ra_lattice_arc(l, &head->west, &east);
   head->height = fmin(fmax(CELLS_A_SIDE * typical_reach(l, cells), 1e-6), 45);
   // Never more bands than cells, however unlike their sizes.
   head->height = fmax(head->height, (north - south) * RA_PLACE_UNIT / (double)cells);

@@ -130,21 +130,16 @@ static double turn(const ra_lattice *lattice) {
   return isnan(first) ? 0 : sum + remainder(first - last, 360);
 }
 
-// The arc of longitudes behind the longest empty one.
-static void longitudes(const ra_lattice *lattice, extent *e) {
+void ra_lattice_arc(const ra_lattice *lattice, double *west, double *east) {
   static const double BIN = 360.0 / BINS;
   bool used[BINS] = {false};
   size_t cells = (size_t)(lattice->width * lattice->height);
-  e->south = 90;
-  e->north = -90;
   for (size_t i = 0; i < cells; i++) {
     if (lattice->lat[i] == RA_NO_PLACE) continue;
     int bin = (int)((lattice->lon[i] * RA_PLACE_UNIT + 180) / BIN);
     used[bin < BINS ? bin : BINS - 1] = true;
-    e->south = fmin(e->south, lattice->lat[i] * RA_PLACE_UNIT);
-    e->north = fmax(e->north, lattice->lat[i] * RA_PLACE_UNIT);
   }
-  int best = 0, end = 0, run = 0;
+  int best = 0, end = BINS - 1, run = 0;
   for (int i = 0; i < 2 * BINS; i++) {
     run = used[i % BINS] ? 0 : run + 1;
     if (run > best && run <= BINS) {
@@ -152,9 +147,22 @@ static void longitudes(const ra_lattice *lattice, extent *e) {
       end = i;
     }
   }
-  e->west = -180 + BIN * ((end + 1) % BINS);
-  e->east = e->west + 360 - best * BIN;
-  e->globe = lattice->cyclic || fabs(turn(lattice)) > 180 || best * BIN < 3 * e->dx;
+  *west = -180 + BIN * ((end + 1) % BINS);
+  *east = *west + 360 - best * BIN;
+}
+
+static void bounds(const ra_lattice *lattice, extent *e) {
+  size_t cells = (size_t)(lattice->width * lattice->height);
+  e->south = 90;
+  e->north = -90;
+  for (size_t i = 0; i < cells; i++) {
+    if (lattice->lat[i] == RA_NO_PLACE) continue;
+    e->south = fmin(e->south, lattice->lat[i] * RA_PLACE_UNIT);
+    e->north = fmax(e->north, lattice->lat[i] * RA_PLACE_UNIT);
+  }
+  ra_lattice_arc(lattice, &e->west, &e->east);
+  double gap = 360 - (e->east - e->west);
+  e->globe = lattice->cyclic || fabs(turn(lattice)) > 180 || gap < 3 * e->dx;
 }
 
 // A unit fraction of a degree, or quarters of degrees: equal for the files of one product, and its multiples meet the
@@ -188,7 +196,7 @@ int ra_lattice_map(ra_lattice *lattice, ra_grid *map, ra_err *err) {
   lattice->cyclic = is_cyclic(lattice);
   int rc = measure(lattice, &e, err);
   if (rc < 0) return rc;
-  longitudes(lattice, &e);
+  bounds(lattice, &e);
   double cells = (double)lattice->width * (double)lattice->height;
   double most = fmin(PIXELS_A_CELL * fmax(cells, 64), PIXELS_MOST);
   double coarser = 1;

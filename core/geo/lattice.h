@@ -24,6 +24,8 @@ bool ra_lattice_vector(const ra_lattice *lattice, int64_t row, int64_t column, d
 // How far a cell is from the next in its row and in its column, at most, in degrees of arc; 0: it has no neighbour there.
 void ra_lattice_reach(const ra_lattice *lattice, int64_t row, int64_t column, double *along,
                       double *across);
+// The longitudes behind the longest arc without cells, to a tenth of a degree: west from -180, east less than a turn on.
+void ra_lattice_arc(const ra_lattice *lattice, double *west, double *east);
 // Finds out whether rows are closed, and chooses the map: EPSG:4326, north-up, as fine as the finest cells but for a
 // twentieth of them, of at most 16 times as many pixels as there are cells. RA_E_INVALID: no cell has a place.
 int ra_lattice_map(ra_lattice *lattice, ra_grid *map, ra_err *err);
