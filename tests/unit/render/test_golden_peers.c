@@ -76,7 +76,8 @@ static int write_level(ra_render_context *context, const ra_tile_request *reques
   if (ra_mercator_tile(request->z, request->x, request->y, request->size, gt, NULL) < 0) return 1;
   const ra_dataset_grid *grid = source->variable->grid;
   char text[24];
-  int n = snprintf(text, sizeof text, "%zu", ra__tile_level(cog.cog, &grid->grid, grid->crs, gt[1]));
+  int n = snprintf(text, sizeof text, "%zu",
+                   ra__tile_level(cog.cog, &grid->grid, grid->crs, ra__mercator(NULL), gt[1]));
   ra__cog_source_deinit(&cog);
   return write_out(number, "level", text, (size_t)n);
 }
