@@ -139,8 +139,8 @@ static double finished(double v) {
 
 void ra_expr_run(const ra_expr *self, const double *const *operands, size_t n,
                  double *const *results) {
-  double stack[RA_EXPR_DEPTH][RUN];
-  bool missing[RUN];
+  double stack[RA_EXPR_DEPTH][RUN] = {{0}};
+  bool missing[RUN] = {false};
   for (size_t at = 0; at < n; at += RUN) {
     size_t count = n - at < RUN ? n - at : RUN;
     find_missing(self, operands, at, count, missing);
