@@ -46,6 +46,15 @@ def test_links_lead_somewhere(page):
         assert target.startswith("http") or ((ROOT / page).parent / target).exists(), target
 
 
+def test_the_codes_of_findings_are_in_the_table():
+    sources = "".join(path.read_text() for path in (ROOT / "core").rglob("*.c"))
+    calls = sources.count("ra__cf_find(") - 1  # its definition
+    found = re.findall(r'ra__cf_find\(\s*cf,\s*"([^"]+)",\s*"([^"]+)"', sources)
+    assert len(found) == calls > 0
+    told = re.findall(r"^\| `([a-z-]+)` \| (info|warning|error) \|", (ROOT / "plugins/ingest/README.md").read_text(), re.M)
+    assert told == sorted(set(found))
+
+
 @pytest.fixture(scope="module")
 def words(rastrum):
     """The program's commands, and the options that they take, by --help."""
