@@ -162,7 +162,6 @@ static void add_head(const char *path, const ra_source *source, const char *verd
     ra_str_add(out, "null");
   }
   if (source) ra_str_addf(out, ",\"bytes\":%llu", (unsigned long long)ra_source_bytes(source));
-  if (source) ra_str_addf(out, ",\"bytes\":%llu", (unsigned long long)ra_source_bytes(source));
   ra_str_addf(out, ",\"verdict\":\"%s\",\"findings\":[", verdict);
 }
 
