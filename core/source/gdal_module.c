@@ -6,6 +6,7 @@
 #include <gdal.h>
 #include <gdal_frmts.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,7 +98,8 @@ static void fill_info(GDALDatasetH dataset, ra_tiff_info *info) {
     size[1] = (uint32_t)GDALGetRasterBandYSize(overview);
   }
   const char *time = GDALGetMetadataItem(dataset, "TIFFTAG_DATETIME", NULL);
-  if (time && strlen(time) < sizeof info->datetime) strcpy(info->datetime, time);
+  if (time && strlen(time) < sizeof info->datetime)
+    snprintf(info->datetime, sizeof info->datetime, "%s", time);
   fill_place(dataset, info);
 }
 
@@ -108,9 +110,12 @@ static int open_image(const char *path, ra_tiff_info *info, ra_gdal_image **out,
   GDALDatasetH dataset = GDALOpenEx(path, GDAL_OF_RASTER | GDAL_OF_READONLY, drivers, NULL, NULL);
   if (!dataset) return refuse(RA_E_UNSUPPORTED, "", err);
   ra_gdal_image *image = calloc(1, sizeof *image);
-  int rc = image ? RA_OK : ra_fail(err, RA_E_NOMEM, path, "no memory for an image");
-  if (rc == RA_OK && GDALGetRasterCount(dataset) < 1)
-    rc = ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: no bands");
+  if (!image) {
+    GDALClose(dataset);
+    return ra_fail(err, RA_E_NOMEM, path, "no memory for an image");
+  }
+  int rc = RA_OK;
+  if (GDALGetRasterCount(dataset) < 1) rc = ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: no bands");
   if (rc == RA_OK && !dtype_of(dataset, &info->dtype))
     rc = ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: samples of the type %s are no numbers of a map",
                  GDALGetDataTypeName(GDALGetRasterDataType(GDALGetRasterBand(dataset, 1))));
