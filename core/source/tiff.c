@@ -2,10 +2,12 @@
 #include "source/tiff.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/size.h"
 #include "source/folder.h"
@@ -33,8 +35,24 @@ struct ra_tiff {
 // The one place that decides what our own reader leaves to GDAL: what it does not know, never what is damaged.
 static bool is_for_module(int code) { return code == RA_E_UNSUPPORTED; }
 
+// Beside the program, as it is built; below its lib/rastrum, as it is installed; else wherever the loader looks.
+static void *load_module(void) {
+  static const char *const places[] = {"", "../lib/rastrum/"};
+  char program[PATH_MAX], path[PATH_MAX + 64];
+  ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+  program[n > 0 ? n : 0] = 0;
+  char *slash = strrchr(program, '/');
+  for (size_t i = 0; slash && i < sizeof places / sizeof *places; i++) {
+    snprintf(path, sizeof path, "%.*s%s" RA_GDAL_MODULE, (int)(slash + 1 - program), program,
+             places[i]);
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library) return library;
+  }
+  return dlopen(RA_GDAL_MODULE, RTLD_NOW | RTLD_LOCAL);
+}
+
 static int open_by_module(ra_tiff *tiff, const char *path, const ra_err *own, ra_err *err) {
-  void *library = dlopen(RA_GDAL_MODULE, RTLD_NOW | RTLD_LOCAL);
+  void *library = load_module();
   const ra_gdal_api *(*entry)(void) = NULL;
   void *symbol = library ? dlsym(library, "ra_gdal_module") : NULL;
   memcpy(&entry, &symbol, sizeof entry);
