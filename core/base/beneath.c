@@ -12,8 +12,8 @@
 
 enum { MAX_PART = 255 };
 
-// The folder of the last part, `*name`; the descriptor or a negative errno.
-static int walk(int root, const char *path, const char **name) {
+int ra_open_parent_beneath(int root, const char *path, bool (*make)(int dir, const char *name),
+                           const char **name) {
   int dir = fcntl(root, F_DUPFD_CLOEXEC, 0);
   if (dir < 0) return -errno;
   const char *slash;
@@ -28,6 +28,8 @@ static int walk(int root, const char *path, const char **name) {
     memcpy(part, path, len);
     part[len] = 0;
     int next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0 && errno == ENOENT && make && make(dir, part))
+      next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int saved = errno;
     close(dir);
     if (next < 0) return -saved;
@@ -40,7 +42,7 @@ static int walk(int root, const char *path, const char **name) {
 
 static int open_by_parts(int root, const char *path, int flags) {
   const char *name = path;
-  int dir = walk(root, path, &name);
+  int dir = ra_open_parent_beneath(root, path, NULL, &name);
   if (dir < 0) return dir;
   int fd = strcmp(name, "..") == 0 ? -1 : openat(dir, name, flags | O_NOFOLLOW);
   int saved = strcmp(name, "..") == 0 ? EXDEV : errno;

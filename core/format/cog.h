@@ -4,7 +4,9 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/reader.h"
 #include "base/str.h"
+#include "base/timing.h"
 #include "geo/crs.h"
 #include "raster/dtype.h"
 #include "raster/grid.h"
@@ -87,6 +89,9 @@ typedef struct ra_cog_info {
 // number of leading bytes wanted (at most 16 MiB; more is RA_E_CORRUPT).
 int ra_cog_parse(const uint8_t *head, size_t size, uint64_t file_size, ra_cog **out, size_t *need,
                  ra_err *err);
+// The same of object `key`: reads its first bytes, and more where they don't reach. timing: fetch is added; NULL is fine.
+int ra_cog_read_header(const ra_reader *reader, const char *key, ra_timing *timing, ra_cog **out,
+                       ra_err *err);
 ra_cog *ra_cog_ref(ra_cog *cog);
 void ra_cog_unref(ra_cog *cog);
 size_t ra_cog_memory(const ra_cog *cog);  // bytes it holds, for cache accounting

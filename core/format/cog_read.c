@@ -1,8 +1,41 @@
 // cog_read.c - a parsed header's facts, and its blocks: where they lie and what they hold.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "format/cog_impl.h"
+#include "raster/half.h"
+
+enum { HEAD_FIRST = 16384 };
+
+// Parses the first `size` bytes; *need becomes larger than size when they don't reach.
+static int parse_head(const ra_reader *reader, const char *key, size_t size, uint64_t file_size,
+                      ra_timing *timing, ra_cog **out, size_t *need, ra_err *err) {
+  uint8_t *head = malloc(size ? size : 1);
+  if (!head) return ra_fail(err, RA_E_NOMEM, key, "out of memory for %zu bytes", size);
+  uint64_t start = ra_clock_ns();
+  int rc = reader->read(reader->ctx, key, 0, size, head, err);
+  if (timing) timing->ns[RA_STAGE_FETCH] += ra_clock_ns() - start;
+  if (rc == RA_OK) rc = ra_cog_parse(head, size, file_size, out, need, err);
+  free(head);
+  return rc;
+}
+
+int ra_cog_read_header(const ra_reader *reader, const char *key, ra_timing *timing, ra_cog **out,
+                       ra_err *err) {
+  uint64_t file_size = 0;
+  int rc = reader->size(reader->ctx, key, &file_size, err);
+  *out = NULL;
+  for (size_t size = HEAD_FIRST, need = 0; rc == RA_OK && !*out; size = need) {
+    if (size > file_size) size = (size_t)file_size;
+    rc = parse_head(reader, key, size, file_size, timing, out, &need, err);
+    if (rc == RA_OK && !*out && (need <= size || need > file_size))
+      rc = ra_fail(err, RA_E_CORRUPT, key, "the header does not end within the file");
+  }
+  if (rc < 0 && err && !err->where[0]) snprintf(err->where, sizeof err->where, "%s", key);
+  return rc;
+}
 
 ra_cog *ra_cog_ref(ra_cog *cog) {
   atomic_fetch_add_explicit(&cog->refs, 1, memory_order_relaxed);
@@ -136,24 +169,12 @@ static void widen_bits(uint8_t *cells, size_t width, size_t rows, unsigned bits)
   }
 }
 
-static float half(uint16_t bits) {
-  uint32_t sign = (uint32_t)(bits & 0x8000) << 16, rest = bits & 0x7fff, wide;
-  float value;
-  if (rest < 0x400) {  // zero, or subnormal
-    value = (float)rest * 0x1p-24f;
-    return sign ? -value : value;
-  }
-  wide = sign | (rest >= 0x7c00 ? 0x7f800000 | rest << 13 : (rest << 13) + 0x38000000);
-  memcpy(&value, &wide, 4);
-  return value;
-}
-
 // Half floats become floats; in place, from the end.
 static void widen_halves(uint8_t *cells, size_t count) {
   for (size_t i = count; i-- > 0;) {
     uint16_t bits;
     memcpy(&bits, cells + 2 * i, 2);
-    float value = half(bits);
+    float value = ra_half_load(bits);
     memcpy(cells + 4 * i, &value, 4);
   }
 }

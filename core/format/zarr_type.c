@@ -7,6 +7,7 @@
 
 #include "base/base64.h"
 #include "format/zarr_impl.h"
+#include "raster/half.h"
 
 // ---- types
 
@@ -145,21 +146,10 @@ int ra__zarr_type_v3(const json_t *data_type, ra_zarr_info *info, ra_err *err) {
 
 // ---- fill values
 
-static void store_half(float value, uint8_t *cell) {
-  uint32_t bits;
-  memcpy(&bits, &value, 4);
-  uint32_t sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
-  uint32_t half = rest > 0x7f800000    ? 0x7e00
-                  : rest >= 0x47800000 ? 0x7c00
-                  : rest < 0x38800000  ? (uint32_t)lrintf(fabsf(value) * 0x1p24f)
-                                       : (rest - 0x38000000 + 0xfff + (rest >> 13 & 1)) >> 13;
-  uint16_t out = (uint16_t)(sign | half);
-  memcpy(cell, &out, 2);
-}
-
 static void store_float(unsigned size, double value, uint8_t *cell) {
   float narrow = (float)value;
-  if (size == 2) store_half(narrow, cell);
+  uint16_t half = ra_half_store(narrow);
+  if (size == 2) memcpy(cell, &half, 2);
   if (size == 4) memcpy(cell, &narrow, 4);
   if (size == 8) memcpy(cell, &value, 8);
 }

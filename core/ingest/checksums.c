@@ -3,6 +3,7 @@
 #include "ingest/checksums.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include "base/sha256.h"
 #include "base/size.h"
 #include "ingest/checksums_private.h"
+#include "raster/half.h"
+#include "source/source.h"
 #include "source/zarr_tree.h"
 
 // ---- one array
@@ -71,14 +74,6 @@ typedef struct statistics {
   long double sum;
 } statistics;
 
-static double half(uint16_t bits) {
-  int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  double value = exponent == 31  ? (fraction ? NAN : INFINITY)
-                 : exponent == 0 ? ldexp(fraction, -24)
-                                 : ldexp(1024 + fraction, exponent - 25);
-  return bits & 0x8000 ? -value : value;
-}
-
 #define LOAD(type)                   \
   do {                               \
     type value;                      \
@@ -97,7 +92,7 @@ static double load(const char *type, const uint8_t *p) {
     case 'i' << 8 | '4': LOAD(int32_t);
     case 'u' << 8 | '8': LOAD(uint64_t);
     case 'i' << 8 | '8': LOAD(int64_t);
-    case 'f' << 8 | '2': return half((uint16_t)(p[0] | p[1] << 8));
+    case 'f' << 8 | '2': return ra_half_load((uint16_t)(p[0] | p[1] << 8));
     case 'f' << 8 | '4': LOAD(float);
     default: LOAD(double);
   }
@@ -140,7 +135,7 @@ static bool write_npy_header(FILE *file, const ra__sum_array *a) {
 typedef struct summing {
   ra_sha256 *hash;
   FILE *npy;
-  char file[512];
+  char file[PATH_MAX];
   statistics statistics;
   ra_str texts;  // of byte strings, as JSON
   size_t text_count;
@@ -166,7 +161,8 @@ static int begin(ra__sums *sums, const ra__sum_array *a, summing *s, ra_err *err
   ra_str_init(&s->texts);
   int rc = ra_sha256_new(&s->hash, err);
   if (rc < 0 || !sums->dump || is_text(a)) return rc;
-  snprintf(s->file, sizeof s->file, "%s/array-%u.npy", sums->dump, sums->count);
+  if (snprintf(s->file, sizeof s->file, "%s/array-%u.npy", sums->dump, sums->count) >= PATH_MAX)
+    return ra_fail(err, RA_E_INVALID, sums->dump, "--dump: the path is too long");
   s->npy = fopen(s->file, "wb");
   if (!s->npy) return ra_fail_errno(err, errno, s->file, "cannot be written");
   return write_npy_header(s->npy, a) ? RA_OK
@@ -211,7 +207,7 @@ static void tell(ra__sums *sums, const ra__sum_array *a, summing *s) {
   ra_sha256_hex(s->hash, digest);
   ra_str_add(out, sums->count ? ",{\"path\":" : "{\"path\":");
   ra_str_add_json(out, a->path);
-  ra_str_add(out, a->more);
+  if (a->more) a->more(a->ctx, out);
   ra_str_add(out, ",\"dtype\":");
   ra_str_add_json(out, a->type);
   ra_str_add(out, ",\"shape\":[");
@@ -282,29 +278,19 @@ int ra__sum_mask_add(ra__sum_mask *mask, const uint8_t *valid, size_t count, ra_
   return RA_OK;
 }
 
-void ra__sum_mask_end(ra__sum_mask *mask) {
-  if (mask->stream) fclose(mask->stream);
+int ra__sum_mask_end(ra__sum_mask *mask, ra_err *err) {
+  if (!mask->stream || fclose(mask->stream) == 0) return RA_OK;
+  return ra_fail_errno(err, errno, mask->file, "cannot be written");
 }
 
 // ---- a source
-
-static bool is_tiff(const char *path) {
-  uint8_t head[4] = {0};
-  FILE *file = fopen(path, "rb");
-  if (!file) return false;
-  bool little = fread(head, 4, 1, file) == 1 && head[0] == 'I' && head[1] == 'I';
-  bool big = head[0] == 'M' && head[1] == 'M';
-  fclose(file);
-  uint8_t version = little ? head[2] : head[3], zero = little ? head[3] : head[2];
-  return (little || big) && zero == 0 && (version == 42 || version == 43);
-}
 
 static int sum_source(ra__sums *sums, const char *path, const char **format, ra_str *head,
                       ra_err *err) {
   *format = "zarr";
   if (ra_zarr_tree_is(path)) return ra__sums_zarr(sums, path, err);
   *format = "tiff";
-  if (is_tiff(path)) return ra__sums_tiff(sums, path, head, err);
+  if (ra_source_is_tiff(path)) return ra__sums_tiff(sums, path, head, err);
   return ra__sums_netcdf(sums, path, format, err);
 }
 

@@ -1,5 +1,4 @@
 // checksums_arrays.c - the arrays of Zarr stores and of NetCDF files, for checksums.c.
-#include <stdio.h>
 #include <string.h>
 
 #include "format/zarr.h"
@@ -20,13 +19,16 @@ static int read_zarr(void *ctx, const uint64_t *start, const uint64_t *count, vo
   return ra_zarr_read(z->array, &z->reader, z->path, start, count, dst, NULL, NULL, err);
 }
 
+static void tell_format(void *ctx, ra_str *out) {
+  const zarr_array *z = ctx;
+  ra_str_addf(out, ",\"zarr_format\":%u", ra_zarr_array_info(z->array)->format);
+}
+
 static int sum_zarr(ra__sums *sums, zarr_array *z, ra_err *err) {
   const ra_zarr_info *info = ra_zarr_array_info(z->array);
-  char more[32];
-  snprintf(more, sizeof more, ",\"zarr_format\":%u", info->format);
   ra__sum_array a = {.path = z->path,
                      .type = info->type,
-                     .more = more,
+                     .more = tell_format,
                      .cell = info->cell,
                      .ndim = info->ndim,
                      .read = read_zarr,
@@ -99,7 +101,6 @@ static int sum_variable(ra__sums *sums, ra_source *source, const ra_source_var *
   netcdf_array n = {source, var};
   ra__sum_array a = {.path = var->name,
                      .type = ra__numpy_type(var->dtype),
-                     .more = "",
                      .cell = (unsigned)ra_dtype_size(var->dtype),
                      .ndim = var->ndim,
                      .read = read_netcdf,

@@ -17,10 +17,10 @@ typedef struct ra__sums {
 
 typedef struct ra__sum_array {
   const char *path;
-  const char *type;  // numpy's: "<f4"
-  const char *more;  // members of its own for the JSON object, each with a comma in front; or ""
-  bool valid_told;   // by `more`
-  unsigned cell;     // bytes
+  const char *type;                      // numpy's: "<f4"
+  void (*more)(void *ctx, ra_str *out);  // adds members of its own, after the last read; NULL: none
+  bool valid_told;                       // by `more`
+  unsigned cell;                         // bytes
   unsigned ndim;
   uint64_t shape[RA__SUM_DIMS], chunk[RA__SUM_DIMS];
   // Stored cells in C order, little-endian.
@@ -43,7 +43,7 @@ typedef struct ra__sum_mask {
 } ra__sum_mask;
 int ra__sum_mask_begin(ra__sum_mask *mask, ra_err *err);
 int ra__sum_mask_add(ra__sum_mask *mask, const uint8_t *valid, size_t count, ra_err *err);
-void ra__sum_mask_end(ra__sum_mask *mask);
+int ra__sum_mask_end(ra__sum_mask *mask, ra_err *err);  // a failure to write tells itself here at last
 
 // Adds the members of the image to *head.
 int ra__sums_tiff(ra__sums *sums, const char *path, ra_str *head, ra_err *err);

@@ -1,5 +1,5 @@
-// checksums_tiff.c - the bands of a TIFF, for checksums.c: a row of blocks at a time, and the mask beside the cells.
-#include <errno.h>
+// checksums_tiff.c - the bands of a TIFF, for checksums.c: its mask is told with its cells, of one read.
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,67 +11,65 @@
 typedef struct band {
   ra_tiff *tiff;
   unsigned index;
-  ra__sums *sums;
+  char file[PATH_MAX];  // of its mask
+  ra__sum_mask mask;
+  uint8_t *valid;  // of the rows that were read last
+  size_t room;
 } band;
 
 static int read_band(void *ctx, const uint64_t *start, const uint64_t *count, void *dst, ra_err *err) {
-  const band *b = ctx;
+  band *b = ctx;
   const ra_tiff_info *info = ra_tiff_get_info(b->tiff);
-  if (start[1] != 0 || count[1] != info->width)
+  size_t cells;
+  if (count[1] != info->width || !ra_size_mul(count[0], count[1], &cells))
     return ra_fail(err, RA_E_TOOBIG, "", "a row does not fit in memory; give more with --memory");
-  return ra_tiff_read(b->tiff, b->index, start[0], count[0], dst, NULL, err);
+  if (cells > b->room) {
+    free(b->valid);
+    b->valid = malloc(cells);
+    b->room = b->valid ? cells : 0;
+    if (!b->valid) return ra_fail(err, RA_E_NOMEM, "", "no memory for a mask of %zu cells", cells);
+  }
+  int rc = ra_tiff_read(b->tiff, b->index, start[0], count[0], dst, b->valid, err);
+  return rc < 0 ? rc : ra__sum_mask_add(&b->mask, b->valid, cells, err);
 }
 
-// How many cells are valid, and the mask as a file of booleans.
-static int sum_mask(band *b, ra_str *more, ra_err *err) {
-  const ra_tiff_info *info = ra_tiff_get_info(b->tiff);
-  char file[512];
-  snprintf(file, sizeof file, "%s/mask-%u.npy", b->sums->dump ? b->sums->dump : "", b->index + 1);
-  ra__sum_mask mask = {
-      .width = info->width, .height = info->height, .file = b->sums->dump ? file : NULL};
-  int rc = ra__sum_mask_begin(&mask, err);
-  size_t cell = ra_dtype_size(info->dtype), cells;
-  uint64_t step = info->block_height ? info->block_height : 1;
-  if (rc == RA_OK && !ra_size_mul(step, info->width, &cells))
-    rc = ra_fail(err, RA_E_TOOBIG, "", "a row of blocks does not fit in memory");
-  uint8_t *rows = rc == RA_OK ? malloc(cells * (cell + 1)) : NULL;
-  if (rc == RA_OK && !rows) rc = ra_fail(err, RA_E_NOMEM, "", "no memory for a row of blocks");
-  for (uint64_t y = 0; y < info->height && rc == RA_OK; y += step) {
-    uint64_t n = info->height - y < step ? info->height - y : step;
-    rc = ra_tiff_read(b->tiff, b->index, y, n, rows, rows + cells * cell, err);
-    if (rc == RA_OK) rc = ra__sum_mask_add(&mask, rows + cells * cell, n * info->width, err);
-  }
-  free(rows);
-  if (rc == RA_OK) ra_str_addf(more, ",\"valid\":%llu", (unsigned long long)mask.valid);
-  if (rc == RA_OK && mask.file) {
-    ra_str_add(more, ",\"mask_npy\":");
-    ra_str_add_json(more, file);
-  }
-  ra__sum_mask_end(&mask);
-  return rc;
+static void tell_band(void *ctx, ra_str *out) {
+  const band *b = ctx;
+  ra_str_addf(out, ",\"band\":%u,\"valid\":%llu", b->index + 1, (unsigned long long)b->mask.valid);
+  if (!b->mask.file) return;
+  ra_str_add(out, ",\"mask_npy\":");
+  ra_str_add_json(out, b->mask.file);
 }
 
-static int sum_band(band *b, ra_err *err) {
+static int begin_mask(band *b, const ra__sums *sums, ra_err *err) {
   const ra_tiff_info *info = ra_tiff_get_info(b->tiff);
+  b->mask = (ra__sum_mask){.width = info->width, .height = info->height};
+  if (!sums->dump) return RA_OK;
+  if (snprintf(b->file, sizeof b->file, "%s/mask-%u.npy", sums->dump, b->index + 1) >= PATH_MAX)
+    return ra_fail(err, RA_E_INVALID, sums->dump, "--dump: the path is too long");
+  b->mask.file = b->file;
+  return ra__sum_mask_begin(&b->mask, err);
+}
+
+static int sum_band(ra__sums *sums, ra_tiff *tiff, unsigned index, ra_err *err) {
+  const ra_tiff_info *info = ra_tiff_get_info(tiff);
+  band b = {.tiff = tiff, .index = index};
   char path[24];
-  ra_str more;
-  ra_str_init(&more);
-  snprintf(path, sizeof path, "%u", b->index + 1);
-  ra_str_addf(&more, ",\"band\":%u", b->index + 1);
-  int rc = sum_mask(b, &more, err);
+  snprintf(path, sizeof path, "%u", index + 1);
   ra__sum_array a = {.path = path,
                      .type = ra__numpy_type(info->dtype),
-                     .more = more.ptr,
+                     .more = tell_band,
                      .valid_told = true,
                      .cell = (unsigned)ra_dtype_size(info->dtype),
                      .ndim = 2,
                      .shape = {info->height, info->width},
                      .chunk = {info->block_height, info->width},
                      .read = read_band,
-                     .ctx = b};
-  if (rc == RA_OK && more.failed) rc = ra_fail(err, RA_E_NOMEM, path, "no memory for the answer");
-  if (rc == RA_OK) rc = ra__sum(b->sums, &a, err);
-  ra_str_deinit(&more);
+                     .ctx = &b};
+  int rc = begin_mask(&b, sums, err);
+  if (rc == RA_OK) rc = ra__sum(sums, &a, err);
+  if (ra__sum_mask_end(&b.mask, rc == RA_OK ? err : NULL) < 0 && rc == RA_OK) rc = RA_E_IO;
+  free(b.valid);
   return rc;
 }
 
@@ -85,10 +83,7 @@ int ra__sums_tiff(ra__sums *sums, const char *path, ra_str *head, ra_err *err) {
   for (size_t i = 0; i < info->overview_count; i++)
     ra_str_addf(head, i ? ",[%u,%u]" : "[%u,%u]", info->overviews[i][0], info->overviews[i][1]);
   ra_str_add_char(head, ']');
-  for (unsigned i = 0; i < info->bands && rc == RA_OK; i++) {
-    band b = {tiff, i, sums};
-    rc = sum_band(&b, err);
-  }
+  for (unsigned i = 0; i < info->bands && rc == RA_OK; i++) rc = sum_band(sums, tiff, i, err);
   ra_tiff_free(tiff);
   return rc;
 }

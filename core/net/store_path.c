@@ -64,36 +64,8 @@ static bool make_folder(int dir, const char *name) {
   return mkdirat(dir, name, 0777) == 0 || errno == EEXIST;
 }
 
-// Walks to the folder of the last part. *name is that part.
-static int walk_to_parent(int root, const char *path, bool make, const char **name) {
-  int dir = fcntl(root, F_DUPFD_CLOEXEC, 0);
-  if (dir < 0) return -errno;
-  const char *slash;
-  while ((slash = strchr(path, '/'))) {
-    char part[MAX_PART + 1];
-    size_t len = (size_t)(slash - path);
-    if (len > MAX_PART) {
-      close(dir);
-      return -ENAMETOOLONG;
-    }
-    memcpy(part, path, len);
-    part[len] = 0;
-    int next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (next < 0 && errno == ENOENT && make && make_folder(dir, part)) {
-      next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    }
-    int saved = errno;
-    close(dir);
-    if (next < 0) return -saved;
-    dir = next;
-    path = slash + 1;
-  }
-  *name = path;
-  return dir;
-}
-
 int ra__store_open_parent(const ra_store *store, const char *key, bool make, const char **name) {
-  return walk_to_parent(store->root_fd, key, make, name);
+  return ra_open_parent_beneath(store->root_fd, key, make ? make_folder : NULL, name);
 }
 
 int ra__store_open_beneath(const ra_store *store, const char *path, int flags) {

@@ -12,7 +12,7 @@
 #include "raster/vector.h"
 #include "render/object.h"
 
-enum { HEAD_FIRST = 16384, BLOCK_HEAD = 64 };
+enum { BLOCK_HEAD = 64 };
 
 // ---- headers
 
@@ -30,39 +30,13 @@ static int read_timed(ra_render_context *context, const char *key, uint64_t offs
   return rc;
 }
 
-// Parses the first `size` bytes; *need becomes larger than size when they don't reach.
-static int parse_head(const head_job *job, size_t size, uint64_t file_size, ra_cog **out,
-                      size_t *need, ra_err *err) {
-  uint8_t *head = malloc(size ? size : 1);
-  if (!head) return ra_fail(err, RA_E_NOMEM, job->key, "out of memory for %zu bytes", size);
-  int rc = read_timed(job->context, job->key, 0, size, head, job->timing, err);
-  if (rc == RA_OK) rc = ra_cog_parse(head, size, file_size, out, need, err);
-  free(head);
-  return rc;
-}
-
 static void unref_cog(void *cog) { ra_cog_unref(cog); }
 
 static int make_head(void *ctx, void **value, size_t *bytes, ra_err *err) {
   head_job *job = ctx;
-  uint64_t file_size = 0;
-  int rc = job->context->reader.size(job->context->reader.ctx, job->key, &file_size, err);
-  if (rc < 0) return rc;
   ra_cog *cog = NULL;
-  size_t size = HEAD_FIRST;
-  while (rc == RA_OK && !cog) {
-    if (size > file_size) size = (size_t)file_size;
-    size_t need = 0;
-    rc = parse_head(job, size, file_size, &cog, &need, err);
-    if (rc == RA_OK && !cog && (need <= size || need > file_size)) {
-      rc = ra_fail(err, RA_E_CORRUPT, job->key, "the header does not end within the file");
-    }
-    size = need;
-  }
-  if (rc < 0) {
-    if (err && err->where[0] == 0) snprintf(err->where, sizeof err->where, "%s", job->key);
-    return rc;
-  }
+  int rc = ra_cog_read_header(&job->context->reader, job->key, job->timing, &cog, err);
+  if (rc < 0) return rc;
   *bytes = ra_cog_memory(cog) + sizeof(ra__object);
   return ra__object_new(cog, unref_cog, (ra__object **)value, err);
 }

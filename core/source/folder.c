@@ -47,20 +47,21 @@ void ra_folder_free(ra_folder *folder) {
 
 // ---- reading
 
+// The descriptor of the one file, or of the one that is opened for it.
 static int open_object(const ra_folder *folder, const char *key, struct stat *st, ra_err *err) {
-  int fd = folder->single ? fcntl(folder->fd, F_DUPFD_CLOEXEC, 0)
-                          : ra_open_beneath(folder->fd, key, O_RDONLY);
-  if (fd < 0 && folder->single) fd = -errno;
+  int fd = folder->single ? folder->fd : ra_open_beneath(folder->fd, key, O_RDONLY);
   if (fd == -ENOENT || fd == -ENOTDIR)
     return ra_fail(err, RA_E_NOTFOUND, key, "there is no such file");
   if (fd == -EXDEV || fd == -ELOOP)
     return ra_fail(err, RA_E_UNSUPPORTED, key, "leads out of its folder");
   if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
-  if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
-    close(fd);
-    return ra_fail(err, RA_E_NOTFOUND, key, "is not a regular file");
-  }
-  return fd;
+  if (fstat(fd, st) == 0 && S_ISREG(st->st_mode)) return fd;
+  if (!folder->single) close(fd);
+  return ra_fail(err, RA_E_NOTFOUND, key, "is not a regular file");
+}
+
+static void close_object(const ra_folder *folder, int fd) {
+  if (!folder->single) close(fd);
 }
 
 int ra_folder_stat(const ra_folder *folder, const char *key, uint64_t *size, int64_t *changed,
@@ -68,7 +69,7 @@ int ra_folder_stat(const ra_folder *folder, const char *key, uint64_t *size, int
   struct stat st = {0};
   int fd = open_object(folder, key, &st, err);
   if (fd < 0) return fd;
-  close(fd);
+  close_object(folder, fd);
   *size = (uint64_t)st.st_size;
   *changed = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
   return RA_OK;
@@ -79,24 +80,29 @@ static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
   return ra_folder_stat(ctx, key, out, &changed, err);
 }
 
-static int object_read(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst,
-                       ra_err *err) {
-  struct stat st;
-  int fd = open_object(ctx, key, &st, err);
-  if (fd < 0) return fd;
-  int rc = RA_OK;
-  for (size_t got = 0; got < size && rc == RA_OK;) {
+static int read_all(int fd, const char *key, uint64_t offset, size_t size, uint8_t *dst, ra_err *err) {
+  for (size_t got = 0; got < size;) {
     ssize_t n = pread(fd, dst + got, size - got, (off_t)(offset + got));
     if (n > 0) {
       got += (size_t)n;
     } else if (n == 0) {
-      rc = ra_fail(err, RA_E_CORRUPT, key, "ends before byte %llu",
-                   (unsigned long long)offset + size);
+      return ra_fail(err, RA_E_CORRUPT, key, "ends before byte %llu",
+                     (unsigned long long)offset + size);
     } else if (errno != EINTR) {
-      rc = ra_fail_errno(err, errno, key, "cannot be read");
+      return ra_fail_errno(err, errno, key, "cannot be read");
     }
   }
-  close(fd);
+  return RA_OK;
+}
+
+static int object_read(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst,
+                       ra_err *err) {
+  const ra_folder *folder = ctx;
+  struct stat st;
+  int fd = open_object(folder, key, &st, err);
+  if (fd < 0) return fd;
+  int rc = read_all(fd, key, offset, size, dst, err);
+  close_object(folder, fd);
   return rc;
 }
 

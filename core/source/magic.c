@@ -41,6 +41,15 @@ static const kind *find_kind(const unsigned char *head, size_t size) {
   return NULL;
 }
 
+bool ra_source_is_tiff(const char *path) {
+  unsigned char head[4];
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+  if (fd >= 0) close(fd);
+  const kind *found = got > 0 ? find_kind(head, (size_t)got) : NULL;
+  return found && found->format && strcmp(found->format, "tiff") == 0;
+}
+
 // HDF5 allows a user block before its signature: at 512, 1024, 2048, …
 static bool hdf5_behind_block(int fd, uint64_t bytes) {
   unsigned char head[8];

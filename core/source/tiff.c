@@ -13,15 +13,13 @@
 #include "source/folder.h"
 #include "source/gdal_module.h"
 
-enum { HEAD_FIRST = 65536 };
-#define FILE_KEY "image"
-
 struct ra_tiff {
   ra_tiff_info info;
   const ra_gdal_api *module;  // NULL: native
   ra_gdal_image *image;
   char *wkt;
-  ra_folder *folder;
+  ra_folder *folder;  // the file alone
+  char *name;         // of the file, in errors
   ra_reader reader;
   ra_cog *cog;
   size_t block_cells, block_bytes;  // of a decoded block, all its bands
@@ -76,24 +74,6 @@ const char *ra_tiff_wkt(ra_tiff *tiff, const char *path) {
 
 // ---- our own reader
 
-static int parse_head(ra_tiff *tiff, ra_err *err) {
-  uint64_t file_size;
-  int rc = tiff->reader.size(tiff->reader.ctx, FILE_KEY, &file_size, err);
-  for (size_t size = HEAD_FIRST; rc == RA_OK && !tiff->cog;) {
-    if (size > file_size) size = (size_t)file_size;
-    size_t need = 0;
-    uint8_t *head = malloc(size ? size : 1);
-    if (!head) return ra_fail(err, RA_E_NOMEM, "", "no memory for a TIFF's header");
-    rc = tiff->reader.read(tiff->reader.ctx, FILE_KEY, 0, size, head, err);
-    if (rc == RA_OK) rc = ra_cog_parse(head, size, file_size, &tiff->cog, &need, err);
-    free(head);
-    if (rc == RA_OK && !tiff->cog && need <= size)
-      rc = ra_fail(err, RA_E_CORRUPT, "", "TIFF: the header does not end within the file");
-    size = need;
-  }
-  return rc;
-}
-
 static int fill_info(ra_tiff *tiff, ra_err *err) {
   const ra_cog_info *info = ra_cog_get_info(tiff->cog);
   const ra_cog_level *full = ra_cog_get_level(tiff->cog, 0);
@@ -134,7 +114,7 @@ static int fetch(ra_tiff *tiff, uint64_t offset, uint64_t size, uint8_t **out, r
   if (!*out)
     return ra_fail(err, RA_E_NOMEM, "", "no memory for a block of %llu bytes",
                    (unsigned long long)size);
-  return tiff->reader.read(tiff->reader.ctx, FILE_KEY, offset, size, *out, err);
+  return tiff->reader.read(tiff->reader.ctx, tiff->name, offset, size, *out, err);
 }
 
 // Room for a row of blocks, at its first use.
@@ -252,10 +232,13 @@ static int read_native(ra_tiff *tiff, unsigned band, uint64_t first, uint64_t co
 
 static int open_tiff(ra_tiff *tiff, const char *path, ra_err *err) {
   ra_err why = {0};
+  const char *slash = strrchr(path, '/');
+  tiff->name = strdup(slash ? slash + 1 : path);
+  if (!tiff->name) return ra_fail(err, RA_E_NOMEM, path, "no memory for a TIFF");
   int rc = ra_folder_open(path, &tiff->folder, err);
   if (rc < 0) return rc;
   tiff->reader = ra_folder_reader(tiff->folder);
-  rc = parse_head(tiff, &why);
+  rc = ra_cog_read_header(&tiff->reader, tiff->name, NULL, &tiff->cog, &why);
   if (rc == RA_OK) return fill_info(tiff, err);
   if (is_for_module(rc)) return open_by_module(tiff, path, &why, err);
   return ra_fail(err, rc, why.where, "%s", why.message);
@@ -285,6 +268,7 @@ void ra_tiff_free(ra_tiff *tiff) {
   free(tiff->cells);
   free(tiff->valid);
   free(tiff->wkt);
+  free(tiff->name);
   free(tiff);
 }
 
