@@ -1,5 +1,6 @@
 """A headless Chromium driven through chromedriver's HTTP protocol (W3C WebDriver), without any library."""
 import base64
+import contextlib
 import json
 import pathlib
 import re
@@ -7,6 +8,8 @@ import shutil
 import subprocess
 import time
 import urllib.request
+
+import pytest
 
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
@@ -120,3 +123,12 @@ class Browser:
         """Warnings and errors of the console since the last call."""
         return [entry["message"] for entry in self._call("POST", "/se/log", {"type": "browser"})
                 if entry["level"] in ("WARNING", "SEVERE")]
+
+
+@contextlib.contextmanager
+def browsing(folder, size):
+    """A window of that size; the test is skipped where there is no browser."""
+    if not shutil.which("chromedriver"):
+        pytest.skip("there is no chromedriver")
+    with Browser(folder, size) as window:
+        yield window

@@ -64,7 +64,7 @@ def tile_at(lon, lat, z):
     return min(column, n - 1), min(max(row, 0), n - 1)
 
 
-def warp(grid, z, x, y, method, size=256):
+def warp_to(grid, transform, crs, method, size=256):
     """float64 with NaN where nothing is; exact positions, and no smoothing where cells are smaller than pixels."""
     rows, columns = grid.values.shape
     kind = {"driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "f8", "nodata": np.nan}
@@ -72,9 +72,13 @@ def warp(grid, z, x, y, method, size=256):
         with memory.open(crs=grid.crs, transform=grid.transform, **kind) as out:
             out.write(grid.values, 1)
         with memory.open() as source, WarpedVRT(
-                source, crs=MERCATOR, transform=tile_transform(z, x, y, size), width=size, height=size, nodata=np.nan,
-                resampling=Resampling[method], tolerance=1e-9, XSCALE="1", YSCALE="1") as warped:
+                source, crs=crs, transform=transform, width=size, height=size, nodata=np.nan, resampling=Resampling[method],
+                tolerance=1e-9, XSCALE="1", YSCALE="1") as warped:
             return warped.read(1)
+
+
+def warp(grid, z, x, y, method, size=256):
+    return warp_to(grid, tile_transform(z, x, y, size), MERCATOR, method, size)
 
 
 def positions(grid, z, x, y, size=256):

@@ -1,9 +1,8 @@
 """/docs in a headless Chromium: every route of the OpenAPI document stands there, is found by words, and can be tried."""
 import json
-import shutil
 
 import pytest
-from browser import Browser
+from browser import browsing
 from conftest import ROOT
 
 pytestmark = pytest.mark.release_only
@@ -18,9 +17,7 @@ def document(http):
 
 @pytest.fixture(scope="module", params=(WIDE, PHONE), ids=("wide", "phone"))
 def page(request, http, tmp_path_factory):
-    if not shutil.which("chromedriver"):
-        pytest.skip("there is no chromedriver")
-    with Browser(tmp_path_factory.mktemp("browser"), request.param) as window:
+    with browsing(tmp_path_factory.mktemp("browser"), request.param) as window:
         window.open(f"{http.server.url}/docs")
         window.until("document.body.dataset.ready")
         yield window
@@ -141,10 +138,8 @@ def test_nothing_comes_from_elsewhere(page):
 
 def test_an_empty_store(start, tmp_path):
     """Without a collection the routes stand there all the same, and a refusal is shown."""
-    if not shutil.which("chromedriver"):
-        pytest.skip("there is no chromedriver")
     server = start(tmp_path / "store")
-    with Browser(tmp_path, WIDE) as page:
+    with browsing(tmp_path, WIDE) as page:
         page.open(f"{server.url}/docs#get_api_timeseries")
         page.until("document.querySelector('#get_api_timeseries .inside')")
         page.run("for (const [name, value] of [['collection', 'none'], ['lon', '1'], ['lat', '1']])"

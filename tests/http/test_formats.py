@@ -12,8 +12,6 @@ import rasterio
 from color_operations import parse_operations
 from conftest import Client
 from PIL import Image
-from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
 
 AT = "/tiles/globe/2/1/1"
 RANGE = "262,298"
@@ -267,18 +265,6 @@ def test_tile_matrix_sets_are_morecantile_s(http, shared):
     assert "WorldCRS84Quad" in http.problem(404, "/tileMatrixSets/WorldCRS84Qua")["detail"]
 
 
-def warp(grid, transform, crs, method):
-    rows, columns = grid.values.shape
-    kind = {"driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "f8", "nodata": np.nan}
-    with rasterio.MemoryFile() as memory:
-        with memory.open(crs=grid.crs, transform=grid.transform, **kind) as out:
-            out.write(grid.values, 1)
-        with memory.open() as source, WarpedVRT(
-                source, crs=crs, transform=transform, width=256, height=256, nodata=np.nan, XSCALE="1", YSCALE="1",
-                resampling=Resampling[method], tolerance=1e-9) as warped:
-            return warped.read(1)
-
-
 @pytest.mark.parametrize("name", ("WorldCRS84Quad", "WGS1984Quad", "EuropeanETRS89_LAEAQuad"))
 @pytest.mark.parametrize("method", ("nearest", "bilinear"))
 def test_tiles_of_other_sets_equal_gdal(sets, sources, name, method):
@@ -292,7 +278,7 @@ def test_tiles_of_other_sets_equal_gdal(sets, sources, name, method):
         assert file.bounds == pytest.approx((bounds.left, bounds.bottom, bounds.right, bounds.top), rel=1e-9)
         assert file.crs.to_epsg() == tms.crs.to_epsg() or name == "WorldCRS84Quad"
         got, transform = file.read(1).astype("f8"), file.transform
-        want = warp(grid, transform, file.crs, method)
+        want = golden.warp_to(grid, transform, file.crs, method)
     both = np.isfinite(got) & np.isfinite(want)
     assert both.mean() > 0.3 and (np.isfinite(got) == np.isfinite(want)).mean() > 0.99
     error = np.abs(got - want)[both]

@@ -1,10 +1,9 @@
 """/colorMaps in a headless Chromium: every ramp is drawn in its colours, found by words, turned, and fits a phone."""
 import json
-import shutil
 
 import numpy as np
 import pytest
-from browser import Browser
+from browser import browsing
 from conftest import ROOT
 from PIL import Image
 
@@ -23,9 +22,7 @@ def url(start, store, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=(WIDE, PHONE), ids=("wide", "phone"))
 def page(request, url, tmp_path_factory):
-    if not shutil.which("chromedriver"):
-        pytest.skip("there is no chromedriver")
-    with Browser(tmp_path_factory.mktemp("browser"), request.param) as window:
+    with browsing(tmp_path_factory.mktemp("browser"), request.param) as window:
         window.open(f"{url}/colorMaps")
         window.run("for (const each of document.images) each.loading = 'eager'")
         window.until("[...document.images].every(i => i.complete)")

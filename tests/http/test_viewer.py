@@ -3,11 +3,10 @@ import csv
 import io
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
-from browser import Browser
+from browser import browsing
 from PIL import Image
 from viewerpage import HEIGHT, WHOLE, WIDTH, choose, colours, pixels, settle, show, spot, values
 
@@ -17,9 +16,7 @@ SEA, LAND = (-34, 11), (100, 20)  # of `globe`
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    if not shutil.which("chromedriver"):
-        pytest.skip("there is no chromedriver")
-    with Browser(tmp_path_factory.mktemp("browser"), (WIDTH, HEIGHT)) as window:
+    with browsing(tmp_path_factory.mktemp("browser"), (WIDTH, HEIGHT)) as window:
         yield window
 
 

@@ -1,10 +1,9 @@
 """Eight states of the page, each looked at: what is drawn is asserted, and the picture is that of tests/golden/."""
 import io
-import shutil
 
 import numpy as np
 import pytest
-from browser import Browser
+from browser import browsing
 from PIL import Image
 from viewerpage import HEIGHT, WIDTH, colours, golden, inside, pixels, settle, show, spot, values
 
@@ -14,9 +13,7 @@ CARDS = "#panel, #tools, #timeline, .legend, #inspect, #message, #timeline *, #p
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    if not shutil.which("chromedriver"):
-        pytest.skip("there is no chromedriver")
-    with Browser(tmp_path_factory.mktemp("browser"), (WIDTH, HEIGHT)) as window:
+    with browsing(tmp_path_factory.mktemp("browser"), (WIDTH, HEIGHT)) as window:
         yield window
 
 
