@@ -287,10 +287,10 @@ static void add_asset(ra_stac_writer *writer, const ra_dataset *dataset,
     if (band) ra_str_add_char(after, ',');
     add_band(after, variable, band);
   }
-  ra_str_add(after, "]},");
+  ra_str_add(after, "]}");
 }
 
-// In place of it what follows the last asset's comma goes: there is none of an image in place.
+// An image in place has none.
 static void add_zarr(ra_stac_writer *writer, const ra_dataset *dataset) {
   ra_str *out = &writer->zarr;
   if (ra_dataset_in_place(dataset)) return;
@@ -420,15 +420,15 @@ static void add_assets(ra_str *out, const ra_stac_writer *writer, const ra_datas
     if (!variable->mappable || !ra__stac_has(variable, writer->axes)) continue;
     size_t step = 0;
     ra_dataset_item_step(dataset, i, variable->axis_index, &step);
+    if (asset) ra_str_add_char(out, ',');
     ra_str_add_bytes(out, writer->before[asset].ptr, writer->before[asset].len);
     if (!ra_dataset_in_place(dataset)) ra_dataset_step_label(variable->axis, step, out);
     ra_str_add_bytes(out, writer->after[asset].ptr, writer->after[asset].len);
     asset++;
   }
   if (writer->zarr.len) {
+    if (asset) ra_str_add_char(out, ',');
     ra_str_add_bytes(out, writer->zarr.ptr, writer->zarr.len);
-  } else if (asset) {
-    out->len--;  // the comma behind the last one
   }
   ra_str_add_char(out, '}');
 }

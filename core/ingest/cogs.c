@@ -84,7 +84,7 @@ ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array) {
       .has_nodata = variable->has_nodata,
       .nodata = variable->nodata,
       .categorical = variable->categorical,
-      .compress = ingest->options.compress,
+      .compress = ingest->in_place ? RA_COG_NONE : ingest->options.compress,
   };
 }
 

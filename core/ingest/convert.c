@@ -65,6 +65,7 @@ static int write_all(ra__output *output, ra_err *err) {
   int rc = ra_pool_new(output->ingest->jobs, output->cancel, &output->pool, err);
   if (rc >= 0) rc = ra__maps_open(output, err);
   if (rc >= 0) rc = convert_arrays(output, err);
+  if (rc >= 0) rc = ra_source_check(output->ingest->source, err);
   if (rc >= 0) rc = ra__metadata_write(output, err);
   if (rc >= 0 && output->ingest->in_place)
     rc = ra_store_put_pointer(output->store, output->prefix, ra_source_path(output->ingest->source),

@@ -87,8 +87,9 @@ int ra__shard_make(const ra__target *target, ra_err *err) {
   uint64_t number[RA_ZARR_DIMS];
   for (unsigned d = 0; d < zarr->ndim; d++) number[d] = target->region.start[d] / zarr->shard[d];
   making m = {.target = target};
-  int rc = ra_zarr_shard_new(zarr, number, &m.shard, err);
-  if (rc >= 0) rc = make(&m, number, err);
+  bool wanted = !ra__target_output(target)->ingest->in_place;
+  int rc = wanted ? ra_zarr_shard_new(zarr, number, &m.shard, err) : RA_OK;
+  if (rc >= 0 && wanted) rc = make(&m, number, err);
   ra_zarr_shard_free(m.shard);
   free(m.cells);
   size_t cells = ra__region_cells(&target->region, zarr->ndim);

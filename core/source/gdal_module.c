@@ -85,6 +85,8 @@ static void fill_info(GDALDatasetH dataset, ra_tiff_info *info) {
   info->bands = (unsigned)GDALGetRasterCount(dataset);
   GDALGetBlockSize(band, &width, &height);
   info->block_height = (uint32_t)height;
+  const char *interleave = GDALGetMetadataItem(dataset, "INTERLEAVE", "IMAGE_STRUCTURE");
+  info->interleaved = interleave && strcmp(interleave, "PIXEL") == 0;
   info->masked = (GDALGetMaskFlags(band) & (GMF_ALPHA | GMF_PER_DATASET)) != 0;
   info->nodata = GDALGetRasterNoDataValue(band, &has);
   info->has_nodata = has && !info->masked;

@@ -44,7 +44,7 @@ static int set_path(ra_source *source, const char *path, ra_err *err) {
   return RA_OK;
 }
 
-// netcdf-c opens by path; what stands there has to be what was examined.
+// netcdf-c and the reader of TIFFs open by path; what stands there has to be what was examined.
 static int same_file(const ra_source *source, ra_err *err) {
   struct stat path, fd;
   if (stat(source->path, &path) < 0 || fstat(source->fd, &fd) < 0)
@@ -67,6 +67,28 @@ static int open_locked(ra_source *source, ra_err *err) {
   return rc < 0 ? rc : ra__source_inquire(source, err);
 }
 
+static int open_netcdf(ra_source *source, ra_err *err) {
+  ra__source_lock();
+  setenv("NCRCENV_IGNORE", "1", 1);  // a .ncrc or .dodsrc of the working folder is no part of the file
+  int rc = open_locked(source, err);
+  ra__source_unlock();
+  return rc;
+}
+
+static int open_any(ra_source *source, ra_err *err) {
+  if (ra_zarr_tree_is(source->path)) return ra__source_open_zarr(source, err);
+  int rc = ra__source_magic(source, err);
+  if (rc < 0) return rc;
+  if (strcmp(source->format, "tiff") != 0) return open_netcdf(source, err);
+  rc = ra__source_open_tiff(source, err);
+  return rc < 0 ? rc : same_file(source, err);
+}
+
+int ra_source_check(ra_source *source, ra_err *err) {
+  if (!source->identity) return ra__source_unchanged(source, err);
+  return ra__source_zarr_unchanged(source, err);
+}
+
 int ra_source_open(const char *path, ra_source **out, ra_err *err) {
   *out = NULL;
   ra_source *source = calloc(1, sizeof *source);
@@ -76,20 +98,7 @@ int ra_source_open(const char *path, ra_source **out, ra_err *err) {
   source->threads = 1;
   ra_arena_init(&source->arena, (size_t)256 << 20);
   int rc = set_path(source, path, err);
-  bool zarr = rc >= 0 && ra_zarr_tree_is(source->path);
-  if (rc >= 0 && zarr) {
-    rc = ra__source_open_zarr(source, err);
-  } else if (rc >= 0) {
-    rc = ra__source_magic(source, err);
-  }
-  if (rc >= 0 && source->backend == NULL && strcmp(source->format, "tiff") == 0) {
-    rc = ra__source_open_tiff(source, err);
-  } else if (rc >= 0 && !zarr) {
-    ra__source_lock();
-    setenv("NCRCENV_IGNORE", "1", 1);  // a .ncrc or .dodsrc of the working folder is no part of the file
-    rc = open_locked(source, err);
-    ra__source_unlock();
-  }
+  if (rc >= 0) rc = open_any(source, err);
   if (rc < 0) {
     ra_source_free(source);
     return rc;

@@ -104,6 +104,9 @@ int ra_source_read(ra_source *source, const ra_source_var *var, const uint64_t *
 // 0 at its end. RA_E_CONFLICT when it has changed since it was opened.
 int ra_source_raw(const ra_source *source, uint64_t offset, void *dst, size_t size, size_t *got,
                   ra_err *err);
+// RA_E_CONFLICT when the source has changed since it was opened: for the end of a reading, since a change of a folder is not
+// noticed by each read.
+int ra_source_check(ra_source *source, ra_err *err);
 // How many threads a read may use; 1 until it is set.
 void ra_source_set_threads(ra_source *source, unsigned threads);
 // All cells of a small variable, read once and kept by the source (at most 64 MiB).

@@ -71,6 +71,7 @@ int ra__source_classic(ra_source *source, ra_err *err);
 void ra__source_apply_unsigned(ra_source_var *var);
 // The models of what is no NetCDF file.
 int ra__source_open_zarr(ra_source *source, ra_err *err);
+int ra__source_zarr_unchanged(ra_source *source, ra_err *err);
 int ra__source_open_tiff(ra_source *source, ra_err *err);
 // Building blocks of a model. Names are copied. A dimension of group and name is made once; NULL: out of memory, or
 // *another* size under the same name.

@@ -158,9 +158,9 @@ static bool add_data(ra_source *source, state *s, unsigned y, unsigned x) {
   var->dims[var->ndim++] = x;
   for (unsigned d = 0; d < var->ndim; d++)
     var->shape[d] = var->chunk[d] = source->dims[var->dims[d]].size;
-  // Rows of blocks are what is decoded at once.
+  // Rows of blocks are what is decoded at once, of all bands where they are interleaved.
   var->chunked = true;
-  if (info->bands > 1) var->chunk[0] = 1;
+  if (info->bands > 1 && !info->interleaved) var->chunk[0] = 1;
   var->chunk[var->ndim - 2] = info->block_height;
   ra__source_block(var);
   s->data = var->index;

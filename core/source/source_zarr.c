@@ -1,6 +1,7 @@
 // source_zarr.c - a Zarr store as a source: its arrays of numbers as variables, their attributes, and dimensions by the names
 // that xarray (v2), Zarr v3 and netCDF's NCZarr give. Of a pyramid (multiscales) the first level is the data.
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ typedef struct state {
   ra_zarr_array **arrays;  // of each variable; NULL where it has no numbers
   const char **paths;
   size_t count;
+  const char **levels;  // groups that hold coarser copies of another
+  size_t level_count;
 } state;
 
 static int no_memory(const ra_source *source, ra_err *err) {
@@ -43,12 +46,19 @@ static void close_zarr(ra_source *source) {
   ra_zarr_tree_free(s->tree);
   free(s->arrays);
   free(s->paths);
+  free(s->levels);
   free(s);
 }
 
 static const ra__backend BACKEND = {read_zarr, close_zarr};
 
 // ---- attributes
+
+// A number beyond 2^63 - 1, such as a fill value of uint64, makes whole numbers reals.
+static json_t *load(const char *text) {
+  json_t *root = text ? json_loads(text, 0, NULL) : NULL;
+  return root || !text ? root : json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+}
 
 static bool add_numbers(ra_source *source, const char *name, const json_t *list,
                         ra_source_attr *attr) {
@@ -99,15 +109,18 @@ static bool add_fill(ra_source *source, ra_source_var *var, const json_t *value)
   double number = json_number_value(value);
   size_t got = 0;
   if (text && strcmp(text, "NaN") == 0) {
-    number = (double)__builtin_nanf("");
+    number = NAN;
   } else if (text && strstr(text, "Infinity")) {
-    number = text[0] == '-' ? -__builtin_inf() : __builtin_inf();
+    number = text[0] == '-' ? -INFINITY : INFINITY;
   } else if (text && !(ra_base64_decode(text, strlen(text), &number, 8, &got) && got == 8)) {
     return true;  // of another type
   } else if (!text && !json_is_number(value)) {
     return true;
   }
-  return ra__model_number(source, var, "_FillValue", var->dtype, number, json_integer_value(value));
+  int64_t integer = json_is_integer(value)  ? json_integer_value(value)
+                    : fabs(number) < 0x1p62 ? (int64_t)number
+                                            : 0;
+  return ra__model_number(source, var, "_FillValue", var->dtype, number, integer);
 }
 
 // What has no meaning for a raster (objects, mixed lists) is left out.
@@ -258,8 +271,7 @@ static int add_array(ra_source *source, state *s, const ra_zarr_node *node, ra_e
     var->filter = ra_arena_strdup(&source->arena, why.message);
     return var->filter ? RA_OK : no_memory(source, err);
   }
-  json_t *metadata = json_loads(node->metadata, 0, NULL);
-  json_t *v2 = node->attributes ? json_loads(node->attributes, 0, NULL) : NULL;
+  json_t *metadata = load(node->metadata), *v2 = load(node->attributes);
   rc = fill_var(source, node, var, array, metadata,
                 node->format == 2 ? v2 : json_object_get(metadata, "attributes"), err);
   json_decref(metadata);
@@ -269,38 +281,45 @@ static int add_array(ra_source *source, state *s, const ra_zarr_node *node, ra_e
 
 // ---- pyramids
 
-// Whether `path` is a level of a pyramid other than the first: multiscales of GeoZarr and of ndpyramid, in the attributes
-// of a group above it.
-static bool is_lower_level(const ra_zarr_tree *tree, const char *path) {
-  for (size_t i = 0; i < ra_zarr_tree_count(tree); i++) {
-    const ra_zarr_node *node = ra_zarr_tree_node(tree, i);
-    size_t n = strlen(node->path);
-    bool above = n == 0 || (strncmp(path, node->path, n) == 0 && path[n] == '/');
-    if (node->array || !above) continue;
-    const char *text = node->format == 2 ? node->attributes : node->metadata;
-    json_t *root = text ? json_loads(text, 0, NULL) : NULL;
-    const json_t *attributes = node->format == 2 ? root : json_object_get(root, "attributes");
-    const json_t *scales = json_object_get(attributes, "multiscales");
-    const json_t *levels = json_object_get(json_is_array(scales) ? json_array_get(scales, 0) : scales,
-                                           json_is_array(scales) ? "datasets" : "layout");
-    bool lower = false;
-    for (size_t k = 1; k < json_array_size(levels); k++) {
-      const json_t *level = json_array_get(levels, k);
-      const char *name = json_string_value(json_object_get(level, "path"));
-      if (!name) name = json_string_value(json_object_get(level, "asset"));
-      size_t m = name ? strlen(name) : 0;
-      const char *rest = path + n + (n ? 1 : 0);
-      lower = lower || (m && strncmp(rest, name, m) == 0 && (rest[m] == '/' || rest[m] == 0));
-    }
-    json_decref(root);
-    if (lower) return true;
+static bool is_below(const char *path, const char *group) {
+  size_t n = strlen(group);
+  return n == 0 || (strncmp(path, group, n) == 0 && (path[n] == '/' || path[n] == 0));
+}
+
+static bool is_lower_level(const state *s, const char *path) {
+  for (size_t i = 0; i < s->level_count; i++) {
+    if (is_below(path, s->levels[i])) return true;
   }
   return false;
 }
 
+static bool add_level(ra_source *source, state *s, const char *group, const char *name) {
+  const char **levels = realloc(s->levels, (s->level_count + 1) * sizeof *levels);
+  if (!levels) return false;
+  s->levels = levels;
+  levels[s->level_count] = ra_arena_printf(&source->arena, "%s%s%s", group, *group ? "/" : "", name);
+  return levels[s->level_count++] != NULL;
+}
+
+// Notes the groups of a pyramid's levels but the first: `multiscales` of GeoZarr and of ndpyramid.
+static bool add_levels(ra_source *source, state *s, const ra_zarr_node *node,
+                       const json_t *attributes) {
+  const json_t *scales = json_object_get(attributes, "multiscales");
+  const json_t *levels = json_is_array(scales)
+                             ? json_object_get(json_array_get(scales, 0), "datasets")
+                             : json_object_get(scales, "layout");
+  for (size_t k = 1; k < json_array_size(levels); k++) {
+    const json_t *level = json_array_get(levels, k);
+    const char *name = json_string_value(json_object_get(level, "path"));
+    if (!name) name = json_string_value(json_object_get(level, "asset"));
+    if (name && *name && !add_level(source, s, node->path, name)) return false;
+  }
+  return true;
+}
+
 // ---- opening
 
-// What stands for the store's bytes: every metadata text; the chunks' own bytes are not read for it.
+// What stands for the store's bytes (zarr_tree.h): names, sizes and times; no chunk is read for it.
 static int add_identity(ra_source *source, const ra_zarr_tree *tree, ra_err *err) {
   ra_str text;
   ra_str_init(&text);
@@ -313,17 +332,37 @@ static int add_identity(ra_source *source, const ra_zarr_tree *tree, ra_err *err
   return source->identity ? RA_OK : no_memory(source, err);
 }
 
-static int add_globals(ra_source *source, const ra_zarr_node *node, ra_err *err) {
-  const char *text = node->format == 2 ? node->attributes : node->metadata;
-  json_t *root = text ? json_loads(text, 0, NULL) : NULL;
-  const json_t *attributes = node->format == 2 ? root : json_object_get(root, "attributes");
+int ra__source_zarr_unchanged(ra_source *source, ra_err *err) {
+  const state *s = source->backend_state;
+  uint64_t bytes;
+  ra_str text;
+  ra_str_init(&text);
+  int rc = ra_zarr_tree_identity(s->tree, &text, &bytes, err);
+  bool same = rc == RA_OK && !text.failed && text.len == source->identity_size &&
+              memcmp(text.ptr ? text.ptr : "", source->identity, text.len) == 0;
+  bool failed = text.failed;
+  ra_str_deinit(&text);
+  if (rc < 0 || same) return rc;
+  if (failed) return no_memory(source, err);
+  return ra_fail(err, RA_E_CONFLICT, source->name,
+                 "was changed while it was being read; ingest it again when it is complete");
+}
+
+static bool add_globals(ra_source *source, const json_t *attributes) {
   const char *key;
   json_t *value;
-  bool good = true;
   json_object_foreach((json_t *)attributes, key, value) {
-    if (good && !is_hidden(key))
-      good = add_attribute(source, &source->attrs, &source->attr_count, key, value);
+    if (is_hidden(key)) continue;
+    if (!add_attribute(source, &source->attrs, &source->attr_count, key, value)) return false;
   }
+  return true;
+}
+
+static int add_group(ra_source *source, state *s, const ra_zarr_node *node, ra_err *err) {
+  json_t *root = load(node->format == 2 ? node->attributes : node->metadata);
+  const json_t *attributes = node->format == 2 ? root : json_object_get(root, "attributes");
+  bool good = add_levels(source, s, node, attributes);
+  if (good && !*node->path) good = add_globals(source, attributes);
   json_decref(root);
   return good ? RA_OK : no_memory(source, err);
 }
@@ -335,8 +374,9 @@ static int fill_model(ra_source *source, state *s, ra_err *err) {
     const ra_zarr_node *node = ra_zarr_tree_node(s->tree, i);
     bool again = i + 1 < count && !strcmp(ra_zarr_tree_node(s->tree, i + 1)->path, node->path);
     if (again) continue;  // the same array in v2 and v3
-    if (!node->array && !*node->path) rc = add_globals(source, node, err);
-    if (node->array && !is_lower_level(s->tree, node->path)) rc = add_array(source, s, node, err);
+    // Groups stand before what is in them.
+    if (!node->array) rc = add_group(source, s, node, err);
+    if (node->array && !is_lower_level(s, node->path)) rc = add_array(source, s, node, err);
   }
   return rc;
 }

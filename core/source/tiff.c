@@ -82,6 +82,7 @@ static int fill_info(ra_tiff *tiff, ra_err *err) {
       .height = full->height,
       .bands = info->bands,
       .block_height = full->block_height,
+      .interleaved = !info->planar,
       .dtype = info->dtype,
       .native = true,
       .masked = info->masking == RA_COG_MASK_IMAGE || info->masking == RA_COG_MASK_ALPHA,

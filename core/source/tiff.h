@@ -12,6 +12,7 @@ typedef struct ra_tiff_info {
   uint32_t width, height;
   unsigned bands;
   uint32_t block_height;  // rows that are decoded together
+  bool interleaved;       // all bands of them
   ra_dtype dtype;
   bool native;  // read by ourselves: it can be served where it lies
   bool masked;  // by a mask or an alpha band

@@ -1,7 +1,9 @@
 """GeoTIFFs and Zarr stores as sources: in place, or converted."""
+import http.server
 import json
 import os
 import subprocess
+import threading
 
 import httpx
 import numpy as np
@@ -16,7 +18,7 @@ PLACE = from_origin(500_000, 5_600_000, 1000, 1000)
 
 
 def ingest(binary, path, store, *options, code=0):
-    done = subprocess.run([binary, "ingest", str(path), "--collection", "c", "--store", str(store), "--json", *options],
+    done = subprocess.run([binary, "ingest", str(path), "--collection", "c", "--store", str(store), "--json", *map(str, options)],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert done.returncode == code, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()] if code == 0 else done.stderr
@@ -192,3 +194,48 @@ def test_of_a_pyramid_the_first_level_is_the_data(binary, tmp_path):
     (path / ".zmetadata").unlink(missing_ok=True)
     published = [event for event in ingest(binary, path, tmp_path / "store") if event["event"] == "published"][0]
     assert published["variables"] == ["0/t2m"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_store_that_changes_while_it_is_read(binary, tmp_path):
+    """Neither old nor new is published: a hook of the ingest waits until another program has written a chunk anew."""
+    path, store = tmp_path / "w.zarr", tmp_path / "store"
+    weather().to_zarr(path, zarr_format=2)
+    chunk = next(file for file in sorted((path / "t2m").iterdir()) if file.name[0] != ".")
+
+    class Writer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # pylint: disable=invalid-name
+            chunk.write_bytes(chunk.read_bytes())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):  # pylint: disable=arguments-differ
+            pass
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Writer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "plugins").mkdir()
+        (tmp_path / "plugins" / "waits.lua").write_text(f"""
+local M = {{ name = "waits", api = 1 }}
+M.hooks = {{ on_validate = function() rastrum.fetch("http://127.0.0.1:{server.server_port}/") end }}
+return M
+""")
+        said = ingest(binary, path, store, "--plugins", tmp_path / "plugins", "--fetch-allow", "127.0.0.1", code=1)
+        server.shutdown()
+    assert "w.zarr: was changed while it was being read" in said
+    assert not list(store.rglob("manifest.json")) and not list(store.rglob("*.tif"))
+    ingest(binary, path, store)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_fill_value_beyond_int64(binary, tmp_path):
+    """Names and attributes of such an array are kept."""
+    cells = np.arange(17 * 36, dtype="u8").reshape(17, 36)
+    data = weather().drop_vars(("t2m", "time")).assign(count=(("lat", "lon"), cells, {"units": "1"}))
+    data.to_zarr(tmp_path / "w.zarr", zarr_format=3)
+    meta = tmp_path / "w.zarr" / "count" / "zarr.json"
+    told = json.loads(meta.read_text())
+    told["fill_value"] = 2**64 - 1
+    meta.write_text(json.dumps(told))
+    ingest(binary, tmp_path / "w.zarr", tmp_path / "store", "--datetime", "2020-01-01")
+    with rasterio.open(next((tmp_path / "store").rglob("*.tif"))) as d:
+        assert set(d.read(1).ravel().tolist()) == set(range(17 * 36))
