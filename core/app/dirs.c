@@ -25,31 +25,40 @@ static int find_own(const char *name, char out[RA_DIRS_PATH], ra_err *err) {
                  "the folder is neither beside the program nor in ../share/rastrum; reinstall");
 }
 
-static int fill(const char *list[RA_DIRS_MOST], char own[RA_DIRS_PATH], const char *name,
-                const ra_config *config, ra_err *err) {
-  int rc = find_own(name, own, err);
-  if (rc < 0) return rc;
-  unsigned n = 0;
-  list[n++] = own;
+// `option` as it is typed on the command line.
+static int add_given(const char *list[RA_DIRS_MOST], unsigned n, const char *name,
+                     const char *option, const ra_config *config, ra_err *err) {
   for (const char *const *more = ra_config_list(config, name); *more && n < RA_DIRS_MOST - 1; more++) {
     if (access(*more, R_OK | X_OK) != 0)
       return ra_fail(err, RA_E_NOTFOUND, *more,
-                     "there is no such folder; --%s takes one that can be read", name);
+                     "there is no such folder; --%s takes one that can be read", option);
     list[n++] = *more;
   }
   list[n] = NULL;
   return RA_OK;
 }
 
+static int fill(const char *list[RA_DIRS_MOST], char own[RA_DIRS_PATH], const char *name,
+                const ra_config *config, ra_err *err) {
+  int rc = find_own(name, own, err);
+  if (rc < 0) return rc;
+  list[0] = own;
+  return add_given(list, 1, name, name, config, err);
+}
+
 int ra_dirs_find(ra_dirs *dirs, const ra_config *config, ra_err *err) {
   int rc = find_own("lua", dirs->library, err);
   if (rc == RA_OK) rc = fill(dirs->plugins, dirs->own_plugins, "plugins", config, err);
-  return rc < 0 ? rc : fill(dirs->colormaps, dirs->own_colormaps, "colormaps", config, err);
+  if (rc == RA_OK) rc = fill(dirs->colormaps, dirs->own_colormaps, "colormaps", config, err);
+  if (rc < 0) return rc;
+  return add_given(dirs->tile_matrix_sets, 0, "tile_matrix_sets", "tile-matrix-sets", config, err);
 }
 
 int ra_dirs_read(const ra_dirs *dirs, const ra_config *config, ra_bundle **out, ra_err *err) {
-  const ra_bundle_dirs from = {
-      .library = dirs->library, .plugins = dirs->plugins, .colormaps = dirs->colormaps};
+  const ra_bundle_dirs from = {.library = dirs->library,
+                               .plugins = dirs->plugins,
+                               .colormaps = dirs->colormaps,
+                               .tile_matrix_sets = dirs->tile_matrix_sets};
   return ra_bundle_read(&from, ra_config_file_json(config), out, err);
 }
 

@@ -1,4 +1,4 @@
-// dirs.h - where the Lua library, the plugins and the ramps are: beside the binary or under its prefix, then those of the
+// dirs.h - where the Lua library, the plugins, the ramps and the tile matrix sets are: beside the binary or under its prefix, then those of the
 // configuration; and what they hold, as a bundle.
 #pragma once
 #include <limits.h>
@@ -10,7 +10,8 @@ enum { RA_DIRS_PATH = PATH_MAX + 64, RA_DIRS_MOST = 66 };
 
 typedef struct ra_dirs {
   char library[RA_DIRS_PATH], own_plugins[RA_DIRS_PATH], own_colormaps[RA_DIRS_PATH];
-  const char *plugins[RA_DIRS_MOST], *colormaps[RA_DIRS_MOST];  // NULL-terminated
+  const char *plugins[RA_DIRS_MOST], *colormaps[RA_DIRS_MOST];
+  const char *tile_matrix_sets[RA_DIRS_MOST];  // all three NULL-terminated
 } ra_dirs;
 
 // The folders; the texts of the configuration's are borrowed. Fails where one is missing.

@@ -82,6 +82,30 @@ static void ramps(ra_doctor *doctor, ra_host *host) {
   ra_str_deinit(&result);
 }
 
+static void tile_matrix_sets(ra_doctor *doctor, ra_host *host) {
+  ra_buf *body = NULL;
+  ra_err err = {0};
+  if (ra_host_get(host, "/tileMatrixSets", &body, &err) != 200) {
+    ra_buf_unref(body);
+    return;  // the plugin that has them is switched off, or refused, which is told above
+  }
+  json_t *root = json_loadb((const char *)ra_buf_data(body), ra_buf_size(body), 0, NULL), *each;
+  json_t *refused = json_object_get(root, "refused");
+  size_t i;
+  json_array_foreach(refused, i, each) {
+    const char *file = json_string_value(json_object_get(each, "file"));
+    const char *message = json_string_value(json_object_get(each, "message"));
+    ra_doctor_find(doctor, RA_HEALTH_FAIL, "tile matrix sets",
+                   "correct the file; it is to be as OGC 17-083r4 has it", "%s: %s",
+                   file ? file : "", message ? message : "");
+  }
+  if (json_array_size(refused) == 0)
+    ra_doctor_find(doctor, RA_HEALTH_OK, "tile matrix sets", NULL, "%zu, all usable",
+                   json_array_size(json_object_get(root, "tileMatrixSets")));
+  json_decref(root);
+  ra_buf_unref(body);
+}
+
 void ra_doctor_contents(ra_doctor *doctor) {
   ra_host host;
   ra_err err = {0};
@@ -94,5 +118,6 @@ void ra_doctor_contents(ra_doctor *doctor) {
   catalog(doctor, &host);
   plugins(doctor, &host);
   ramps(doctor, &host);
+  tile_matrix_sets(doctor, &host);
   ra_host_deinit(&host);
 }

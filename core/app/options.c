@@ -14,6 +14,8 @@ const ra_option RA_OPTIONS[] = {
      "a folder of plugins; one named like a built-in replaces it; repeatable"},
     {"colormaps", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "DIR",
      "a folder of colour ramps, by file name; repeatable"},
+    {"tile_matrix_sets", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "DIR",
+     "a folder of tile matrix sets (OGC 17-083r4), NAME.json each; repeatable"},
     {"disable", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "PLUGIN",
      "a plugin that is not loaded; repeatable"},
     {"log_level", RA_OPTION_TEXT, "info", RA_CMD_HOST, false, false, "LEVEL",
@@ -32,7 +34,8 @@ const ra_option RA_OPTIONS[] = {
     {"admin", RA_OPTION_TEXT, NULL, RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "WHERE",
      "HOST:PORT or a Unix socket's path that answers /metrics instead of the public port"},
     {"dev", RA_OPTION_BOOL, "false", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, NULL,
-     "reload when a file of the plugins, the ramps or the configuration changes"},
+     "reload when a file of the plugins, the ramps, the tile matrix sets or the configuration "
+     "changes"},
     {"watchdog", RA_OPTION_DURATION, "2s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",
      "a worker that is stuck for so long is killed and replaced (0s: never)"},
     {"drain_delay", RA_OPTION_DURATION, "0s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "TIME",

@@ -200,12 +200,13 @@ static void keep_fixed(const ra_reloader *r, ra_config *config) {
 }
 
 static void watch_folders(ra_reloader *r) {
-  const char *lists[2 * RA_DIRS_MOST + 1];
+  const char *lists[3 * RA_DIRS_MOST + 1];
   unsigned n = 0;
   if (!r->folders) return;
   lists[n++] = r->dirs.library;
   for (const char **dir = r->dirs.plugins; *dir; dir++) lists[n++] = *dir;
   for (const char **dir = r->dirs.colormaps; *dir; dir++) lists[n++] = *dir;
+  for (const char **dir = r->dirs.tile_matrix_sets; *dir; dir++) lists[n++] = *dir;
   lists[n] = NULL;
   ra_folders_watch(r->folders, lists, ra_config_text(r->cli->config, "config"));
 }

@@ -261,6 +261,35 @@ int ra_crs_new(const char *definition, ra_crs **out, ra_err *err) {
   return RA_OK;
 }
 
+static bool axis_is_northing(const char *name, const char *abbreviation) {
+  static const char *const short_names[] = {"N", "Y", "Lat"};
+  if (name && (strcasestr(name, "northing") || strcasestr(name, "latitude"))) return true;
+  if (name && (strcasestr(name, "easting") || strcasestr(name, "longitude"))) return false;
+  for (size_t i = 0; abbreviation && i < sizeof short_names / sizeof *short_names; i++)
+    if (!strcasecmp(abbreviation, short_names[i])) return true;
+  return false;
+}
+
+int ra_crs_northing_first(const char *definition, bool *out, ra_err *err) {
+  *out = false;
+  if (strnlen(definition, DEFINITION_MAX) == DEFINITION_MAX)
+    return ra_fail(err, RA_E_TOOBIG, "crs", "the CRS has more than %d bytes", DEFINITION_MAX);
+  PJ_CONTEXT *ctx = ra__proj_context();
+  if (!ctx) return ra_fail(err, RA_E_NOMEM, "crs", "no memory for a CRS");
+  PJ *crs;
+  int rc = ra__proj_crs(ctx, definition, &crs, err);
+  if (rc < 0) return rc;
+  PJ *plain = ra__proj_unbound(ctx, crs);
+  PJ *axes = plain ? proj_crs_get_coordinate_system(ctx, plain) : NULL;
+  const char *name = NULL, *abbreviation = NULL;
+  if (axes && proj_cs_get_axis_info(ctx, axes, 0, &name, &abbreviation, NULL, NULL, NULL, NULL, NULL))
+    *out = axis_is_northing(name, abbreviation);
+  proj_destroy(axes);
+  proj_destroy(plain);
+  proj_destroy(crs);
+  return RA_OK;
+}
+
 ra_crs *ra_crs_ref(ra_crs *crs) {
   if (crs) atomic_fetch_add_explicit(&crs->refs, 1, memory_order_relaxed);
   return crs;

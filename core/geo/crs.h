@@ -16,6 +16,8 @@ typedef struct ra_transform ra_transform;
 int ra_crs_new(const char *definition, ra_crs **out, ra_err *err);
 ra_crs *ra_crs_ref(ra_crs *crs);
 void ra_crs_unref(ra_crs *crs);
+// Whether the definition's own first axis is a northing or a latitude: how the authority writes a coordinate pair.
+int ra_crs_northing_first(const char *definition, bool *out, ra_err *err);
 int ra_crs_epsg(const ra_crs *crs);            // 0: none that says exactly this
 bool ra_crs_is_geographic(const ra_crs *crs);  // degrees of plain longitude and latitude (not rotated)
 bool ra_crs_is_rotated_pole(const ra_crs *crs);

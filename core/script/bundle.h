@@ -1,5 +1,5 @@
 // bundle.h - everything a VM is made of, as one block of named texts: the library, the plugins with the files beside them,
-// the ramps, and the table of the configuration file. The folders are read once; all VMs made of a bundle are alike,
+// the ramps, the tile matrix sets, and the table of the configuration file. The folders are read once; all VMs made of a bundle are alike,
 // whatever happens to the folders meanwhile, and a module that is required late fits those that were read early.
 // Refcounted and immutable: any thread.
 //
@@ -8,6 +8,7 @@
 //   plugins/00/tiles/init.lua  of the first folder of plugins
 //   plugins/01/hello.lua
 //   colormaps/00/viridis.json
+//   tile_matrix_sets/00/NZTM2000Quad.json
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,9 +19,10 @@
 typedef struct ra_bundle ra_bundle;
 
 typedef struct ra_bundle_dirs {
-  const char *library;           // the folder that holds rastrum/*.lua
-  const char *const *plugins;    // NULL-terminated; a later folder replaces plugins by name
-  const char *const *colormaps;  // likewise, for ramps
+  const char *library;                  // the folder that holds rastrum/*.lua
+  const char *const *plugins;           // NULL-terminated; a later folder replaces plugins by name
+  const char *const *colormaps;         // likewise, for ramps
+  const char *const *tile_matrix_sets;  // likewise; NULL: none
 } ra_bundle_dirs;
 
 typedef struct ra_bundle_entry {

@@ -1,5 +1,6 @@
 // bundle_read.c - which files of the folders make a bundle: rastrum/*.lua of the library; of a folder of plugins NAME.lua
-// and the files of each NAME/ with an init.lua; NAME.json, .csv and .cpt of a folder of ramps.
+// and the files of each NAME/ with an init.lua; NAME.json, .csv and .cpt of a folder of ramps, NAME.json of a folder of tile
+// matrix sets.
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -62,6 +63,10 @@ static void add_ramp(ra_str *block, const char *dir, const char *entry, const ch
     add_file(block, dir, entry, prefix);
 }
 
+static void add_json(ra_str *block, const char *dir, const char *entry, const char *prefix) {
+  if (has_suffix(entry, ".json")) add_file(block, dir, entry, prefix);
+}
+
 static void add_of_plugin(ra_str *block, const char *dir, const char *entry, const char *prefix) {
   if (!has_suffix(entry, ".lua") || is_source(entry)) add_file(block, dir, entry, prefix);
 }
@@ -102,5 +107,6 @@ int ra_bundle_read(const ra_bundle_dirs *dirs, const char *settings, ra_bundle *
   if (settings) ra__bundle_add(&block, "rastrum.lua", false, settings, strlen(settings));
   add_folders(&block, "plugins", dirs->plugins, add_plugin);
   add_folders(&block, "colormaps", dirs->colormaps, add_ramp);
+  add_folders(&block, "tile_matrix_sets", dirs->tile_matrix_sets, add_json);
   return ra__bundle_index(&block, out, err);
 }

@@ -135,6 +135,7 @@ static void push_host(lua_State *L) {
   luaL_register(L, NULL, RA__HOST_STRING);
   luaL_register(L, NULL, RA__HOST_TABLE);
   luaL_register(L, NULL, RA__HOST_FILES);
+  luaL_register(L, NULL, RA__HOST_CRS);
   luaL_register(L, NULL, RA__HOST_HTTP);
   luaL_register(L, NULL, RA__HOST_EMIT);
   luaL_register(L, NULL, RA__HOST_ANSWER);

@@ -153,6 +153,9 @@ int ra__read_file(const char *path, size_t most, ra_str *out, ra_err *err);
 int ra__plugins_load(ra_script *script, ra_err *err);
 extern const luaL_Reg RA__HOST_FILES[];  // host.* functions that read the bundle
 
+// bind_crs.c
+extern const luaL_Reg RA__HOST_CRS[];
+
 // task.c. A new task with no function yet: push the function and its arguments on task->co, then ra__task_start.
 int ra__task_new(ra_script *script, ra_phase phase, const char *plugin, ra_task **out, ra_err *err);
 void ra__task_start(ra_task *task, int args);

@@ -150,7 +150,8 @@ static int read_bundle(ra_script *script, ra_err *err) {
   const ra_script_config *config = &script->config;
   const ra_bundle_dirs dirs = {.library = config->library_dir,
                                .plugins = config->plugin_dirs,
-                               .colormaps = config->colormap_dirs};
+                               .colormaps = config->colormap_dirs,
+                               .tile_matrix_sets = config->tileset_dirs};
   return config->bundle ? RA_OK : ra_bundle_read(&dirs, NULL, &script->config.bundle, err);
 }
 
@@ -217,13 +218,16 @@ static int l_assets(lua_State *L) {
   return 1;
 }
 
-// host.colormaps() -> {{file="x.json", text=, failed=, folder=0}, …}: folder by folder; what failed has the reason as its text
-static int l_colormaps(lua_State *L) {
+// host.files("colormaps" or "tile_matrix_sets") -> {{file="x.json", text=, failed=, folder=0}, …}: folder by folder; what failed
+// has the reason as its text
+static int l_files(lua_State *L) {
+  size_t n;
+  const char *kind = luaL_checklstring(L, 1, &n);
   const ra_bundle *bundle = ra__script(L)->config.bundle;
   lua_newtable(L);
-  for (size_t i = ra_bundle_first(bundle, "colormaps/"); i < ra_bundle_count(bundle); i++) {
+  for (size_t i = ra_bundle_first(bundle, kind); i < ra_bundle_count(bundle); i++) {
     const ra_bundle_entry *entry = ra_bundle_at(bundle, i);
-    if (strncmp(entry->name, "colormaps/", 10) != 0) break;
+    if (strncmp(entry->name, kind, n) != 0 || entry->name[n] != '/') break;
     lua_createtable(L, 0, 4);
     lua_pushstring(L, strrchr(entry->name, '/') + 1);
     lua_setfield(L, -2, "file");
@@ -231,7 +235,7 @@ static int l_colormaps(lua_State *L) {
     lua_setfield(L, -2, "text");
     lua_pushboolean(L, entry->failed);
     lua_setfield(L, -2, "failed");
-    lua_pushinteger(L, atoi(entry->name + 10));
+    lua_pushinteger(L, atoi(entry->name + n + 1));
     lua_setfield(L, -2, "folder");
     lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
   }
@@ -239,4 +243,4 @@ static int l_colormaps(lua_State *L) {
 }
 
 const luaL_Reg RA__HOST_FILES[] = {
-    {"load", l_load}, {"assets", l_assets}, {"colormaps", l_colormaps}, {NULL, NULL}};
+    {"load", l_load}, {"assets", l_assets}, {"files", l_files}, {NULL, NULL}};

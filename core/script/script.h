@@ -50,6 +50,7 @@ typedef struct ra_script_config {
   const char *library_dir;  // folder that holds rastrum/*.lua
   const char *const *plugin_dirs;  // NULL-terminated; a later folder replaces plugins of an earlier by name
   const char *const *colormap_dirs;  // likewise, for ramps
+  const char *const *tileset_dirs;   // likewise, for tile matrix sets; NULL: none
   const char *const *disabled;  // names of plugins that are not loaded; NULL-terminated or NULL
   const char *data_dir;  // folder in which each plugin may have a folder of its own; NULL: none
   const char *role;      // "serve", "ingest", "cli": rastrum.role

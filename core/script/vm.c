@@ -119,6 +119,7 @@ static void copy_config(ra_script *script, const ra_script_config *config) {
   script->config.library_dir = copy_text(config->library_dir);
   script->config.plugin_dirs = copy_list(config->plugin_dirs);
   script->config.colormap_dirs = copy_list(config->colormap_dirs);
+  script->config.tileset_dirs = copy_list(config->tileset_dirs);
   script->config.disabled = copy_list(config->disabled);
   script->config.data_dir = copy_text(config->data_dir);
   script->config.role = copy_text(config->role ? config->role : "serve");
@@ -134,6 +135,7 @@ static void free_config(ra_script_config *config) {
   free((char *)config->library_dir);
   free_list(config->plugin_dirs);
   free_list(config->colormap_dirs);
+  free_list(config->tileset_dirs);
   free_list(config->disabled);
   free((char *)config->data_dir);
   free((char *)config->role);

@@ -14,7 +14,7 @@ local function refuse(entry, message)
   refused[#refused + 1] = { file = entry.file, message = message, folder = entry.folder }
 end
 
-for _, entry in ipairs(host.colormaps()) do
+for _, entry in ipairs(host.files("colormaps")) do
   local name = entry.file:match("^(.+)%.%a+$") or entry.file
   if entry.failed then
     refuse(entry, entry.text)

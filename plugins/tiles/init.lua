@@ -110,11 +110,8 @@ local function check_address(p)
   if size > 1024 then
     return nil, bad("tilesize", "a tile of %d pixels is too large; the most is 1024", size)
   end
-  if p.tms and p.tms ~= tilesets.DEFAULT then
-    local set, place, err
-    set, err = tilesets.get(p.tms)
-    if not set then return nil, err end
-    place, err = tilesets.place(set, p.z, p.x, row)
+  if p.tms and not tilesets.is_default(p.tms) then
+    local place, err = tilesets.place(p.tms, p.z, p.x, row)
     if not place then return nil, err end
     return row, size, place
   end
@@ -384,7 +381,8 @@ local function matrix_sets(req)
         type = "application/json", title = set.title,
         href = ("%s/tileMatrixSets/%s"):format(req.base_url, escape(name)) } } }
   end
-  return http.json(req, { tileMatrixSets = list })
+  return http.json(req, { tileMatrixSets = list,
+    refused = rastrum.json.array(tilesets.refused()) })
 end
 
 ---@param req rastrum.Request
@@ -474,6 +472,13 @@ M.tile_matrix_sets = {}
 for _, name in ipairs { "WebMercatorQuad", "WorldCRS84Quad", "WGS1984Quad" } do
   M.tile_matrix_sets[name] = rastrum.json.decode(rastrum.asset(name .. ".json"))
 end
+
+-- What an operator's own files have wrong is said at once, not when somebody asks for the set.
+M.hooks = { on_start = function()
+  for _, each in ipairs(tilesets.refused()) do
+    rastrum.log.warn("tile matrix set refused", { file = each.file, reason = each.message })
+  end
+end }
 
 M.routes = {
   { "GET", "/tiles/{collection}/{z:int}/{x:int}/{y}.{format}", tile, summary = "A map tile",

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ROOT
 
-CHECKS = {"program", "libraries", "proj", "files", "memory", "clock", "port", "store", "disk", "scratch", "catalog", "plugins", "ramps"}
+CHECKS = {"program", "libraries", "proj", "files", "memory", "clock", "port", "store", "disk", "scratch", "catalog", "plugins", "ramps", "tile matrix sets"}
 # Root may do everything; without these capabilities it is refused like anybody else.
 AS_ANYBODY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 

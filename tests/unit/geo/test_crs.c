@@ -409,10 +409,34 @@ static void bad_mappings_say_what_is_wrong(void **state) {
   }
 }
 
+static void northings_come_first_where_the_register_says_so(void **state) {
+  (void)state;
+  static const struct {
+    const char *definition;
+    bool first;
+  } KNOWN[] = {
+      // the register's axes: EPSG:3035 (Y, X), 2193 (N, E), 31467 (X = northing), 5041 (E, N), …
+      {"EPSG:4326", true},   {"OGC:CRS84", false}, {"EPSG:3857", false},
+      {"EPSG:3035", true},   {"EPSG:2193", true},  {"urn:ogc:def:crs:EPSG::5482", true},
+      {"EPSG:31467", true},  {"EPSG:5041", false}, {"EPSG:32661", true},
+      {"EPSG:32631", false}, {"EPSG:3978", false}, {"+proj=utm +zone=31 +type=crs", false},
+  };
+  for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
+    bool first = !KNOWN[i].first;
+    assert_int_equal(ra_crs_northing_first(KNOWN[i].definition, &first, NULL), RA_OK);
+    if (first != KNOWN[i].first) fail_msg("%s: %d", KNOWN[i].definition, first);
+  }
+  bool first;
+  ra_err err = {0};
+  assert_int_equal(ra_crs_northing_first("EPSG:99999", &first, &err), RA_E_INVALID);
+  assert_non_null(strstr(err.message, "EPSG:99999"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(epsg_codes_are_exact),
       cmocka_unit_test(facts_of_a_crs),
+      cmocka_unit_test(northings_come_first_where_the_register_says_so),
       cmocka_unit_test(what_is_no_map_crs_is_refused),
       cmocka_unit_test(points_are_x_before_y),
       cmocka_unit_test(places_without_image_are_nan),
