@@ -256,15 +256,21 @@ static int inflate(const ra_zip *zip, const entry *e, uint64_t at, uint8_t *dst,
 }
 
 // Deflate cannot give more than 1,032 bytes for one.
+static int check_deflated(const ra_zip *zip, const entry *e, ra_err *err) {
+  if (e->size <= INFLATED_MOST && e->packed <= zip->bytes && e->size / 1040 <= e->packed)
+    return RA_OK;
+  return ra_fail(err, RA_E_CORRUPT, e->name, "a deflated entry of %llu bytes from %llu",
+                 (unsigned long long)e->size, (unsigned long long)e->packed);
+}
+
 static int read_deflated(const ra_zip *zip, const entry *e, uint64_t at, uint64_t offset,
                          size_t size, uint8_t *dst, ra_err *err) {
-  if (e->size > INFLATED_MOST || e->packed > zip->bytes || e->size / 1040 > e->packed)
-    return ra_fail(err, RA_E_CORRUPT, e->name, "a deflated entry of %llu bytes from %llu",
-                   (unsigned long long)e->size, (unsigned long long)e->packed);
+  int rc = check_deflated(zip, e, err);
+  if (rc < 0) return rc;
   if (offset == 0 && size == e->size) return inflate(zip, e, at, dst, err);
   uint8_t *whole = malloc(e->size ? e->size : 1);
   if (!whole) return ra_fail(err, RA_E_NOMEM, e->name, "no memory for an entry");
-  int rc = inflate(zip, e, at, whole, err);
+  rc = inflate(zip, e, at, whole, err);
   if (rc == RA_OK) memcpy(dst, whole + offset, size);
   free(whole);
   return rc;
@@ -283,6 +289,21 @@ static int entry_read(void *ctx, const char *name, uint64_t offset, size_t size,
   if (rc < 0) return rc;
   return e->method == STORED ? read_at(zip, at + offset, size, dst, err)
                              : read_deflated(zip, e, at, offset, size, dst, err);
+}
+
+int ra_zip_place(const ra_zip *zip, const char *name, bool *stored, uint64_t *offset,
+                 uint64_t *size, ra_err *err) {
+  const entry *e = find(zip, name);
+  if (!e) return missing(name, err);
+  *stored = e->method == STORED;
+  *size = e->size;
+  *offset = 0;
+  if (!*stored) return check_deflated(zip, e, err);
+  int rc = data_at(zip, e, offset, err);
+  if (rc < 0) return rc;
+  if (*offset > zip->bytes || *size > zip->bytes - *offset)
+    return corrupt(zip, "it ends before what its directory names", err);
+  return RA_OK;
 }
 
 ra_reader ra_zip_reader(ra_zip *zip) { return (ra_reader){entry_read, entry_size, zip}; }

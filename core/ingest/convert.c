@@ -68,8 +68,8 @@ static int write_all(ra__output *output, ra_err *err) {
   if (rc >= 0) rc = ra_source_check(output->ingest->source, err);
   if (rc >= 0) rc = ra__metadata_write(output, err);
   if (rc >= 0 && output->ingest->in_place)
-    rc = ra_store_put_pointer(output->store, output->prefix, ra_source_path(output->ingest->source),
-                              err);
+    rc = ra_store_put_pointer(output->store, output->prefix, "file",
+                              ra_source_path(output->ingest->source), err);
   if (rc >= 0) rc = write_manifest(output, err);
   ra_pool_free(output->pool);
   ra__maps_close(output->ingest);

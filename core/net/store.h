@@ -20,9 +20,13 @@ int ra_store_check(const ra_store *store, ra_err *err);
 // (the first three parts of a longer key) is not there, a missing object is RA_E_GONE instead of RA_E_NOTFOUND: it may
 // have been removed while it was read, so that nothing can be said of the object itself.
 ra_reader ra_store_reader(ra_store *store);
-// A descriptor of a whole object for sending it; the caller closes it.
-int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size,
-                         int64_t *mtime_ms, ra_err *err);
+// A whole object for sending it: `size` bytes of the descriptor, which the caller closes, from `offset` on.
+typedef struct ra_store_file {
+  int fd;
+  uint64_t offset, size;
+  int64_t mtime_ms;
+} ra_store_file;
+int ra_store_open_object(ra_store *store, const char *key, ra_store_file *out, ra_err *err);
 
 // Writes a whole object: a temporary file in the same folder, then a rename. Not synced: see ra_store_sync.
 int ra_store_put(ra_store *store, const char *key, const void *data, size_t size, ra_err *err);
@@ -31,8 +35,13 @@ int ra_store_put(ra_store *store, const char *key, const void *data, size_t size
 typedef int ra_store_next(void *ctx, const void **data, size_t *size, ra_err *err);
 int ra_store_put_stream(ra_store *store, const char *key, ra_store_next *next, void *ctx,
                         ra_err *err);
-// Notes that `<version>/source/…` is the regular file at `path` (absolute), as long as it stays as it is now.
-int ra_store_put_pointer(ra_store *store, const char *version, const char *path, ra_err *err);
+// Notes that `<version>/source/…` is what lies at `path` (absolute), as long as it stays as it is now: kind "file" (any
+// key is that file), "zip" (the archive's members), or "folder" (the files below it; RA_STORE_LIST is there already).
+int ra_store_put_pointer(ra_store *store, const char *version, const char *kind, const char *path,
+                         ra_err *err);
+// The object of a version that lists the files of a source folder: lines "NAME SIZE CHANGED", CHANGED in nanoseconds, in the
+// order of the names' bytes.
+#define RA_STORE_LIST "source.list"
 // Makes everything put below `prefix` durable: files, then folders, then the folders above up to the root.
 int ra_store_sync(ra_store *store, const char *prefix, ra_err *err);
 // Removes everything below `prefix` (no error when there is nothing), and folders above that became empty. It vanishes as

@@ -1,14 +1,11 @@
 // store_cache.c - see store_internal.h. The lock is never held across a system call that may wait.
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "net/store_internal.h"
 
 #define MAX_OPEN 256
+#define MAX_BYTES ((uint64_t)32 << 20)
 #define BUCKETS (sizeof((ra__store_cache *)0)->buckets / sizeof(ra__store_entry *))
 
 void ra__store_cache_init(ra__store_cache *cache) {
@@ -16,8 +13,13 @@ void ra__store_cache_init(ra__store_cache *cache) {
   pthread_mutex_init(&cache->lock, NULL);
 }
 
+// The memory that an entry holds besides itself.
+static uint64_t held_bytes(const ra__store_entry *entry) {
+  return entry->object.bytes ? entry->object.size : 0;
+}
+
 static void destroy(ra__store_entry *entry) {
-  close(entry->fd);
+  ra__store_close_object(&entry->object);
   free(entry);
 }
 
@@ -46,6 +48,7 @@ static void drop(ra__store_cache *cache, ra__store_entry *entry) {
   *at = entry->chain;
   unlink_order(cache, entry);
   cache->count--;
+  cache->bytes -= held_bytes(entry);
   entry->dropped = true;
   if (!entry->refs) destroy(entry);
 }
@@ -65,28 +68,24 @@ static void insert(ra__store_cache *cache, ra__store_entry *entry) {
   entry->chain = *bucket;
   *bucket = entry;
   link_newest(cache, entry);
-  if (++cache->count > MAX_OPEN && cache->oldest) drop(cache, cache->oldest);
+  cache->count++;
+  cache->bytes += held_bytes(entry);
+  while ((cache->count > MAX_OPEN || cache->bytes > MAX_BYTES) && cache->oldest != entry)
+    drop(cache, cache->oldest);
 }
 
-static int open_entry(const ra_store *store, const char *key, ra__store_entry **out, ra_err *err) {
-  int fd = ra__store_open_object(store, key);
-  if (fd == -ENOENT || fd == -ENOTDIR) return ra__store_missing(store, key, err);
-  if (fd == -ESTALE) return ra__store_changed(key, err);
-  if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
-  struct stat info;
-  if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
-    close(fd);
-    return ra_fail(err, RA_E_NOTFOUND, key, "is not an object (a regular file)");
-  }
+static int open_entry(ra_store *store, const char *key, ra__store_entry **out, ra_err *err) {
+  ra__store_object object;
+  int rc = ra__store_open_object(store, key, &object, err);
+  if (rc < 0) return rc;
   size_t len = strlen(key) + 1;
   ra__store_entry *entry = calloc(1, sizeof *entry + len);
   if (!entry) {
-    close(fd);
+    ra__store_close_object(&object);
     return ra_fail(err, RA_E_NOMEM, key, "no memory to open an object");
   }
   memcpy(entry->key, key, len);
-  entry->fd = fd;
-  entry->size = (uint64_t)info.st_size;
+  entry->object = object;
   entry->refs = 1;
   *out = entry;
   return RA_OK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,7 @@ int ra_store_open(const char *url, bool create, ra_store **out, ra_err *err) {
   if (!store) return ra_fail(err, RA_E_NOMEM, url, "no memory to open a store");
   store->root_fd = -1;
   ra__store_cache_init(&store->cache);
+  ra__sources_init(&store->sources);
   rc = open_root(store, path, err);
   if (rc < 0) {
     ra_store_free(store);
@@ -114,6 +116,7 @@ int ra_store_open(const char *url, bool create, ra_store **out, ra_err *err) {
 void ra_store_free(ra_store *store) {
   if (!store) return;
   ra__store_cache_deinit(&store->cache);
+  ra__sources_deinit(&store->sources);
   if (store->root_fd >= 0) close(store->root_fd);
   free(store->root);
   free(store->url);
@@ -135,18 +138,31 @@ int ra_store_check(const ra_store *store, ra_err *err) {
                  "the store's folder is another one than at the start; restart the server");
 }
 
-static int read_all(const ra__store_entry *entry, uint64_t offset, size_t size, uint8_t *dst,
-                    ra_err *err) {
+int ra__pread_all(int fd, const char *what, uint64_t offset, size_t size, uint8_t *dst, ra_err *err) {
   for (size_t got = 0; got < size;) {
-    ssize_t n = pread(entry->fd, dst + got, size - got, (off_t)(offset + got));
+    ssize_t n = pread(fd, dst + got, size - got, (off_t)(offset + got));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0)
-      return ra_fail_errno(err, errno, entry->key, "cannot be read at byte %llu",
+      return ra_fail_errno(err, errno, what, "cannot be read at byte %llu",
                            (unsigned long long)offset);
-    if (n == 0) return ra_fail(err, RA_E_CORRUPT, entry->key, "became shorter while it was read");
+    if (n == 0) return ra_fail(err, RA_E_CORRUPT, what, "became shorter while it was read");
     got += (size_t)n;
   }
   return RA_OK;
+}
+
+// What is not the store's own may change at any time: it has been right if it is unchanged afterwards.
+static int read_all(const ra__store_entry *entry, uint64_t offset, size_t size, uint8_t *dst,
+                    ra_err *err) {
+  const ra__store_object *object = &entry->object;
+  if (object->bytes) {
+    memcpy(dst, ra_buf_data(object->bytes) + offset, size);
+    return RA_OK;
+  }
+  int rc = ra__pread_all(object->fd, entry->key, object->offset + offset, size, dst, err);
+  if (object->foreign && !ra__file_is(object->fd, &object->state))
+    return ra__store_changed(entry->key, err);
+  return rc;
 }
 
 static int read_object(void *ctx, const char *key, uint64_t offset, size_t size, uint8_t *dst,
@@ -156,9 +172,9 @@ static int read_object(void *ctx, const char *key, uint64_t offset, size_t size,
   ra__store_entry *entry = NULL;
   int rc = ra__store_cache_get(store, key, &entry, err);
   if (rc < 0) return rc;
-  if (offset > entry->size || size > entry->size - offset) {
+  if (offset > entry->object.size || size > entry->object.size - offset) {
     rc = ra_fail(err, RA_E_CORRUPT, key, "has %llu bytes where %zu at %llu were to be read",
-                 (unsigned long long)entry->size, size, (unsigned long long)offset);
+                 (unsigned long long)entry->object.size, size, (unsigned long long)offset);
   } else {
     rc = read_all(entry, offset, size, dst, err);
   }
@@ -172,32 +188,12 @@ static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
   ra__store_entry *entry = NULL;
   int rc = ra__store_cache_get(store, key, &entry, err);
   if (rc < 0) return rc;
-  *out = entry->size;
+  *out = entry->object.size;
   ra__store_cache_release(&store->cache, entry);
   return RA_OK;
 }
 
 ra_reader ra_store_reader(ra_store *store) { return (ra_reader){read_object, object_size, store}; }
-
-int ra_store_open_object(ra_store *store, const char *key, int *fd, uint64_t *size,
-                         int64_t *mtime_ms, ra_err *err) {
-  ra_lane_assert_off_loop("opening an object");
-  int rc = ra__store_check_key(key, err);
-  if (rc < 0) return rc;
-  int got = ra__store_open_object(store, key);
-  if (got == -ENOENT || got == -ENOTDIR) return ra__store_missing(store, key, err);
-  if (got == -ESTALE) return ra__store_changed(key, err);
-  if (got < 0) return ra_fail_errno(err, -got, key, "cannot be opened");
-  struct stat info;
-  if (fstat(got, &info) < 0 || !S_ISREG(info.st_mode)) {
-    close(got);
-    return ra_fail(err, RA_E_NOTFOUND, key, "is not an object (a regular file)");
-  }
-  *fd = got;
-  *size = (uint64_t)info.st_size;
-  *mtime_ms = (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
-  return RA_OK;
-}
 
 static int write_all(int fd, const uint8_t *data, size_t size) {
   ra_fault_point("write");
@@ -209,6 +205,30 @@ static int write_all(int fd, const uint8_t *data, size_t size) {
     size -= (size_t)n;
   }
   return 0;
+}
+
+// Bytes in memory as a descriptor, for whoever sends files.
+static int to_file(const ra__store_object *object, const char *key, ra_err *err) {
+  int fd = memfd_create("object", MFD_CLOEXEC);
+  if (fd < 0) return ra_fail_errno(err, errno, key, "cannot be unpacked");
+  int rc = write_all(fd, ra_buf_data(object->bytes), (size_t)object->size);
+  if (rc >= 0) return fd;
+  close(fd);
+  return ra_fail_errno(err, -rc, key, "cannot be unpacked");
+}
+
+int ra_store_open_object(ra_store *store, const char *key, ra_store_file *out, ra_err *err) {
+  ra_lane_assert_off_loop("opening an object");
+  ra__store_object object;
+  int rc = ra__store_check_key(key, err);
+  if (rc >= 0) rc = ra__store_open_object(store, key, &object, err);
+  if (rc < 0) return rc;
+  *out = (ra_store_file){
+      .fd = object.fd, .offset = object.offset, .size = object.size, .mtime_ms = object.mtime_ms};
+  if (!object.bytes) return RA_OK;
+  out->fd = to_file(&object, key, err);
+  ra__store_close_object(&object);
+  return out->fd < 0 ? out->fd : RA_OK;
 }
 
 typedef struct stream {

@@ -8,14 +8,30 @@
 #define RA__STORE_TEMPORARY \
   ".tmp-"  // begins the name of a file that is being written; no object's name may
 
+// What tells that a file is still what it was.
+typedef struct ra__file_state {
+  uint64_t size;
+  int64_t changed;  // ns, Unix time
+} ra__file_state;
+
+// An object opened for reading: `size` bytes of a descriptor from `offset` on, or bytes in memory. Of a file that is not the
+// store's own, it holds what the ingest saw.
+typedef struct ra__store_object {
+  int fd;         // -1: in memory
+  ra_buf *bytes;  // or NULL
+  uint64_t offset, size;
+  int64_t mtime_ms;
+  bool foreign;
+  ra__file_state state;
+} ra__store_object;
+
 // store_cache.c: open descriptors of objects, the least recently used closed first. Any thread.
 typedef struct ra__store_entry {
   struct ra__store_entry *chain;  // of the same hash bucket
   struct ra__store_entry *newer, *older;
   unsigned refs;
   bool dropped;  // out of the table: closed at the last release
-  int fd;
-  uint64_t size;
+  struct ra__store_object object;
   char key[];
 } ra__store_entry;
 
@@ -24,12 +40,23 @@ typedef struct ra__store_cache {
   ra__store_entry *buckets[512];
   ra__store_entry *newest, *oldest;
   unsigned count;
+  uint64_t bytes;  // of objects in memory
 } ra__store_cache;
+
+// store_source.c: the sources of versions that were ingested in place, as far as they are open.
+enum { RA__SOURCES = 64 };
+typedef struct ra__source ra__source;
+typedef struct ra__sources {
+  pthread_mutex_t lock;
+  ra__source *held[RA__SOURCES];
+  uint64_t tick;
+} ra__sources;
 
 struct ra_store {
   int root_fd;
   char *root, *url;
   ra__store_cache cache;
+  ra__sources sources;
 };
 
 void ra__store_cache_init(ra__store_cache *cache);
@@ -47,12 +74,16 @@ void ra__store_temporary(char name[RA__STORE_NAME]);
 // store_walk.c: syncs the folders below `prefix`, each after what is in it.
 int ra__store_sync_folders(ra_store *store, const char *prefix, ra_err *err);
 
-// store_source.c: the file that a key below `<version>/source/` stands for. A descriptor, or a negative errno: ESTALE where it
-// was changed since.
-int ra__store_open_source(const ra_store *store, const char *key);
-int ra__store_changed(const char *key, ra_err *err);  // what to say of ESTALE
-// Either, for reading: an object of the store, or such a file.
-int ra__store_open_object(const ra_store *store, const char *key);
+// store_source.c: an object of the store, or below `<version>/source/` one that lies elsewhere. RA_E_CONFLICT where that was
+// changed since.
+int ra__store_open_object(ra_store *store, const char *key, ra__store_object *out, ra_err *err);
+void ra__store_close_object(ra__store_object *object);
+int ra__store_changed(const char *key, ra_err *err);  // what to say of a changed one
+bool ra__file_is(int fd, const ra__file_state *state);
+void ra__sources_init(ra__sources *table);
+void ra__sources_deinit(ra__sources *table);
+// store_file.c: exactly `size` bytes; what they are of is for messages.
+int ra__pread_all(int fd, const char *what, uint64_t offset, size_t size, uint8_t *dst, ra_err *err);
 
 // store_path.c
 int ra__store_check_key(const char *key, ra_err *err);

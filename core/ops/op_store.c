@@ -3,18 +3,16 @@
 
 #include <unistd.h>
 
-#include "net/store.h"
-
 static int open_run(ra_op *op, void *state, ra_err *err) {
   ra_op_open *object = state;
   ra_store *store = ra_op_ops(op)->store;
   if (!store) return ra_fail(err, RA_E_NOTFOUND, object->key, "this process has no store");
-  return ra_store_open_object(store, object->key, &object->fd, &object->size, &object->mtime_ms, err);
+  return ra_store_open_object(store, object->key, &object->file, err);
 }
 
 static void open_deinit(void *state) {
   ra_op_open *object = state;
-  if (object->fd >= 0) close(object->fd);
+  if (object->file.fd >= 0) close(object->file.fd);
 }
 
 static int check_run(ra_op *op, void *state, ra_err *err) {

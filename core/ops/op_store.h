@@ -1,15 +1,12 @@
 // op_store.h - opening a stored object for sending it, and whether there is a store: one job in the io lane. The state owns the descriptor until
 // somebody takes it (sets fd to -1).
 #pragma once
-#include <stdint.h>
-
+#include "net/store.h"
 #include "ops/op.h"
 
 typedef struct ra_op_open {
   char key[1024];
-  int fd;  // set to -1 by whoever makes the operation
-  uint64_t size;
-  int64_t mtime_ms;
+  ra_store_file file;  // its fd is set to -1 by whoever makes the operation
 } ra_op_open;
 
 extern const ra_op_kind RA_OP_OPEN;

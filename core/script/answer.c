@@ -107,7 +107,7 @@ static void read_file(lua_State *L, ra__answer *out) {
          last = ra_bind_opt_number(L, 1, "last", most - 1);
   if (!(first >= 0 && last < most && first <= last + 1))
     luaL_error(L, "the response's range is outside its file");
-  out->file.offset = (uint64_t)first;
+  out->file.offset += (uint64_t)first;
   out->file.size = (uint64_t)(last - first + 1);
 }
 

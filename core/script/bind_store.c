@@ -7,31 +7,25 @@
 #include "base/path.h"
 #include "ops/op_store.h"
 
-typedef struct handle {
-  int fd;  // -1: taken
-  uint64_t size;
-  int64_t mtime_ms;
-} handle;
-
 static void close_file(void *payload) {
-  handle *h = payload;
+  ra_store_file *h = payload;  // fd -1: taken
   if (h->fd >= 0) close(h->fd);
   h->fd = -1;
 }
 
 bool ra_bind_take_file(lua_State *L, int arg, ra_http_file *out) {
-  handle *h = ra_bind_test(L, arg, "ra.file");
+  ra_store_file *h = ra_bind_test(L, arg, "ra.file");
   if (!h || h->fd < 0) return false;
-  *out = (ra_http_file){.fd = h->fd, .offset = 0, .size = h->size};
+  *out = (ra_http_file){.fd = h->fd, .offset = h->offset, .size = h->size};
   h->fd = -1;
   return true;
 }
 
 static int push_file(lua_State *L, ra_op *op) {
   ra_op_open *object = ra_op_state(op);
-  handle *h = ra_bind_new(L, sizeof *h, "ra.file", close_file);
-  *h = (handle){.fd = object->fd, .size = object->size, .mtime_ms = object->mtime_ms};
-  object->fd = -1;
+  ra_store_file *h = ra_bind_new(L, sizeof *h, "ra.file", close_file);
+  *h = object->file;
+  object->file.fd = -1;
   return 1;
 }
 
@@ -47,13 +41,13 @@ static int l_open(lua_State *L) {
   }
   if (ra_op_new(ra_bind_ops(L), &RA_OP_OPEN, &op, &err) < 0) return ra_bind_fail(L, &err);
   ra_op_open *object = ra_op_state(op);
-  object->fd = -1;
+  object->file.fd = -1;
   memcpy(object->key, key, size + 1);
   return ra_bind_op(L, op, push_file);
 }
 
 static int l_size(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)((handle *)ra_bind_check(L, 1, "ra.file"))->size);
+  lua_pushnumber(L, (lua_Number)((ra_store_file *)ra_bind_check(L, 1, "ra.file"))->size);
   return 1;
 }
 

@@ -89,12 +89,11 @@ static void reads_are_exact(void **state) {
   put(store, "a/b/c.bin", "new");  // a put is seen although the old descriptor was held
   assert_int_equal(get(store, "a/b/c.bin", 0, 3, out), RA_OK);
   assert_memory_equal(out, "new", 3);
-  int fd;
-  int64_t mtime;
-  assert_int_equal(ra_store_open_object(store, "a/b/c.bin", &fd, &size, &mtime, NULL), RA_OK);
-  assert_int_equal(size, 3);
-  assert_true(mtime > 1600000000000);
-  close(fd);
+  ra_store_file file;
+  assert_int_equal(ra_store_open_object(store, "a/b/c.bin", &file, NULL), RA_OK);
+  assert_true(file.size == 3 && file.offset == 0);
+  assert_true(file.mtime_ms > 1600000000000);
+  close(file.fd);
 }
 
 static void nothing_leads_out(void **state) {
