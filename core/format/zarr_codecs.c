@@ -26,6 +26,11 @@ static const struct known_codec {
     {"fletcher32", RA_CODEC_FLETCHER32},
     {"adler32", RA_CODEC_ADLER32},
     {"crc32", RA_CODEC_CRC32},
+    // HDF5's filters, in references
+    {"imagecodecs_lz4h5", RA_CODEC_LZ4_HDF5},
+    {"imagecodecs_lzf", RA_CODEC_LZF},
+    {"imagecodecs_bitshuffle", RA_CODEC_BITSHUFFLE},
+    {"hdf5_bitshuffle", RA_CODEC_BITSHUFFLE},
 };
 
 // numcodecs lets a checksum stand at either end.
@@ -40,17 +45,35 @@ static int parse_location(const json_t *configuration, ra_codec *out, ra_err *er
   return RA_OK;
 }
 
+static int parse_element(const json_t *configuration, const char *member, ra_codec *out, ra_err *err) {
+  json_int_t element = json_integer_value(json_object_get(configuration, member));
+  if (element < 1 || element > 256) return ra__zarr_corrupt(err, member, "from 1 to 256");
+  out->element = (unsigned)element;
+  return RA_OK;
+}
+
+// imagecodecs' is of bits alone; ours has the compressor that HDF5's plugin puts behind them.
+static int parse_bitshuffle(const json_t *configuration, bool ours, ra_codec *out, ra_err *err) {
+  const char *inner = json_string_value(json_object_get(configuration, "cname"));
+  json_int_t block = json_integer_value(json_object_get(configuration, "blocksize"));
+  if (block < 0 || block > 1 << 24 || block % 8)
+    return ra__zarr_corrupt(err, "blocksize", "a multiple of 8, at most 16777216");
+  if (ours && (!inner || (strcmp(inner, "lz4") != 0 && strcmp(inner, "zstd") != 0)))
+    return ra__zarr_corrupt(err, "cname", "\"lz4\" or \"zstd\"");
+  out->block = (unsigned)block;
+  if (ours) memcpy(out->inner, inner, strlen(inner) + 1);
+  return parse_element(configuration, ours ? "elementsize" : "itemsize", out, err);
+}
+
 int ra__zarr_bytes_codec(const char *name, const json_t *configuration, ra_codec *out, ra_err *err) {
   for (size_t i = 0; i < sizeof known_codecs / sizeof *known_codecs; i++) {
     if (strcmp(known_codecs[i].name, name) != 0) continue;
     *out = (ra_codec){.id = known_codecs[i].id};
-    if (out->id == RA_CODEC_SHUFFLE) {
-      json_int_t element = json_integer_value(json_object_get(configuration, "elementsize"));
-      if (element < 1 || element > 256)
-        return ra__zarr_corrupt(err, "elementsize", "from 1 to 256");
-      out->element = (unsigned)element;
-    }
-    return parse_location(configuration, out, err);
+    int rc = RA_OK;
+    if (out->id == RA_CODEC_SHUFFLE) rc = parse_element(configuration, "elementsize", out, err);
+    if (out->id == RA_CODEC_BITSHUFFLE)
+      rc = parse_bitshuffle(configuration, name[0] == 'h', out, err);
+    return rc < 0 ? rc : parse_location(configuration, out, err);
   }
   return ra__zarr_unsupported(err, "codec", name);
 }

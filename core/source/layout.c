@@ -177,9 +177,9 @@ int ra__filter_codec(int64_t properties, unsigned i, ra_codec *codec) {
 
 // ---- places
 
-static uint64_t base_address(const dataset *d) {
+static uint64_t base_address(const ra_source *source) {
   hsize_t block = 0;
-  hid_t created = H5Fget_create_plist(d->source->h5);
+  hid_t created = H5Fget_create_plist(source->h5);
   if (created >= 0) {
     H5Pget_userblock(created, &block);
     H5Pclose(created);
@@ -224,7 +224,7 @@ static int own_list(dataset *d) {
   if (!wide_addresses(d) || H5Gget_objinfo(d->source->h5, d->path, 1, &stat) < 0)
     return RA_E_UNSUPPORTED;
   ra_err err = {0};
-  int rc = ra__btree_slots(d->source, d->var, base_address(d), stat.objno[0], &s->slots,
+  int rc = ra__btree_slots(d->source, d->var, base_address(d->source), stat.objno[0], &s->slots,
                            &s->slot_count, &err);
   uint64_t sum = 0;
   for (size_t i = 0; rc >= 0 && i < s->slot_count; i++) sum += s->slots[i].size;
@@ -254,7 +254,8 @@ static int list_one(const dataset *d, hid_t space, hsize_t i, ra__slot *slot) {
   }
   slot->size = (uint32_t)size;
   if (address == HADDR_UNDEF || size == 0) return RA_OK;
-  if (__builtin_add_overflow(address, base_address(d), &slot->offset)) slot->offset = UINT64_MAX;
+  if (__builtin_add_overflow(address, base_address(d->source), &slot->offset))
+    slot->offset = UINT64_MAX;
   d->storage->slot_count++;
   return RA_OK;
 }
@@ -324,6 +325,53 @@ int ra__storage_fetch(ra_source *source, const ra_source_var *var, const ra__sto
   *data = packed;
   *size = bytes;
   return RA_OK;
+}
+
+int ra__storage_locate(const ra_source *source, const ra_source_var *var, const ra__storage *storage,
+                       const uint64_t *start, ra__slot *slot, ra_err *err) {
+  hsize_t first[H5S_MAX_RANK], bytes = 0;
+  haddr_t address = HADDR_UNDEF;
+  for (unsigned i = 0; i < var->ndim; i++) first[i] = start[i];
+  if (H5Dget_chunk_info_by_coord(storage->dataset, first, &slot->mask, &address, &bytes) < 0 ||
+      bytes > UINT32_MAX) {
+    return ra_fail(err, RA_E_CORRUPT, source->name,
+                   "the chunk index of variable '%s' cannot be read", var->name);
+  }
+  if (address == HADDR_UNDEF || bytes == 0) return 0;
+  slot->size = (uint32_t)bytes;
+  if (__builtin_add_overflow(address, base_address(source), &slot->offset))
+    slot->offset = UINT64_MAX;
+  return 1;
+}
+
+// The first filter that is none of ours; false: none.
+static bool explain_filter(const dataset *d, char *out, size_t size) {
+  int count = H5Pget_nfilters(d->properties);
+  for (int i = 0; i < count; i++) {
+    ra_codec codec;
+    unsigned flags, config;
+    size_t values = 0;
+    if (ra__filter_codec(d->properties, (unsigned)i, &codec) >= 0) continue;
+    H5Z_filter_t id =
+        H5Pget_filter2(d->properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+    snprintf(out, size, "it is compressed with %s (HDF5 filter %d)",
+             ra_codec_hdf5_name((unsigned)id), id);
+    return true;
+  }
+  return false;
+}
+
+void ra__storage_explain(ra_source *source, const ra_source_var *var, char *out, size_t size) {
+  ra__storage none = {.dataset = -1, .format.cell = ra_dtype_size(var->dtype)};
+  dataset d = {
+      .source = source, .var = var, .storage = &none, .id = -1, .type = -1, .properties = -1};
+  snprintf(out, size, "its cells are in no byte ranges of the file");
+  if (!source->hdf5) return;
+  ra__source_lock();
+  if (open_dataset(&d) && !explain_filter(&d, out, size) && !read_type(&d))
+    snprintf(out, size, "its number type is none of Zarr's");
+  close_dataset(&d);
+  ra__source_unlock();
 }
 
 void ra__storage_close(ra__storage *storage) {

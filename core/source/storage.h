@@ -47,6 +47,11 @@ int ra__storage_hdf5(ra_source *source, const ra_source_var *var, ra__storage *s
 int ra__storage_fetch(ra_source *source, const ra_source_var *var, const ra__storage *storage,
                       const uint64_t *start, const uint8_t **data, size_t *size, uint32_t *mask,
                       ra_err *err);
+// Where such a chunk lies: 1 and the slot but for its number; 0: not stored. Lock held.
+int ra__storage_locate(const ra_source *source, const ra_source_var *var, const ra__storage *storage,
+                       const uint64_t *start, ra__slot *slot, ra_err *err);
+// Why a variable's cells are in no byte ranges that our codecs read: "it is compressed with szip (HDF5 filter 4)".
+void ra__storage_explain(ra_source *source, const ra_source_var *var, char *out, size_t size);
 // The chunks of a dataset whose object header stands at `header` (from the file's base address), when its index is a
 // version 1 B-tree: *slots malloc'd. RA_E_UNSUPPORTED without a message when it is anything else.
 int ra__btree_slots(const ra_source *source, const ra_source_var *var, uint64_t base,

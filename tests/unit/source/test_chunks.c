@@ -12,6 +12,7 @@
 
 #include "nc_make.h"
 #include "random.h"
+#include "source/refer.h"
 #include "source/storage.h"
 
 enum { CELLS = 7 * 11 * 13 };
@@ -37,11 +38,47 @@ static ra__way way(ra_source *source, const ra_source_var *var) {
   return storage->way;
 }
 
-// `cells`, C order, is what the variable holds: compared chunk by chunk, then in random windows.
+static void write_text(const char *name, const ra_str *text) {
+  FILE *f = fopen(nc_path(name), "wb");
+  assert_non_null(f);
+  assert_int_equal(fwrite(text->ptr, 1, text->len, f), text->len);
+  fclose(f);
+}
+
+// The same cells through references to the file (refer.h), read as anybody's.
+static void check_referred(ra_source *source, const ra_source_var *var, const void *cells) {
+  ra_err err = {0};
+  ra_str refs;
+  ra_str_init(&refs);
+  if (ra_refer(source, ra_source_name(source), &refs, &err) < 0) {
+    // Zarr has no word for it.
+    assert_string_equal(ra_source_name(source), "sparse.nc");
+    assert_non_null(
+        strstr(err.message, "'a' cannot be read where it lies: it ends inside a chunk"));
+    ra_str_deinit(&refs);
+    return;
+  }
+  write_text("refs.json", &refs);
+  ra_source *referred = opened("refs.json");
+  const ra_source_var *same = variable(referred, var->name);
+  size_t bytes = ra_source_var_bytes(var);
+  static const uint64_t start[RA_SOURCE_DIMS] = {0};
+  uint8_t *got = malloc(bytes + 1);
+  assert_int_equal(same->dtype, var->dtype);
+  if (ra_source_read(referred, same, start, var->shape, got, &err) < 0)
+    fail_msg("%s: %s", var->name, err.message);
+  if (memcmp(got, cells, bytes) != 0) fail_msg("%s: other cells by reference", var->name);
+  free(got);
+  ra_source_free(referred);
+  ra_str_deinit(&refs);
+}
+
+// `cells`, C order, is what the variable holds: compared by reference, chunk by chunk, then in random windows.
 static void check(ra_source *source, const ra_source_var *var, const void *cells, uint64_t *seed) {
   size_t size = ra_dtype_size(var->dtype), bytes = ra_source_chunk_bytes(var);
   uint64_t shape[RA_SOURCE_DIMS], start[RA_SOURCE_DIMS], count[RA_SOURCE_DIMS], seen = 0;
   ra_err err = {0};
+  check_referred(source, var, cells);
   ra_source_chunk_shape(var, shape);
   uint8_t *chunk = malloc(bytes), *window = malloc(ra_source_var_bytes(var) + 1);
   for (uint64_t i = 0; i < ra_source_chunk_count(var); i++) {
@@ -340,6 +377,12 @@ static void filters_without_plugin(void **state) {
   raw_chunk("zfp.nc", 32013, values, 6, 0, packed, 100);
   source = opened("zfp.nc");
   ra_err err = {0};
+  ra_str refs;
+  ra_str_init(&refs);
+  assert_int_equal(ra_refer(source, "zfp.nc", &refs, &err), RA_E_UNSUPPORTED);
+  assert_non_null(strstr(err.message, "variable 'v'"));
+  assert_non_null(strstr(err.message, "zfp (HDF5 filter 32013)"));
+  ra_str_deinit(&refs);
   const uint64_t start = 0, count = 400;
   assert_int_equal(ra_source_read(source, variable(source, "v"), &start, &count, cells, &err),
                    RA_E_UNSUPPORTED);
