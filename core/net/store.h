@@ -36,12 +36,18 @@ typedef int ra_store_next(void *ctx, const void **data, size_t *size, ra_err *er
 int ra_store_put_stream(ra_store *store, const char *key, ra_store_next *next, void *ctx,
                         ra_err *err);
 // Notes that `<version>/source/…` is what lies at `path` (absolute), as long as it stays as it is now: kind "file" (any
-// key is that file), "zip" (the archive's members), or "folder" (the files below it; RA_STORE_LIST is there already).
+// key is that file), "zip" (the archive's members), "folder" (the files below it; RA_STORE_LIST is there already), or "references" (`path` is a name
+// for people).
 int ra_store_put_pointer(ra_store *store, const char *version, const char *kind, const char *path,
                          ra_err *err);
 // The object of a version that lists the files of a source folder: lines "NAME SIZE CHANGED", CHANGED in nanoseconds, in the
 // order of the names' bytes.
 #define RA_STORE_LIST "source.list"
+// Kind "references": keys are byte ranges. RA_STORE_LIST has their lines "KEY\tTARGET OFFSET SIZE", in the order of the
+// keys' bytes. Target 0 is RA_STORE_INLINE, the others are the lines of RA_STORE_TARGETS, from 1 on:
+// "NAME\tfile SIZE CHANGED PATH", which below `source/` is there by its name as well. SIZE "-": all of the target.
+#define RA_STORE_INLINE "source.inline"
+#define RA_STORE_TARGETS "source.targets"
 // Makes everything put below `prefix` durable: files, then folders, then the folders above up to the root.
 int ra_store_sync(ra_store *store, const char *prefix, ra_err *err);
 // Removes everything below `prefix` (no error when there is nothing), and folders above that became empty. It vanishes as

@@ -23,7 +23,8 @@ struct ra__source {
   char version[];  // "<collection>/<dataset>/<version>"
 };
 
-static const ra__source_kind *const KINDS[] = {&ra__source_file, &ra__source_zip, &ra__source_folder};
+static const ra__source_kind *const KINDS[] = {&ra__source_file, &ra__source_zip,
+                                               &ra__source_folder, &ra__source_references};
 
 // The length of "<collection>/<dataset>/<version>" where what follows is "/source/…"; 0 for other keys.
 static size_t version_of(const char *key) {
@@ -88,9 +89,11 @@ int ra_store_put_pointer(ra_store *store, const char *version, const char *kind,
   char key[2100], text[POINTER_MOST];
   struct stat info;
   int n;
-  if (stat(path, &info) < 0) return ra_fail_errno(err, errno, path, "cannot be examined");
-  ra__file_state state = ra__file_state_of(&info);
-  if (strcmp(kind, ra__source_folder.word) == 0) {
+  bool listed = strcmp(kind, ra__source_references.word) == 0;
+  if (!listed && stat(path, &info) < 0)
+    return ra_fail_errno(err, errno, path, "cannot be examined");
+  ra__file_state state = listed ? (ra__file_state){0} : ra__file_state_of(&info);
+  if (listed || strcmp(kind, ra__source_folder.word) == 0) {
     n = snprintf(text, sizeof text, "%s %s\n", kind, path);
   } else {
     n = snprintf(text, sizeof text, "%s %" PRIu64 " %" PRId64 " %s\n", kind, state.size,

@@ -20,6 +20,7 @@ typedef struct ra__source_kind {
 extern const ra__source_kind ra__source_file;    // "file SIZE CHANGED PATH": any key is that file
 extern const ra__source_kind ra__source_zip;     // "zip SIZE CHANGED PATH": members of an archive
 extern const ra__source_kind ra__source_folder;  // "folder PATH": files below it, as in source.list
+extern const ra__source_kind ra__source_references;  // "references NAME": byte ranges of files, as in source.list
 
 // The state of a file that tells one from what it was.
 ra__file_state ra__file_state_of(const struct stat *info);
@@ -27,3 +28,5 @@ ra__file_state ra__file_state_of(const struct stat *info);
 bool ra__source_parse(const char *text, ra__file_state *state, const char **path);
 // Opens the regular file of that state for reading; a negative errno, ESTALE where it is another one.
 int ra__source_open_file(const char *path, const ra__file_state *state);
+// What to make of that errno: RA_E_CONFLICT where the file is another one, or none.
+int ra__source_failed(const char *path, int rc, ra_err *err);

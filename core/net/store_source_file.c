@@ -16,7 +16,7 @@ typedef struct archive {
   ra_zip *zip;
 } archive;
 
-static int failed(const char *path, int rc, ra_err *err) {
+int ra__source_failed(const char *path, int rc, ra_err *err) {
   if (rc == -ESTALE || rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP) return RA_E_CONFLICT;
   return ra_fail_errno(err, -rc, path, "cannot be opened");
 }
@@ -53,7 +53,7 @@ static int file_object(void *state, const char *key, ra__store_object *out, ra_e
   (void)key;
   const archive *a = state;
   int fd = ra__source_open_file(a->path, &a->state);
-  if (fd < 0) return failed(a->path, fd, err);
+  if (fd < 0) return ra__source_failed(a->path, fd, err);
   *out = (ra__store_object){.fd = fd,
                             .size = a->state.size,
                             .mtime_ms = a->state.changed / 1000000,
@@ -90,7 +90,7 @@ static int open_zip(const ra_store *store, const char *version, const char *text
   const ra_reader reader = {archive_read, archive_size, a};
   a->fd = ra__source_open_file(a->path, &a->state);
   if (a->fd < 0) {
-    rc = failed(a->path, a->fd, err);
+    rc = ra__source_failed(a->path, a->fd, err);
     if (rc == RA_E_CONFLICT) ra__store_changed(version, err);
   }
   if (rc >= 0) rc = ra_zip_open(&reader, a->path, &a->zip, err);

@@ -6,13 +6,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/beneath.h"
+#include "net/store_lines.h"
 #include "net/store_source.h"
-
-enum { LINE_MOST = 4096 };
 
 typedef struct folder {
   int fd, list;
@@ -55,40 +53,12 @@ static int open_folder(const ra_store *store, const char *version, const char *p
 
 // ---- the list
 
-// The line that `at` lies in: its text, where it begins and where the next one does. false: there is none.
-static bool line_at(const folder *f, uint64_t at, char *text, uint64_t *begin, uint64_t *next) {
-  char block[2 * LINE_MOST];
-  uint64_t from = at > LINE_MOST ? at - LINE_MOST : 0;
-  ssize_t got = pread(f->list, block, sizeof block, (off_t)from);
-  size_t here = (size_t)(at - from);
-  if (got < 0 || here >= (size_t)got) return false;
-  const char *start = here ? memrchr(block, '\n', here) : NULL;
-  start = start ? start + 1 : block;
-  const char *end = memchr(block + here, '\n', (size_t)got - here);
-  if (!end || end - start >= LINE_MOST || (start == block && from > 0)) return false;
-  memcpy(text, start, (size_t)(end - start));
-  text[end - start] = 0;
-  *begin = from + (uint64_t)(start - block);
-  *next = from + (uint64_t)(end - block) + 1;
-  return true;
-}
-
 // Whether an object is listed, and how. A list that cannot be read lists nothing of any use: -1.
 static int find(const folder *f, const char *key, ra__file_state *out) {
-  uint64_t low = 0, high = f->list_size, begin, next;
-  char text[LINE_MOST];
-  while (low < high) {
-    if (!line_at(f, low + (high - low) / 2, text, &begin, &next)) return -1;
-    char *space = strchr(text, ' ');
-    if (!space) return -1;
-    *space = 0;
-    int order = strcmp(key, text);
-    if (order == 0)
-      return sscanf(space + 1, "%" SCNu64 " %" SCNd64, &out->size, &out->changed) == 2 ? 1 : -1;
-    if (order < 0) high = begin;
-    if (order > 0) low = next;
-  }
-  return 0;
+  char rest[RA__LINE_MOST];
+  int known = ra__lines_find(f->list, f->list_size, key, ' ', rest);
+  if (known != 1) return known;
+  return sscanf(rest, "%" SCNu64 " %" SCNd64, &out->size, &out->changed) == 2 ? 1 : -1;
 }
 
 // ---- objects

@@ -143,13 +143,41 @@ static void a_damaged_list_is_no_gap(void **state) {
   ra_store_free(other);
 }
 
+// Byte ranges of a file, bytes that stand in the version itself, and the file by its name.
+static void references_are_ranges(void **state) {
+  ra_store *store = *state;
+  char targets[512];
+  ra_err err = {0};
+  write_file("a.nc", "0123456789", 1000);
+  snprintf(targets, sizeof targets, "a.nc\tfile 10 1000000000000 %s/a.nc\n", folder);
+  put(store, "c/e/v/" RA_STORE_LIST,
+      "t/.zarray\t0 0 2\nt/0\t1 2 3\nt/1\t1 0 -\nt/2\t1 8 3\nt/3\t9 0 1\nt/4\t1 x\n");
+  put(store, "c/e/v/" RA_STORE_INLINE, "{}");
+  put(store, "c/e/v/" RA_STORE_TARGETS, targets);
+  assert_int_equal(ra_store_put_pointer(store, "c/e/v", "references", "a.nc", &err), RA_OK);
+  assert_int_equal(get(store, "c/e/v/source/t/.zarray", "{}"), RA_OK);
+  assert_int_equal(get(store, "c/e/v/source/t/0", "234"), RA_OK);
+  assert_int_equal(get(store, "c/e/v/source/t/1", "0123456"), RA_OK);
+  assert_int_equal(get(store, "c/e/v/source/a.nc", "0123456"), RA_OK);
+  assert_int_equal(get(store, "c/e/v/source/t/2", "89"), RA_E_CORRUPT);  // past the file's end
+  assert_int_equal(get(store, "c/e/v/source/t/3", "0"), RA_E_CORRUPT);   // of no target
+  assert_int_equal(get(store, "c/e/v/source/t/4", "0"), RA_E_CORRUPT);
+  assert_int_equal(get(store, "c/e/v/source/t/5", "0"), RA_E_NOTFOUND);
+  assert_int_equal(get(store, "c/e/v/source/secret", "0"), RA_E_NOTFOUND);
+  write_file("a.nc", "abcdefghij", 2000);
+  assert_int_equal(get(store, "c/e/v/source/t/0", "cde"), RA_E_CONFLICT);  // open already
+  assert_int_equal(get(store, "c/e/v/source/t/.zarray", "{}"), RA_OK);
+  write_file("a.nc", "0123456789", 1000);
+  assert_int_equal(get(store, "c/e/v/source/t/0", "234"), RA_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(what_is_listed_is_read),           TEST(what_was_not_there_is_missing),
       TEST(what_is_not_as_it_was_is_refused), TEST(a_folder_that_was_put_back),
-      TEST(a_damaged_list_is_no_gap),
+      TEST(a_damaged_list_is_no_gap),         TEST(references_are_ranges),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
