@@ -114,10 +114,14 @@ void ra_dataset_cells_key(const ra_dataset *dataset, const ra_dataset_grid *grid
 
 void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *out) {
   add_root(dataset, out);
-  ra_str_add(out, "data.zarr");
+  ra_str_add(out, dataset->store ? dataset->store : "data.zarr");
   if (!*array) return;
   ra_str_add_char(out, '/');
   ra_str_add(out, array);
 }
+
+const char *ra_dataset_store(const ra_dataset *dataset) { return dataset->store; }
+
+unsigned ra_dataset_store_format(const ra_dataset *dataset) { return dataset->store_format; }
 
 const char *ra_dataset_in_place(const ra_dataset *dataset) { return dataset->in_place; }

@@ -58,7 +58,22 @@ typedef struct ra_dataset_extra {  // an extra dimension: level, member, …
   bool vertical;
 } ra_dataset_extra;
 
-enum { RA_DATASET_DIMS = 8 };
+enum { RA_DATASET_DIMS = 8, RA_DATASET_LEVELS = 24 };
+
+// A Zarr array of a dataset: its path below the store, and which metadata it has.
+typedef struct ra_dataset_array {
+  const char *path;
+  unsigned format;                  // 2 or 3
+  uint64_t chunk[RA_DATASET_DIMS];  // the innermost; 0: not said, as we write them then
+} ra_dataset_array;
+
+// A coarser copy of a variable, a level of its pyramid: the same dimensions, but that each cell stands for x_ratio by y_ratio
+// of the variable's own, from its first row and column (of the source) on.
+typedef struct ra_dataset_level {
+  ra_dataset_array array;
+  int64_t width, height;
+  double x_ratio, y_ratio;
+} ra_dataset_level;
 
 typedef struct ra_dataset_variable {
   const char *name;                               // "t2m", "group/t2m"
@@ -87,6 +102,10 @@ typedef struct ra_dataset_variable {
   unsigned flag_count;
   const double *flag_values;  // stored numbers
   const char *const *flag_meanings;
+  ra_dataset_array array;
+  bool mapped_from_zarr;  // there are no COGs: maps are made from the array and its levels
+  unsigned level_count;
+  const ra_dataset_level *levels;  // from fine to coarse
 } ra_dataset_variable;
 
 // What the dataset says of itself, for people.
@@ -107,6 +126,9 @@ const char *ra_dataset_version(const ra_dataset *dataset);
 const char *ra_dataset_body(const ra_dataset *dataset, size_t *size);  // the JSON it was made from
 // A COG that was ingested in place: its key below the version, "source/x.tif"; there is no Zarr then. NULL: no such one.
 const char *ra_dataset_in_place(const ra_dataset *dataset);
+// The key of its Zarr store below the version: "data.zarr", or "source" where it was ingested in place; NULL: it has none.
+const char *ra_dataset_store(const ra_dataset *dataset);
+unsigned ra_dataset_store_format(const ra_dataset *dataset);  // 2 or 3, of the store's root
 const ra_dataset_about *ra_dataset_get_about(const ra_dataset *dataset);
 // Of all grids: west, south, east, north; west > east across 180. false: no grid.
 bool ra_dataset_bbox(const ra_dataset *dataset, double bbox[4]);
@@ -121,7 +143,7 @@ const ra_dataset_variable *ra_dataset_find_variable(const ra_dataset *dataset,
                                                     const char *name);  // NULL
 
 // What has to be equal for the steps of two datasets to stand behind each other in one store, as text. false: it has no
-// time, so there is nothing to join, or it is a forecast, whose runs overlap.
+// time, so there is nothing to join, or it is a forecast, whose runs overlap, or its data stay where others keep them.
 bool ra_dataset_kind(const ra_dataset *dataset, ra_str *out);
 
 // Items: the distinct times of all axes, in ISO time order (steps that share a time in one axis are items of their
@@ -185,5 +207,5 @@ void ra_dataset_cog_key(const ra_dataset *dataset, const ra_dataset_variable *va
                         ra_str *out);
 // "<collection>/<dataset>/<version>/cells/<grid>.bin": the index of a curvilinear grid
 void ra_dataset_cells_key(const ra_dataset *dataset, const ra_dataset_grid *grid, ra_str *out);
-// "<collection>/<dataset>/<version>/data.zarr/<array>" (array "" for the root)
+// "<collection>/<dataset>/<version>/data.zarr/<array>" (array "" for the root), or of the store in place
 void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *out);

@@ -73,7 +73,9 @@ static void add_variable(ra_str *out, const ra_dataset *dataset, const ra_datase
 }
 
 bool ra_dataset_kind(const ra_dataset *dataset, ra_str *out) {
-  if (ra_dataset_axis_count(dataset) == 0 || ra_dataset_in_place(dataset)) return false;
+  const char *store = ra_dataset_store(dataset);
+  bool is_own = store && strcmp(store, "data.zarr") == 0;
+  if (ra_dataset_axis_count(dataset) == 0 || !is_own) return false;
   for (size_t i = 0; i < ra_dataset_grid_count(dataset); i++) {
     add_grid(out, ra_dataset_get_grid(dataset, i));
   }

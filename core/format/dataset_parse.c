@@ -1,6 +1,7 @@
 // dataset_parse.c - the catalog row's JSON to tables, every size and reference checked. The form, written by ingest/:
 //
-//   {"format":1, "collection", "dataset", "version", "created", "source":{"name","format",…}, "attributes":{…},
+//   {"format":1, "collection", "dataset", "version", "created", "attributes":{…},
+//    "source":{"name","format", "in_place" (the COG)|absent, "store":"source","store_format"|absent, …},
 //    "grids":[{"id","x","y", "native":[rows,cols], "shape":[rows,cols], "transform":[6, GDAL's order],
 //              "x_reversed","y_reversed","roll","wraps", "crs":{"epsg"|null,"wkt2"}, "bbox":[w,s,e,n], "geometry":{…},
 //              "regridded":{"from":"uneven","x_centres":[…],"y_centres":[…],"period","closed"} |
@@ -11,7 +12,10 @@
 //                  "extra":[{"name","dim","size","values":[…]|null,"units","vertical"}],
 //                  "packing":{"scale","offset","missing":[…],"valid_min","valid_max"}, "nodata",
 //                  "categorical","flags":{"values","meanings"}|null, "mappable","bands","band_names":[…],
-//                  "statistics":{"min","max","mean","stddev","valid","total"}, "p2","p98"}]}
+//                  "statistics":{"min","max","mean","stddev","valid","total"}, "p2","p98",
+//                  "zarr":{"chunk":[…],"shard":[…],"format":2|absent (3)},
+//                  "levels":[{"path","chunk":[…],"format","shape":[rows,cols],"ratio":[y,x]}] where maps are made of
+//                  the Zarr array and these, else absent}]}
 //
 // Transform and shape are of the map layout (COG), native and dims of the source's (Zarr). Milliseconds count from
 // 1970-01-01 in the axis's own calendar. Numbers that JSON lacks are the texts "NaN", "Infinity", "-Infinity". Members
@@ -410,6 +414,47 @@ static void read_bands(reader *r, const json_t *object, ra_dataset_variable *var
   if (!count) variable->band_names = NULL;
 }
 
+static void read_array(reader *r, const json_t *object, unsigned ndim, ra_dataset_array *array) {
+  array->format = has(object, "format") ? (unsigned)member(r, object, "format", 2, 3) : 3;
+  if (!has(object, "chunk")) return;
+  const json_t *chunk = array_of(r, object, "chunk", ndim, ndim);
+  for (unsigned i = 0; r->rc == RA_OK && i < ndim; i++)
+    array->chunk[i] = (uint64_t)integer_of(r, json_array_get(chunk, i), "chunk", 1, INT64_MAX);
+}
+
+static void read_level(reader *r, const json_t *object, unsigned ndim, ra_dataset_level *level) {
+  const json_t *shape = array_of(r, object, "shape", 2, 2);
+  size_t count = 0;
+  const double *ratio = numbers_of(r, object, "ratio", 2, 2, &count);
+  read_array(r, object, ndim, &level->array);
+  level->array.path = text_of(r, object, "path");
+  if (r->rc < 0) return;
+  if (!ra_key_valid(level->array.path)) wrong(r, "\"path\" of a level is a key");
+  level->height = integer_of(r, json_array_get(shape, 0), "shape", 1, SIDE_MAX);
+  level->width = integer_of(r, json_array_get(shape, 1), "shape", 1, SIDE_MAX);
+  level->y_ratio = ratio[0];
+  level->x_ratio = ratio[1];
+  if (!(ratio[0] >= 1 && ratio[0] <= SIDE_MAX && ratio[1] >= 1 && ratio[1] <= SIDE_MAX))
+    wrong(r, "\"ratio\" of a level is not from 1 to %d", SIDE_MAX);
+}
+
+// The array has the variable's name.
+static void read_arrays(reader *r, const json_t *object, ra_dataset_variable *variable) {
+  if (has(object, "zarr"))
+    read_array(r, json_object_get(object, "zarr"), variable->ndim, &variable->array);
+  variable->array.path = variable->name;
+  if (!has(object, "levels")) return;
+  const json_t *list = array_of(r, object, "levels", 0, RA_DATASET_LEVELS);
+  ra_dataset_level *levels = calloc_in(r, json_array_size(list), sizeof *levels);
+  variable->mapped_from_zarr = true;
+  variable->level_count = (unsigned)json_array_size(list);
+  for (unsigned i = 0; r->rc == RA_OK && i < variable->level_count; i++)
+    read_level(r, json_array_get(list, i), variable->ndim, &levels[i]);
+  variable->levels = levels;
+  if (variable->mappable && variable->grid && variable->grid->layout != RA_DATASET_EVEN)
+    wrong(r, "its grid is not even, so that maps cannot be made of its cells");
+}
+
 static void read_variable(reader *r, const json_t *object, ra_dataset_variable *variable) {
   *r = (reader){r->dataset, "variable", "", r->rc, r->err};
   r->name = variable->name = text_of(r, object, "name");
@@ -427,6 +472,26 @@ static void read_variable(reader *r, const json_t *object, ra_dataset_variable *
   read_statistics(r, object, variable);
   read_flags(r, object, variable);
   read_bands(r, object, variable);
+  read_arrays(r, object, variable);
+}
+
+// Where its data are that are not below the version.
+static void read_place(reader *r, const json_t *source) {
+  ra_dataset *dataset = r->dataset;
+  dataset->store = "data.zarr";
+  dataset->store_format = 3;
+  if (json_object_get(source, "in_place")) {
+    dataset->in_place = text_of(r, source, "in_place");
+    dataset->store = NULL;
+    if (r->rc == RA_OK &&
+        (!ra_key_valid(dataset->in_place) || strncmp(dataset->in_place, "source/", 7) != 0))
+      wrong(r, "\"in_place\" is a key below source/");
+  } else if (json_object_get(source, "store")) {
+    dataset->store = text_of(r, source, "store");
+    dataset->store_format = (unsigned)member(r, source, "store_format", 2, 3);
+    if (r->rc == RA_OK && strcmp(dataset->store, "source") != 0)
+      wrong(r, "\"store\" is \"source\"");
+  }
 }
 
 static void read_head(reader *r, const json_t *root) {
@@ -443,13 +508,7 @@ static void read_head(reader *r, const json_t *root) {
   dataset->about = (ra_dataset_about){.created = text_of(r, root, "created"),
                                       .source_name = text_of(r, source, "name"),
                                       .source_format = text_of(r, source, "format")};
-  const json_t *place = json_object_get(source, "in_place");
-  if (place) {
-    dataset->in_place = text_of(r, source, "in_place");
-    if (r->rc == RA_OK &&
-        (!ra_key_valid(dataset->in_place) || strncmp(dataset->in_place, "source/", 7) != 0))
-      wrong(r, "\"in_place\" is a key below source/");
-  }
+  read_place(r, source);
   const char *const keys[] = {"title", "summary", "institution", "license"};
   const char *texts[4];
   for (int i = 0; i < 4; i++) {

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "geo/warp.h"
-#include "render/cog_source.h"
+#include "render/map_source.h"
 #include "render/series.h"
 
 void ra_point_request_deinit(ra_point_request *request) {
@@ -58,20 +58,6 @@ static void add_value(point_job *job, double value, bool single) {
   ra_str_add_bytes(&job->values, text, n);
 }
 
-static int read_cell(point_job *job, const ra__cog_source *cog, unsigned band, uint32_t column,
-                     uint32_t row, double *value, ra_err *err) {
-  const ra_cog_level *level = ra_cog_get_level(cog->cog, 0);
-  uint32_t w = level->block_width, h = level->block_height;
-  ra_buf *block;
-  int rc = ra__cog_block(job->context, cog, 0, band, column / w, row / h, job->cancel, job->timing,
-                         &block, err);
-  if (rc < 0) return rc;
-  size_t at = (size_t)(row % h) * w + column % w;
-  *value = ra_dtype_load(cog->value_dtype, ra__cog_block_cells(block), at);
-  ra_buf_unref(block);
-  return RA_OK;
-}
-
 static int check_bands(const point_job *job, const ra_dataset_variable *variable, ra_err *err) {
   for (unsigned i = 0; i < job->request->band_count; i++) {
     if (job->request->bands[i] < variable->bands) continue;
@@ -82,21 +68,19 @@ static int check_bands(const point_job *job, const ra_dataset_variable *variable
 }
 
 static int add_cells(point_job *job, const ra_tile_source *source, double x, double y, ra_err *err) {
-  ra__cog_source cog;
-  int rc =
-      ra__cog_source_init(job->context, source, job->request->unscale, NULL, job->timing, &cog, err);
+  ra__map_source map;
+  int rc = ra__map_source_init(job->context, source, job->request->unscale, NULL, NULL, 0,
+                               job->timing, &map, err);
   if (rc < 0) return rc;
-  const ra_cog_level *level = ra_cog_get_level(cog.cog, 0);
-  if (x >= level->width || y >= level->height ||
-      ra_cog_get_info(cog.cog)->bands < source->variable->bands) {
-    rc = ra_fail(err, RA_E_CORRUPT, cog.key, "the file is not the one that the catalog describes");
-  }
+  if (x >= (double)map.width || y >= (double)map.height || map.bands < source->variable->bands)
+    rc = ra_fail(err, RA_E_CORRUPT, map.key, "the file is not the one that the catalog describes");
   for (unsigned i = 0; i < band_count(job, source) && rc == RA_OK; i++) {
     double value = NAN;
-    rc = read_cell(job, &cog, band_at(job, i), (uint32_t)x, (uint32_t)y, &value, err);
-    add_value(job, value, cog.value_dtype == RA_DTYPE_F32);
+    rc = ra__map_source_cell(job->context, &map, band_at(job, i), (int64_t)x, (int64_t)y,
+                             job->cancel, job->timing, &value, err);
+    add_value(job, value, map.value_dtype == RA_DTYPE_F32);
   }
-  ra__cog_source_deinit(&cog);
+  ra__map_source_deinit(&map);
   return rc;
 }
 

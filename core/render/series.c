@@ -29,12 +29,14 @@ static const ra_series_part *part_at(const ra_series_request *request, unsigned 
   return part->dataset ? part : NULL;
 }
 
-// ---- cost from tables: chunks as ingest plans them
+// ---- cost from tables: chunks as the catalog has them, or as ingest plans them
 
 static void planned_chunk(const ra_dataset_variable *variable, ra_zarr_spec *spec) {
   *spec = (ra_zarr_spec){.dtype = variable->dtype, .ndim = variable->ndim};
   memcpy(spec->shape, variable->shape, variable->ndim * sizeof *spec->shape);
-  ra_zarr_plan(spec, variable->time_dim, variable->y_dim, variable->x_dim);
+  memcpy(spec->chunk, variable->array.chunk, variable->ndim * sizeof *spec->chunk);
+  if (spec->ndim && !spec->chunk[0])
+    ra_zarr_plan(spec, variable->time_dim, variable->y_dim, variable->x_dim);
 }
 
 static uint64_t saturated(uint64_t a, uint64_t b) {

@@ -6,57 +6,16 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "render/object.h"
 #include "render/series_impl.h"
+#include "render/zarr_source.h"
 
-enum { JSON_MOST = 4 << 20, BOX_BYTES = 32 << 20 };
-
-// ---- arrays
-
-typedef struct opening {
-  ra_render_context *context;
-  const char *path;
-} opening;
-
-static void unref_array(void *array) { ra_zarr_array_unref(array); }
-
-static int parse_array(const opening *job, const char *key, ra_zarr_array **out, ra_err *err) {
-  const ra_reader *reader = &job->context->reader;
-  uint64_t size;
-  int rc = reader->size(reader->ctx, key, &size, err);
-  if (rc < 0) return rc;
-  if (size > JSON_MOST) {
-    return ra_fail(err, RA_E_CORRUPT, key, "%llu bytes are too many for the metadata of an array",
-                   (unsigned long long)size);
-  }
-  uint8_t *text = malloc(size ? (size_t)size : 1);
-  if (!text) return ra_fail(err, RA_E_NOMEM, key, "no memory for the metadata of an array");
-  rc = reader->read(reader->ctx, key, 0, (size_t)size, text, err);
-  if (rc == RA_OK) rc = ra_zarr_array_parse((const char *)text, (size_t)size, out, err);
-  free(text);
-  return rc;
-}
-
-static int make_array(void *ctx, void **value, size_t *bytes, ra_err *err) {
-  const opening *job = ctx;
-  ra_zarr_array *array = NULL;
-  char *key = NULL;
-  if (asprintf(&key, "%s/zarr.json", job->path) < 0) {
-    return ra_fail(err, RA_E_NOMEM, job->path, "no memory for a key");
-  }
-  int rc = parse_array(job, key, &array, err);
-  if (rc < 0 && err && !err->where[0]) snprintf(err->where, sizeof err->where, "%s", key);
-  free(key);
-  if (rc < 0) return rc;
-  *bytes = ra_zarr_array_memory(array) + sizeof(ra__object);
-  return ra__object_new(array, unref_array, (ra__object **)value, err);
-}
+enum { BOX_BYTES = 32 << 20 };
 
 // Whether the array is what the catalog says of it; what follows leans on that.
 static int check_array(const ra__series_store *store, ra_err *err) {
   const ra_zarr_info *info = ra_zarr_array_info(store->array);
   const ra_dataset_variable *variable = store->part->variable;
-  bool same = info->ndim == variable->ndim && info->dtype == variable->dtype;
+  bool same = ra__zarr_holds(info, variable);
   for (unsigned i = 0; i < variable->ndim && same; i++) same = info->shape[i] == variable->shape[i];
   if (same && variable->grid && variable->y_dim >= 0 && variable->x_dim >= 0) {
     same = info->shape[variable->y_dim] == (uint64_t)variable->grid->native_height &&
@@ -68,27 +27,15 @@ static int check_array(const ra__series_store *store, ra_err *err) {
 }
 
 int ra__series_open(ra__series *self, ra__series_store *store, ra_err *err) {
-  ra_str path;
-  void *object = NULL;
-  ra_str_init(&path);
-  if (ra_dataset_in_place(store->part->dataset))
+  const ra_dataset_array *array = &store->part->variable->array;
+  if (!ra_dataset_store(store->part->dataset))
     return ra_fail(err, RA_E_UNSUPPORTED, ra_dataset_id(store->part->dataset),
                    "was ingested in place, so that it has maps and no time series; ingest it "
                    "without --in-place");
-  ra_dataset_zarr_key(store->part->dataset, store->part->variable->name, &path);
-  if (path.failed) {
-    ra_str_deinit(&path);
-    return ra_fail(err, RA_E_NOMEM, store->part->variable->name, "no memory for a key");
-  }
-  store->path = path.ptr;  // freed with the store
-  const uint64_t kind = 'z';
-  opening job = {self->context, store->path};
-  int rc = ra_cache_get(self->context->headers, ra_cache_key_of(store->path, &kind, 1), make_array,
-                        &job, &object, err);
-  if (rc < 0) return rc;
-  store->array = ra_zarr_array_ref(((ra__object *)object)->value);
-  ra__object_unref(object);
-  return check_array(store, err);
+  // Both are freed with the store.
+  int rc =
+      ra__render_zarr(self->context, store->part->dataset, array, &store->path, &store->array, err);
+  return rc < 0 ? rc : check_array(store, err);
 }
 
 // ---- which bytes
@@ -118,7 +65,7 @@ static uint64_t time_chunks(const ra__series_store *store, uint64_t chunk) {
 void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64_t *bytes) {
   const ra_zarr_info *info = ra_zarr_array_info(store->array);
   int time_dim = store->part->variable->time_dim;
-  uint64_t size = ra_dtype_size(info->dtype), groups = 0;
+  uint64_t size = info->cell, groups = 0;
   for (unsigned i = 0; i < info->ndim; i++) size *= info->chunk[i];
   for (size_t i = 0; i < store->places->sample_count; i = group_end(store->places, i)) groups++;
   uint64_t count = groups * (time_dim >= 0 ? time_chunks(store, info->chunk[time_dim]) : 1);

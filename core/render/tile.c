@@ -10,6 +10,7 @@
 #include "render/tile_level.h"
 
 enum { SIZE_LEAST = 64, SIZE_MOST = 1024, BUFFER_MOST = 256 };
+#define ZARR_COST_MOST ((size_t)1 << 40)  // no one admits it
 
 static int index_of(const char *const *names, int count, const char *name) {
   for (int i = 0; i < count; i++) {
@@ -57,14 +58,28 @@ static size_t window_cells(const ra_tile_request *request, const ra_dataset_vari
   return least_of(side * side, all);
 }
 
+// Of a Zarr array whole chunks are read, and at a low zoom all of its coarsest level.
+static size_t zarr_cost(const ra_tile_request *request, const ra_dataset_variable *variable) {
+  const ra_dataset_level *coarsest =
+      variable->level_count ? &variable->levels[variable->level_count - 1] : NULL;
+  double side = 3.0 * (request->size + request->buffer);
+  double width = fmax(side, coarsest ? (double)coarsest->width : INFINITY);
+  double height = fmax(side, coarsest ? (double)coarsest->height : INFINITY);
+  size_t columns = least_of(width, (double)variable->grid->native_width);
+  size_t rows = least_of(height, (double)variable->grid->native_height);
+  uint64_t bytes = ra__zarr_map_cost(variable, columns, rows);
+  return bytes < ZARR_COST_MOST ? (size_t)bytes : ZARR_COST_MOST;
+}
+
 size_t ra_tile_cost(const ra_tile_request *request) {
   size_t size = (size_t)request->size + request->buffer, pixels = size * size;
   size_t fetched = 0, held = 0;
   for (unsigned i = 0; i < request->source_count; i++) {
     const ra_dataset_variable *variable = request->sources[i].variable;
-    size_t cells = window_cells(request, variable);
+    size_t cells = window_cells(request, variable), bytes = cells * ra_dtype_size(variable->dtype);
     size_t values = cells * ra_dtype_size(ra_packing_value_dtype(variable->dtype));
-    fetched += cells * ra_dtype_size(variable->dtype) * request->band_count;
+    if (variable->mapped_from_zarr && variable->grid) bytes = zarr_cost(request, variable);
+    fetched += bytes * request->band_count;
     if (values > held) held = values;
   }
   size_t operands = request->expr ? ra_expr_name_count(request->expr) : 0;

@@ -3,7 +3,7 @@
 #pragma once
 #include "base/arena.h"
 #include "geo/warp.h"
-#include "render/cog_source.h"
+#include "render/map_source.h"
 #include "render/tile.h"
 
 typedef struct ra__tile_job {

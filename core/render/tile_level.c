@@ -64,15 +64,13 @@ static double typical_cell(const ra_grid *grid, const ra_crs *crs, const ra_crs 
   return size;
 }
 
-size_t ra__tile_level(const ra_cog *cog, const ra_grid *grid, const ra_crs *crs,
+size_t ra__tile_level(const double *ratios, size_t count, const ra_grid *grid, const ra_crs *crs,
                       const ra_crs *tiles, double pixel) {
-  size_t count = ra_cog_level_count(cog), level = 0;
+  size_t level = 0;
   if (count < 2) return 0;
   double cells = pixel / typical_cell(grid, crs, tiles);
   for (size_t i = 1; i < count; i++) {
-    const ra_cog_level *at = ra_cog_get_level(cog, i);
-    double ratio = fmax((double)grid->width / at->width, (double)grid->height / at->height);
-    if (ratio <= cells * SLACK) level = i;
+    if (ratios[i] <= cells * SLACK) level = i;
   }
   return level;
 }

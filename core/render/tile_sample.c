@@ -9,7 +9,6 @@
 #include "raster/filter.h"
 #include "raster/resample.h"
 #include "render/tile_job.h"
-#include "render/tile_level.h"
 
 // More cells than any source with overviews needs; without them a coarser zoom would read it whole.
 enum { WINDOW_CELLS = 64 << 20, SIDE_MOST = 1 << 29 };
@@ -21,9 +20,8 @@ enum { WINDOW_CELLS = 64 << 20, SIDE_MOST = 1 << 29 };
 // A source at the level chosen for the tile. Cells are the level's; columns of a wrapping source that crosses its seam
 // go on beyond its width.
 typedef struct view {
-  ra__cog_source cog;
+  ra__map_source map;
   ra_warp warp;
-  size_t level;
   ra_axis x_axis, y_axis;
   int64_t x0, x1, y0, y1;  // the window; empty when x0 >= x1
 } view;
@@ -40,25 +38,18 @@ static int no_memory(ra_err *err) {
 
 // ---- the view
 
-static int check_source(const ra_tile_source *source, const ra__tile_job *job, ra_cog *cog,
+static int check_source(const ra_tile_source *source, const ra__tile_job *job, unsigned bands,
                         ra_err *err) {
-  const ra_cog_info *info = ra_cog_get_info(cog);
   const ra_grid *grid = &source->variable->grid->grid;
-  if (info->grid.width != grid->width || info->grid.height != grid->height) {
-    return ra_fail(err, RA_E_CORRUPT, source->variable->name,
-                   "its COG has %lld by %lld cells where the catalog says %lld by %lld",
-                   (long long)info->grid.width, (long long)info->grid.height,
-                   (long long)grid->width, (long long)grid->height);
-  }
   if (grid->width > SIDE_MOST || grid->height > SIDE_MOST) {
     return ra_fail(err, RA_E_UNSUPPORTED, source->variable->name,
                    "%lld by %lld cells; a tile's source has up to %d a side",
                    (long long)grid->width, (long long)grid->height, SIDE_MOST);
   }
   for (unsigned i = 0; i < job->band_count; i++) {
-    if (job->bands[i] < info->bands) continue;
+    if (job->bands[i] < bands) continue;
     return ra_fail(err, RA_E_INVALID, source->variable->name, "band %u of %u; bands are 1 to %u",
-                   job->bands[i] + 1, info->bands, info->bands);
+                   job->bands[i] + 1, bands, bands);
   }
   return RA_OK;
 }
@@ -76,9 +67,9 @@ static void measure(const ra_axis *axis, const double *positions, size_t n, doub
 }
 
 // Axes of the level; positions stay those of the full grid. A window whose columns cross the seam begins at seam_at.
-static ra_axis level_axis(uint32_t level_size, int64_t full_size, bool wraps, double seam_at) {
+static ra_axis level_axis(int64_t level_size, double scale, bool wraps, double seam_at) {
   ra_axis axis = ra_axis_plain(level_size, wraps);
-  axis.scale = level_size / (double)full_size;
+  axis.scale = scale;
   axis.seam = seam_at;
   return axis;
 }
@@ -116,11 +107,10 @@ static void reach(const ra_tile_request *request, const ra_axis *axis, double st
 }
 
 static void place_view(const ra__tile_job *job, const ra_grid *grid, view *v) {
-  const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
   const ra_warp *warp = &v->warp;
   double seam = warp->x1 > grid->width ? (double)warp->x0 : -INFINITY, x[2], y[2];
-  v->x_axis = level_axis(level->width, grid->width, grid->wraps, seam);
-  v->y_axis = level_axis(level->height, grid->height, false, -INFINITY);
+  v->x_axis = level_axis(v->map.width, v->map.x_scale, grid->wraps, seam);
+  v->y_axis = level_axis(v->map.height, v->map.y_scale, false, -INFINITY);
   if (warp->separable) {
     measure(&v->x_axis, warp->x, warp->width, &x[0], &x[1]);
     measure(&v->y_axis, warp->y, warp->height, &y[0], &y[1]);
@@ -147,13 +137,13 @@ static int one_block(ra__tile_job *job, const view *v, const ra_cog_level *level
                      region *out, ra_err *err) {
   uint32_t column = (uint32_t)(v->x0 / level->block_width);
   uint32_t row = (uint32_t)(v->y0 / level->block_height);
-  int rc = ra__cog_block(job->context, &v->cog, v->level, band, column, row, job->cancel,
+  int rc = ra__cog_block(job->context, &v->map.cog, v->map.level, band, column, row, job->cancel,
                          job->timing, &out->held, err);
   if (rc < 0) return rc;
   size_t at = (size_t)(v->y0 % level->block_height) * level->block_width +
               (size_t)(v->x0 % level->block_width);
   out->window.cells =
-      (const uint8_t *)ra__cog_block_cells(out->held) + at * ra_dtype_size(v->cog.value_dtype);
+      (const uint8_t *)ra__cog_block_cells(out->held) + at * ra_dtype_size(v->map.value_dtype);
   out->window.stride = level->block_width;
   out->window.has_missing = ra__cog_block_has_missing(out->held);
   return RA_OK;
@@ -164,7 +154,7 @@ static int one_block(ra__tile_job *job, const view *v, const ra_cog_level *level
 static int copy_block(ra__tile_job *job, const view *v, unsigned band, int64_t x, int64_t y,
                       uint8_t *cells, region *out, int64_t *copied, int64_t *copied_rows,
                       ra_err *err) {
-  const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
+  const ra_cog_level *level = ra_cog_get_level(v->map.cog.cog, v->map.level);
   int64_t inside = ((x % level->width) + level->width) % level->width;
   int64_t block_x = inside % level->block_width, block_y = y % level->block_height;
   int64_t columns = level->block_width - block_x, rows = level->block_height - block_y;
@@ -174,11 +164,11 @@ static int copy_block(ra__tile_job *job, const view *v, unsigned band, int64_t x
   *copied = columns;
   *copied_rows = rows;
   ra_buf *block;
-  int rc =
-      ra__cog_block(job->context, &v->cog, v->level, band, (uint32_t)(inside / level->block_width),
-                    (uint32_t)(y / level->block_height), job->cancel, job->timing, &block, err);
+  int rc = ra__cog_block(job->context, &v->map.cog, v->map.level, band,
+                         (uint32_t)(inside / level->block_width),
+                         (uint32_t)(y / level->block_height), job->cancel, job->timing, &block, err);
   if (rc < 0) return rc;
-  size_t size = ra_dtype_size(v->cog.value_dtype), stride = out->window.stride;
+  size_t size = ra_dtype_size(v->map.value_dtype), stride = out->window.stride;
   const uint8_t *src = ra__cog_block_cells(block);
   src += ((size_t)block_y * level->block_width + (size_t)block_x) * size;
   uint8_t *dst = cells + ((size_t)(y - v->y0) * stride + (size_t)(x - v->x0)) * size;
@@ -196,15 +186,20 @@ static int many_blocks(ra__tile_job *job, const view *v, unsigned band, ra_arena
                        region *out, ra_err *err) {
   size_t width = (size_t)(v->x1 - v->x0), cells;
   if (!ra_size_mul(width, (size_t)(v->y1 - v->y0), &cells) || cells > WINDOW_CELLS) {
-    return ra_fail(err, RA_E_TOOBIG, v->cog.key,
+    return ra_fail(err, RA_E_TOOBIG, v->map.key,
                    "the tile covers more than %d cells and the file has no overview for it; ask "
                    "for a higher zoom",
                    WINDOW_CELLS);
   }
-  uint8_t *copy = ra_arena_alloc(arena, cells * ra_dtype_size(v->cog.value_dtype));
+  uint8_t *copy = ra_arena_alloc(arena, cells * ra_dtype_size(v->map.value_dtype));
   if (!copy) return no_memory(err);
   out->window.cells = copy;
   out->window.stride = width;
+  if (v->map.is_zarr) {
+    const ra__zarr_window all = {band, v->x0, v->x1, v->y0, v->y1};
+    out->window.has_missing = true;
+    return ra__zarr_map_read(job->context, &v->map.zarr, &all, copy, job->cancel, job->timing, err);
+  }
   int64_t columns, rows = 0;
   for (int64_t y = v->y0; y < v->y1; y += rows) {
     for (int64_t x = v->x0; x < v->x1; x += columns) {
@@ -217,8 +212,9 @@ static int many_blocks(ra__tile_job *job, const view *v, unsigned band, ra_arena
 
 static int assemble(ra__tile_job *job, const view *v, unsigned band, ra_arena *arena, region *out,
                     ra_err *err) {
-  const ra_cog_level *level = ra_cog_get_level(v->cog.cog, v->level);
-  *out = (region){.window.is_double = v->cog.value_dtype == RA_DTYPE_F64};
+  *out = (region){.window.is_double = v->map.value_dtype == RA_DTYPE_F64};
+  if (v->map.is_zarr) return many_blocks(job, v, band, arena, out, err);
+  const ra_cog_level *level = ra_cog_get_level(v->map.cog.cog, v->map.level);
   bool one = v->x0 >= 0 && v->x1 <= level->width &&
              v->x0 / level->block_width == (v->x1 - 1) / level->block_width &&
              v->y0 / level->block_height == (v->y1 - 1) / level->block_height;
@@ -318,7 +314,7 @@ static void clear_plane(const ra__tile_job *job, ra__plane *plane) {
 
 static int sample_band(ra__tile_job *job, const view *v, unsigned band, bool first,
                        ra__plane *plane, ra_err *err) {
-  bool is_double = v->cog.value_dtype == RA_DTYPE_F64;
+  bool is_double = v->map.value_dtype == RA_DTYPE_F64;
   bool direct = first && is_double == job->is_double;
   if (first && !direct) clear_plane(job, plane);
   ra_arena arena;
@@ -327,7 +323,7 @@ static int sample_band(ra__tile_job *job, const view *v, unsigned band, bool fir
   int rc = assemble(job, v, band, &arena, &part, err);
   void *values = plane->cells;
   if (rc == RA_OK && !direct) {
-    values = ra_arena_alloc(&arena, plane->count * ra_dtype_size(v->cog.value_dtype));
+    values = ra_arena_alloc(&arena, plane->count * ra_dtype_size(v->map.value_dtype));
     if (!values) rc = no_memory(err);
   }
   if (rc == RA_OK) rc = sample(job, v, &part.window, &arena, values, err);
@@ -340,9 +336,8 @@ static int sample_band(ra__tile_job *job, const view *v, unsigned band, bool fir
 static int sample_bands(ra__tile_job *job, const ra_tile_source *source, view *v, bool first,
                         ra__plane *planes, ra_err *err) {
   const ra_dataset_grid *grid = source->variable->grid;
-  int rc = check_source(source, job, v->cog.cog, err);
+  int rc = check_source(source, job, v->map.bands, err);
   if (rc < 0) return rc;
-  v->level = ra__tile_level(v->cog.cog, &grid->grid, grid->crs, job->crs, job->gt[1]);
   place_view(job, &grid->grid, v);
   for (unsigned i = 0; rc == RA_OK && i < job->band_count; i++) {
     if (v->x0 < v->x1) {
@@ -371,10 +366,11 @@ static int sample_source(ra__tile_job *job, const ra_tile_source *source, bool f
     return RA_OK;
   }
   const double *nodata = request->has_nodata ? &request->nodata : NULL;
-  rc = ra__cog_source_init(job->context, source, request->unscale, nodata, job->timing, &v.cog, err);
+  rc = ra__map_source_init(job->context, source, request->unscale, nodata, job->crs, job->gt[1],
+                           job->timing, &v.map, err);
   if (rc < 0) return rc;
   rc = sample_bands(job, source, &v, first, planes, err);
-  ra__cog_source_deinit(&v.cog);
+  ra__map_source_deinit(&v.map);
   return rc;
 }
 

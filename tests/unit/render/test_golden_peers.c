@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "geo/warp.h"
-#include "render/cog_source.h"
+#include "render/map_source.h"
 #include "render/tile.h"
 #include "render/tile_level.h"
 
@@ -70,15 +70,15 @@ static int write_out(int number, const char *ending, const void *data, size_t si
 static int write_level(ra_render_context *context, const ra_tile_request *request, int number) {
   const ra_tile_source *source = &request->sources[0];
   ra_timing timing = {0};
-  ra__cog_source cog;
+  ra__map_source map;
   double gt[6];
-  if (ra__cog_source_init(context, source, true, NULL, &timing, &cog, NULL) < 0) return 1;
   if (ra_mercator_tile(request->z, request->x, request->y, request->size, gt, NULL) < 0) return 1;
-  const ra_dataset_grid *grid = source->variable->grid;
+  if (ra__map_source_init(context, source, true, NULL, ra__mercator(NULL), gt[1], &timing, &map,
+                          NULL) < 0)
+    return 1;
   char text[24];
-  int n = snprintf(text, sizeof text, "%zu",
-                   ra__tile_level(cog.cog, &grid->grid, grid->crs, ra__mercator(NULL), gt[1]));
-  ra__cog_source_deinit(&cog);
+  int n = snprintf(text, sizeof text, "%zu", map.level);
+  ra__map_source_deinit(&map);
   return write_out(number, "level", text, (size_t)n);
 }
 
