@@ -29,6 +29,8 @@ static const ra__codec_kind kinds[] = {
     [RA_CODEC_ADLER32] = {"adler32", ra__checksum_decode, NULL, bound_checksum},
     [RA_CODEC_CRC32] = {"crc32", ra__checksum_decode, NULL, bound_checksum},
     [RA_CODEC_INFLATE] = {"deflate", ra__inflate_decode, NULL, bound_any},
+    [RA_CODEC_LZMA] = {"lzma", ra__lzma_decode, NULL, bound_any},
+    [RA_CODEC_PACKED_BITS] = {"packbits", ra__packed_bits_decode, NULL, bound_any},
 };
 enum { CHAIN_MAX = 8 };
 

@@ -23,9 +23,11 @@ typedef enum ra_codec_id {
   RA_CODEC_LZ4_HDF5,    // HDF5's plugin: blocks, each behind its size
   RA_CODEC_BITSHUFFLE,  // HDF5's plugin, with lz4 or zstd inside or without
   RA_CODEC_LZF,
-  RA_CODEC_ADLER32,  // numcodecs': 4 bytes in front
-  RA_CODEC_CRC32,    // numcodecs': 4 bytes in front
-  RA_CODEC_INFLATE,  // deflate without a wrapping (RFC 1951)
+  RA_CODEC_ADLER32,      // numcodecs': 4 bytes in front
+  RA_CODEC_CRC32,        // numcodecs': 4 bytes in front
+  RA_CODEC_INFLATE,      // deflate without a wrapping (RFC 1951)
+  RA_CODEC_LZMA,         // .xz or .lzma streams
+  RA_CODEC_PACKED_BITS,  // numcodecs' packbits: the number of unused bits, then a bit a byte of 0 or 1
 } ra_codec_id;
 
 typedef struct ra_codec {

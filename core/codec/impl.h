@@ -64,6 +64,8 @@ RA__STEP(ra__lz4_hdf5_decode);
 RA__STEP(ra__bitshuffle_decode);
 RA__STEP(ra__lzf_decode);
 RA__STEP(ra__inflate_decode);
+RA__STEP(ra__lzma_decode);
+RA__STEP(ra__packed_bits_decode);
 #undef RA__STEP
 // CRC-32C without the processor's instruction; state in, state out (not inverted).
 uint32_t ra__crc32c_portable(uint32_t crc, const uint8_t *p, size_t size);

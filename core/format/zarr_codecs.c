@@ -31,6 +31,8 @@ static const struct known_codec {
     {"imagecodecs_lzf", RA_CODEC_LZF},
     {"imagecodecs_bitshuffle", RA_CODEC_BITSHUFFLE},
     {"hdf5_bitshuffle", RA_CODEC_BITSHUFFLE},
+    {"lzma", RA_CODEC_LZMA},
+    {"packbits", RA_CODEC_PACKED_BITS},
 };
 
 // numcodecs lets a checksum stand at either end.
@@ -46,7 +48,8 @@ static int parse_location(const json_t *configuration, ra_codec *out, ra_err *er
 }
 
 static int parse_element(const json_t *configuration, const char *member, ra_codec *out, ra_err *err) {
-  json_int_t element = json_integer_value(json_object_get(configuration, member));
+  const json_t *size = json_object_get(configuration, member);
+  json_int_t element = size ? json_integer_value(size) : 4;  // numcodecs' default
   if (element < 1 || element > 256) return ra__zarr_corrupt(err, member, "from 1 to 256");
   out->element = (unsigned)element;
   return RA_OK;
@@ -65,67 +68,25 @@ static int parse_bitshuffle(const json_t *configuration, bool ours, ra_codec *ou
   return parse_element(configuration, ours ? "elementsize" : "itemsize", out, err);
 }
 
-int ra__zarr_bytes_codec(const char *name, const json_t *configuration, ra_codec *out, ra_err *err) {
+enum { LZMA_RAW = 3 };
+
+int ra__zarr_bytes_codec(ra_zarr_array *array, const char *name, const json_t *configuration,
+                         ra_err *err) {
   for (size_t i = 0; i < sizeof known_codecs / sizeof *known_codecs; i++) {
     if (strcmp(known_codecs[i].name, name) != 0) continue;
+    if (array->chain_count == RA__ZARR_CODECS)
+      return ra_fail(err, RA_E_UNSUPPORTED, "", "more than %d codecs of bytes", RA__ZARR_CODECS);
+    ra_codec *out = &array->chain[array->chain_count++];
     *out = (ra_codec){.id = known_codecs[i].id};
-    int rc = RA_OK;
-    if (out->id == RA_CODEC_SHUFFLE) rc = parse_element(configuration, "elementsize", out, err);
+    if (out->id == RA_CODEC_SHUFFLE) return parse_element(configuration, "elementsize", out, err);
     if (out->id == RA_CODEC_BITSHUFFLE)
-      rc = parse_bitshuffle(configuration, name[0] == 'h', out, err);
-    return rc < 0 ? rc : parse_location(configuration, out, err);
+      return parse_bitshuffle(configuration, name[0] == 'h', out, err);
+    if (out->id == RA_CODEC_LZMA &&
+        json_integer_value(json_object_get(configuration, "format")) == LZMA_RAW)
+      return ra__zarr_unsupported(err, "codec", "lzma without a container");
+    return parse_location(configuration, out, err);
   }
   return ra__zarr_unsupported(err, "codec", name);
-}
-
-// The type of the cells that the next filter gets.
-static bool is_present_type(const ra_zarr_array *array, const ra_zarr_info *type) {
-  size_t n = array->filter_count;
-  if (!type->numeric) return false;
-  return n ? array->filters[n - 1].from == type->dtype
-           : array->info.numeric && array->info.dtype == type->dtype;
-}
-
-// The last one says how cells are stored.
-static int add_filter(ra_zarr_array *array, const char *name, const json_t *configuration,
-                      ra_err *err) {
-  const json_t *dtype = json_object_get(configuration, "dtype");
-  const json_t *astype = json_object_get(configuration, "astype");
-  ra_zarr_info to = {0}, from = {0};
-  bool big, scaled = name[0] == 'f';
-  int rc = ra__zarr_type_v2(dtype, &to, &big, err);
-  if (rc == RA_OK) rc = ra__zarr_type_v2(astype ? astype : dtype, &from, &big, err);
-  if (rc < 0) return rc;
-  if (!is_present_type(array, &to) || !from.numeric || (!scaled && from.dtype != to.dtype))
-    return ra_fail(err, RA_E_UNSUPPORTED, "", "the codec \"%s\" with other types than the array's",
-                   name);
-  if (array->filter_count == RA__ZARR_FILTERS)
-    return ra_fail(err, RA_E_UNSUPPORTED, "", "more than %d filters of cells", RA__ZARR_FILTERS);
-  ra__zarr_filter filter = {.scaled = scaled, .to = to.dtype, .from = from.dtype};
-  if (scaled) {
-    filter.scale = json_number_value(json_object_get(configuration, "scale"));
-    filter.offset = json_number_value(json_object_get(configuration, "offset"));
-    if (filter.scale == 0) return ra__zarr_corrupt(err, "scale", "a number other than 0");
-  }
-  array->filters[array->filter_count++] = filter;
-  array->stored = from.cell;
-  if (array->info.format == 2) array->big_endian = big;
-  return RA_OK;
-}
-
-int ra__zarr_cell_filter(ra_zarr_array *array, const char *name, const json_t *configuration,
-                         ra_err *err) {
-  if (strcmp(name, "bitround") == 0) return 1;
-  if (strcmp(name, "quantize") == 0) {
-    const char *from = json_string_value(json_object_get(configuration, "dtype"));
-    const char *to = json_string_value(json_object_get(configuration, "astype"));
-    return !to || (from && strcmp(from, to) == 0)
-               ? 1
-               : ra__zarr_unsupported(err, "codec", "quantize to another type");
-  }
-  if (strcmp(name, "delta") != 0 && strcmp(name, "fixedscaleoffset") != 0) return 0;
-  int rc = add_filter(array, name, configuration, err);
-  return rc < 0 ? rc : 1;
 }
 
 static const char *plain_name(const char *name) {
@@ -206,6 +167,8 @@ static int cells_to_bytes(ra_zarr_array *array, const char *name, const json_t *
     return rc < 0 ? rc : 1;
   }
   if (strcmp(name, "transpose") == 0) return transpose(array, configuration, array->order, err);
+  if (strcmp(name, "numcodecs.packbits") == 0)
+    return ra__zarr_bytes_codec(array, plain_name(name), configuration, err);
   int rc = ra__zarr_cell_filter(array, plain_name(name), configuration, err);
   return rc == 0 ? ra__zarr_unsupported(err, "codec", name) : rc < 0 ? rc : RA_OK;
 }
@@ -233,11 +196,8 @@ int ra__zarr_codecs_v3(ra_zarr_array *array, const json_t *codecs, ra_err *err) 
       return parse_shard(array, configuration, i + 1 == count, err);
     if (!bytes) {
       bytes = rc = cells_to_bytes(array, name, configuration, err);
-    } else if (array->chain_count == RA__ZARR_CODECS) {
-      return ra__zarr_corrupt(err, "codecs", "a list of at most 6 codecs behind \"bytes\"");
     } else {
-      rc = ra__zarr_bytes_codec(plain_name(name), configuration,
-                                &array->chain[array->chain_count++], err);
+      rc = ra__zarr_bytes_codec(array, plain_name(name), configuration, err);
     }
     if (rc < 0) return rc;
   }

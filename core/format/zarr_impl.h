@@ -10,7 +10,7 @@
 enum {
   RA__ZARR_CODECS = 6,
   RA__ZARR_LEVELS = 3,             // shards in shards
-  RA__ZARR_FILTERS = 3,            // of cells, an array
+  RA__ZARR_FILTERS = 8,            // of cells, an array
   RA__ZARR_CELL = 64 << 10,        // bytes a cell
   RA__ZARR_INDEXES = 64,           // shard indexes kept by an array …
   RA__ZARR_INDEX_BYTES = 2 << 20,  // … and their bytes together
@@ -47,9 +47,12 @@ typedef struct ra__zarr_level {
   bool index_at_start, index_crc, index_big_endian;
 } ra__zarr_level;
 
-// A filter of cells: differences, or cells of `to` as (x - offset) * scale of type `from`.
+// What undoes a filter of cells: another type; that and sums of differences; that and a scale and an offset.
+typedef enum ra__zarr_undo { RA__ZARR_CAST, RA__ZARR_ADD_UP, RA__ZARR_UNSCALE } ra__zarr_undo;
+
+// A filter that makes cells of `from` out of those of `to`.
 typedef struct ra__zarr_filter {
-  bool scaled;
+  ra__zarr_undo undo;
   ra_dtype to, from;
   double scale, offset;
 } ra__zarr_filter;
@@ -78,7 +81,7 @@ struct ra_zarr_array {
   atomic_size_t cached_bytes;
 };
 
-// ---- metadata (zarr_type.c, zarr_codecs.c, zarr_v2.c)
+// ---- metadata (zarr_type.c, zarr_codecs.c, zarr_filters.c, zarr_v2.c)
 
 int ra__zarr_corrupt(ra_err *err, const char *member, const char *wanted);
 int ra__zarr_unsupported(ra_err *err, const char *what, const char *name);
@@ -94,11 +97,14 @@ int ra__zarr_type_v3(const json_t *data_type, ra_zarr_info *info, ra_err *err);
 // Allocates array->fill (zeros) and sets it from a fill_value; null is zero in v2.
 int ra__zarr_fill(ra_zarr_array *array, const json_t *fill, ra_err *err);
 int ra__zarr_codecs_v3(ra_zarr_array *array, const json_t *codecs, ra_err *err);
-// One bytes-to-bytes codec by its name without "numcodecs.", configured by the members of `configuration`.
-int ra__zarr_bytes_codec(const char *name, const json_t *configuration, ra_codec *out, ra_err *err);
-// A filter of cells by that name: 1 when it is one (a difference is noted, rounding needs nothing); 0 when it is not.
+// Adds a bytes-to-bytes codec by its name without "numcodecs.", configured by the members of `configuration`.
+int ra__zarr_bytes_codec(ra_zarr_array *array, const char *name, const json_t *configuration,
+                         ra_err *err);
+// A filter of cells by that name: 1 when it is one (rounding needs nothing); 0 when it is not.
 int ra__zarr_cell_filter(ra_zarr_array *array, const char *name, const json_t *configuration,
                          ra_err *err);
+// Undoes them all on the `count` cells of a chunk, in place, where there is room for 8 bytes each.
+void ra__zarr_undo_filters(const ra_zarr_array *array, void *raw, size_t count);
 int ra__zarr_parse_v2(ra_zarr_array *array, const json_t *root, ra_err *err);
 
 // Fills the derived members (grid, inner, chunk_bytes) after checking every product.

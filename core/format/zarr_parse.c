@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "format/json.h"
 #include "format/zarr_impl.h"
 
 int ra__zarr_corrupt(ra_err *err, const char *member, const char *wanted) {
@@ -131,51 +132,6 @@ static int parse_array(ra_zarr_array *array, json_t *root, ra_err *err) {
   return rc == RA_OK ? ra__zarr_derive(array, err) : rc;
 }
 
-static size_t number_length(const char *text, size_t size, bool *whole) {
-  size_t n = 1;
-  *whole = true;
-  for (; n < size && text[n] && strchr("0123456789.eE+-", text[n]); n++) {
-    *whole = *whole && text[n] >= '0' && text[n] <= '9';
-  }
-  return n;
-}
-
-// jansson refuses integers above 2^63 - 1, which are fill values of uint64: whole numbers of 19 digits or more are put
-// between quotes. NULL: out of memory.
-static char *quote_large(const char *json, size_t size, size_t *out_size) {
-  char *out = malloc(size + size / 8 + 16), *to = out;
-  bool text = false;
-  if (!out) return NULL;
-  for (size_t i = 0; i < size;) {
-    bool whole, digit = json[i] >= '0' && json[i] <= '9';
-    if (text || !digit) {
-      if (json[i] == '"') text = !text;
-      if (text && json[i] == '\\' && i + 1 < size) *to++ = json[i++];
-      *to++ = json[i++];
-      continue;
-    }
-    size_t n = number_length(json + i, size - i, &whole);
-    bool quote = whole && n >= 19 && (i == 0 || json[i - 1] != '-');
-    if (quote) *to++ = '"';
-    memcpy(to, json + i, n);
-    to += n;
-    i += n;
-    if (quote) *to++ = '"';
-  }
-  *out_size = (size_t)(to - out);
-  return out;
-}
-
-static json_t *load(const char *json, size_t size, json_error_t *why) {
-  json_t *root = json_loadb(json, size, 0, why);
-  if (root || json_error_code(why) != json_error_numeric_overflow) return root;
-  size_t quoted_size;
-  char *quoted = quote_large(json, size, &quoted_size);
-  if (quoted) root = json_loadb(quoted, quoted_size, 0, why);
-  free(quoted);
-  return root;
-}
-
 static const char *type_of(const json_t *root) {
   const json_t *type = json_object_get(root, "data_type");
   const char *name = json_string_value(json_is_string(type) ? type : json_object_get(type, "name"));
@@ -186,7 +142,7 @@ static int parse(const char *json, size_t size, unsigned format, bool numbers, r
                  ra_err *err) {
   const char *name = format == 2 ? ".zarray" : "zarr.json";
   json_error_t why;
-  json_t *root = load(json, size, &why);
+  json_t *root = ra_json_load(json, size, &why);
   if (!root) return ra_fail(err, RA_E_CORRUPT, name, "not JSON: line %d: %s", why.line, why.text);
   ra_zarr_array *array = calloc(1, sizeof *array);
   if (!array) {
@@ -211,7 +167,7 @@ static int parse(const char *json, size_t size, unsigned format, bool numbers, r
 
 bool ra_zarr_type_is_known(const char *json, size_t size, unsigned format) {
   json_error_t why;
-  json_t *root = load(json, size, &why);
+  json_t *root = ra_json_load(json, size, &why);
   ra_zarr_info info = {0};
   bool big;
   int rc = format == 2 ? ra__zarr_type_v2(json_object_get(root, "dtype"), &info, &big, NULL)

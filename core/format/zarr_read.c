@@ -133,51 +133,6 @@ static void fill_missing(region *r, const uint64_t *first, const uint64_t *exten
   ra_box_fill(&box, r->array->fill, r->dst + to);
 }
 
-#define ADD_UP(type)                                     \
-  do {                                                   \
-    type *cells = raw, sum = 0;                          \
-    for (size_t i = 0; i < bytes / sizeof *cells; i++) { \
-      sum = (type)(sum + cells[i]);                      \
-      cells[i] = sum;                                    \
-    }                                                    \
-  } while (0)
-
-// numcodecs' delta: each cell but the first is its difference to the one before it.
-static void add_up(ra_dtype dtype, void *raw, size_t bytes) {
-  switch (dtype) {
-    case RA_DTYPE_F32: ADD_UP(float); return;
-    case RA_DTYPE_F64: ADD_UP(double); return;
-    default: break;
-  }
-  switch (ra_dtype_size(dtype)) {
-    case 1: ADD_UP(uint8_t); return;
-    case 2: ADD_UP(uint16_t); return;
-    case 4: ADD_UP(uint32_t); return;
-    default: ADD_UP(uint64_t); return;
-  }
-}
-
-// (x - offset) * scale, undone; from the end where cells grow, so that none is written over before it is read.
-static void unscale(const ra__zarr_filter *filter, void *raw, size_t count) {
-  bool grows = ra_dtype_size(filter->to) > ra_dtype_size(filter->from);
-  for (size_t i = 0; i < count; i++) {
-    size_t at = grows ? count - 1 - i : i;
-    double value = ra_dtype_load(filter->from, raw, at) / filter->scale + filter->offset;
-    ra_dtype_store(filter->to, raw, at, value);
-  }
-}
-
-static void undo_filters(const ra_zarr_array *array, void *raw, size_t count) {
-  for (size_t i = array->filter_count; i-- > 0;) {
-    const ra__zarr_filter *filter = &array->filters[i];
-    if (filter->scaled) {
-      unscale(filter, raw, count);
-    } else {
-      add_up(filter->to, raw, count * ra_dtype_size(filter->to));
-    }
-  }
-}
-
 static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t size,
                        const uint64_t *first, ra_err *err) {
   const ra_zarr_array *array = r->array;
@@ -192,7 +147,7 @@ static int place_chunk(region *r, const char *key, const uint8_t *packed, size_t
   }
   size_t unit = array->filter_count ? array->stored : array->info.unit;
   if (array->big_endian) ra_cells_swap(r->raw, cells * array->stored / unit, unit);
-  if (array->filter_count) undo_filters(array, r->raw, cells);
+  if (array->filter_count) ra__zarr_undo_filters(array, r->raw, cells);
   size_t from, to;
   ra_box box = overlap(r, first, &from, &to);
   ra_box_copy(&box, r->raw + from, r->dst + to);

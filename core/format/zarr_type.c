@@ -172,8 +172,18 @@ static bool float_word(unsigned size, const char *text, uint8_t *cell) {
   return true;
 }
 
+// Some writers put numbers of v2 between quotes, and ra_json_load does those of 19 digits.
+static bool number_text(unsigned size, const char *text, uint8_t *cell) {
+  char *end;
+  double value = strtod(text, &end);
+  if (end == text || *end || strspn(text, "+-.0123456789eE") != strlen(text)) return false;
+  store_float(size, value, cell);
+  return true;
+}
+
 static bool float_fill(unsigned size, const json_t *fill, uint8_t *cell) {
-  if (json_is_string(fill)) return float_word(size, json_string_value(fill), cell);
+  const char *text = json_string_value(fill);
+  if (text) return float_word(size, text, cell) || number_text(size, text, cell);
   if (!json_is_number(fill)) return false;
   store_float(size, json_number_value(fill), cell);
   return true;
@@ -226,9 +236,15 @@ static bool wide_fill(unsigned size, const char *text, uint8_t *cell) {
   return true;
 }
 
-// Base64 in v2 and v3 alike; an old writer's bare 0 stands for nothing.
+// Base64 in v2 and v3 alike, or a list of bytes (v3's raw types); an old writer's bare 0 stands for nothing.
 static bool bytes_fill(unsigned size, const json_t *fill, uint8_t *cell) {
   const char *text = json_string_value(fill);
+  if (json_is_array(fill) && json_array_size(fill) == size) {
+    for (unsigned i = 0; i < size; i++) {
+      if (!integer_fill(false, 1, json_array_get(fill, i), cell + i)) return false;
+    }
+    return true;
+  }
   if (!text) return json_is_number(fill) && json_number_value(fill) == 0;
   size_t got;
   return ra_base64_decode(text, strlen(text), cell, size, &got);

@@ -25,9 +25,7 @@ static int parse_order(ra_zarr_array *array, const json_t *root, ra_err *err) {
 static int add_codec(ra_zarr_array *array, const json_t *codec, const char *member, ra_err *err) {
   const char *id = json_string_value(json_object_get(codec, "id"));
   if (!id) return ra__zarr_corrupt(err, member, "an object with an \"id\"");
-  if (array->chain_count == RA__ZARR_CODECS)
-    return ra__zarr_corrupt(err, member, "a list of at most 5");
-  return ra__zarr_bytes_codec(id, codec, &array->chain[array->chain_count++], err);
+  return ra__zarr_bytes_codec(array, id, codec, err);
 }
 
 // Filters stand in the order of encoding. Those of cells are undone last, so none may follow one of bytes.
@@ -39,9 +37,6 @@ static int parse_filters(ra_zarr_array *array, const json_t *filters, ra_err *er
   json_array_foreach(filters, i, filter) {
     const char *id = json_string_value(json_object_get(filter, "id"));
     int rc = id ? ra__zarr_cell_filter(array, id, filter, err) : 0;
-    if (rc == 1 && array->chain_count)
-      return ra_fail(err, RA_E_UNSUPPORTED, ".zarray", "the filter \"%.40s\" behind one of bytes",
-                     id);
     if (rc == 0) rc = add_codec(array, filter, "filters", err);
     if (rc < 0) return rc;
   }

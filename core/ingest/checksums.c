@@ -294,6 +294,14 @@ static int sum_source(ra__sums *sums, const char *path, const char **format, ra_
   return ra__sums_netcdf(sums, path, format, err);
 }
 
+// The source first, then what in it was wrong.
+static void name_source(const char *path, ra_err *err) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  if (!err || strcmp(err->where, name) == 0) return;
+  if (err->where[0]) ra_err_prefix(err, "%s", err->where);
+  snprintf(err->where, sizeof err->where, "%s", name);
+}
+
 int ra_checksums(const char *path, const char *dump, size_t memory, ra_str *out, ra_err *err) {
   ra_str arrays, head;
   const char *format;
@@ -301,9 +309,7 @@ int ra_checksums(const char *path, const char *dump, size_t memory, ra_str *out,
   ra_str_init(&head);
   ra__sums sums = {.out = &arrays, .dump = dump, .budget = memory};
   int rc = sum_source(&sums, path, &format, &head, err);
-  const char *slash = strrchr(path, '/');
-  if (rc < 0 && err && !err->where[0])
-    snprintf(err->where, sizeof err->where, "%s", slash ? slash + 1 : path);
+  if (rc < 0) name_source(path, err);
   if (rc == RA_OK && (arrays.failed || head.failed))
     rc = ra_fail(err, RA_E_NOMEM, path, "no memory for the answer");
   if (rc == RA_OK) {

@@ -38,34 +38,41 @@ static int sum_zarr(ra__sums *sums, zarr_array *z, ra_err *err) {
   return ra__sum(sums, &a, err);
 }
 
-static int sum_node(ra__sums *sums, const ra_zarr_tree *tree, const ra_zarr_node *node, ra_err *err) {
+// An array of another type than numbers, or one that we cannot decode, is told with the reason. *refused gets the first
+// reason of the latter kind.
+static int sum_node(ra__sums *sums, const ra_zarr_tree *tree, const ra_zarr_node *node,
+                    unsigned *decoded, ra_err *refused, ra_err *err) {
   zarr_array z = {.reader = ra_zarr_tree_reader(tree), .path = node->path};
   size_t size = strlen(node->metadata);
-  if (!ra_zarr_type_is_known(node->metadata, size, node->format)) {
-    ra__sum_skipped(sums, node->path, "its cells have no fixed size, or are structures");
-    return RA_OK;
-  }
   ra_err why = {0};
   int rc = ra_zarr_array_parse_any(node->metadata, size, node->format, &z.array, &why);
-  if (rc == RA_E_UNSUPPORTED) {
+  bool known = ra_zarr_type_is_known(node->metadata, size, node->format);
+  if (rc == RA_E_UNSUPPORTED || (rc < 0 && !known)) {
     ra__sum_skipped(sums, node->path, why.message);
+    if (known && !refused->message[0]) *refused = why;
     return RA_OK;
   }
   if (rc < 0) return ra_fail(err, rc, *node->path ? node->path : why.where, "%s", why.message);
   rc = sum_zarr(sums, &z, err);
   ra_zarr_array_unref(z.array);
+  ++*decoded;
   return rc;
 }
 
 int ra__sums_zarr(ra__sums *sums, const char *path, ra_err *err) {
   ra_zarr_tree *tree;
+  ra_err refused = {0};
+  unsigned decoded = 0;
   int rc = ra_zarr_tree_open(path, &tree, err);
   if (rc < 0) return rc;
   for (size_t i = 0; i < ra_zarr_tree_count(tree) && rc == RA_OK; i++) {
     const ra_zarr_node *node = ra_zarr_tree_node(tree, i);
-    if (node->array) rc = sum_node(sums, tree, node, err);
+    if (node->array) rc = sum_node(sums, tree, node, &decoded, &refused, err);
   }
   ra_zarr_tree_free(tree);
+  // Of a store where nothing could be decoded, the reason is the answer.
+  if (rc == RA_OK && !decoded && refused.message[0])
+    return ra_fail(err, RA_E_UNSUPPORTED, "", "%s", refused.message);
   return rc;
 }
 

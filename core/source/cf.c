@@ -183,7 +183,9 @@ static bool check_storage(ra_cf *cf, ra_cf_variable *variable) {
   if (var->filter) {
     ra__cf_reason(
         cf, variable, RA_E_UNSUPPORTED,
-        "it is compressed with %s, for which there is no decoder; rewrite it with deflate",
+        var->filter_is_reason
+            ? "%s"
+            : "it is compressed with %s, for which there is no decoder; rewrite it with deflate",
         var->filter);
   } else if (var->ndim > MAP_DIMS) {
     ra__cf_reason(cf, variable, RA_E_UNSUPPORTED, "it has %u dimensions; up to %d are served",
@@ -204,8 +206,10 @@ static bool check_axes(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *di
   for (unsigned d = 0; d < variable->source->ndim; d++) {
     if (dims[d].var && dims[d].var->filter) {
       ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,
-                    "its axis '%s' is compressed with %s, for which there is no decoder; rewrite "
-                    "it with deflate",
+                    dims[d].var->filter_is_reason
+                        ? "its axis '%s': %s"
+                        : "its axis '%s' is compressed with %s, for which there is no decoder; "
+                          "rewrite it with deflate",
                     dims[d].var->name, dims[d].var->filter);
     }
   }

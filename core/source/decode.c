@@ -12,6 +12,8 @@ int ra__source_readable(const ra_source *source, const ra_source_var *var, ra_er
   if (var->kind != RA_SOURCE_NUMBERS)
     return ra_fail(err, RA_E_UNSUPPORTED, source->name, "variable '%s' holds no numbers", var->name);
   if (!var->filter) return RA_OK;
+  if (var->filter_is_reason)
+    return ra_fail(err, RA_E_UNSUPPORTED, source->name, "variable '%s': %s", var->name, var->filter);
   return ra_fail(err, RA_E_UNSUPPORTED, source->name,
                  "variable '%s' is compressed with %s, for which there is no decoder; rewrite it "
                  "with deflate",

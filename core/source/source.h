@@ -51,6 +51,7 @@ typedef struct ra_source_var {
   bool chunked;
   uint64_t block[RA_SOURCE_DIMS];  // what is read at once: the chunk, else whole rows (chunks.h)
   const char *filter;  // a filter that cannot be decoded here ("zstd (HDF5 filter 32015)"), or NULL
+  bool filter_is_reason;  // filter is a sentence of its own
   size_t attr_count;
   const ra_source_attr *attrs;
   int ncid, varid;

@@ -1,12 +1,12 @@
 // source_zarr.c - a Zarr store as a source: its arrays of numbers as variables, their attributes, and dimensions by the names
 // that xarray (v2), Zarr v3 and netCDF's NCZarr give. Of a pyramid (multiscales) the first level is the data.
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "format/json.h"
 #include "format/zarr.h"
 #include "source/source_private.h"
 #include "source/zarr_tree.h"
@@ -33,7 +33,7 @@ static int read_zarr(ra_source *source, const ra_source_var *var, const uint64_t
   int rc = ra_zarr_read(s->arrays[var->index], &s->reader, s->paths[var->index], start, count, dst,
                         NULL, NULL, err);
   if (rc < 0 && err) {
-    ra_err_prefix(err, "%s: ", err->where);
+    ra_err_prefix(err, "%s", err->where);
     snprintf(err->where, sizeof err->where, "%s", source->name);
   }
   return rc;
@@ -54,10 +54,19 @@ static const ra__backend BACKEND = {read_zarr, close_zarr};
 
 // ---- attributes
 
-// A number beyond 2^63 - 1, such as a fill value of uint64, makes whole numbers reals.
 static json_t *load(const char *text) {
-  json_t *root = text ? json_loads(text, 0, NULL) : NULL;
-  return root || !text ? root : json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+  return text ? ra_json_load(text, strlen(text), NULL) : NULL;
+}
+
+// A number, also one that JSON has no form of or that ra_json_load gives as a text: NaN, infinities, beyond 2^63.
+static bool number_of(const json_t *value, double *out) {
+  const char *text = json_string_value(value);
+  *out = json_number_value(value);
+  if (!text) return json_is_number(value);
+  bool word = !strcmp(text, "NaN") || !strcmp(text, "Infinity") || !strcmp(text, "-Infinity");
+  bool large = strlen(text) >= 19 && strspn(text, "0123456789") == strlen(text);
+  if (word || large) *out = strtod(text, NULL);
+  return word || large;
 }
 
 static bool add_numbers(ra_source *source, const char *name, const json_t *list,
@@ -69,7 +78,7 @@ static bool add_numbers(ra_source *source, const char *name, const json_t *list,
   if (!numbers || !integers) return false;
   for (size_t i = 0; i < count; i++) {
     const json_t *item = json_is_array(list) ? json_array_get(list, i) : list;
-    numbers[i] = json_number_value(item);
+    number_of(item, &numbers[i]);
     integers[i] = json_integer_value(item);
     whole = whole && json_is_integer(item);
   }
@@ -85,7 +94,8 @@ static bool all_are(const json_t *list, bool numbers) {
   size_t i;
   const json_t *item;
   json_array_foreach(list, i, item) {
-    if (numbers ? !json_is_number(item) : !json_is_string(item)) return false;
+    double number;
+    if (numbers ? !number_of(item, &number) : !json_is_string(item)) return false;
   }
   return json_array_size(list) > 0;
 }
@@ -106,17 +116,11 @@ static bool add_texts(ra_source *source, const char *name, const json_t *list, r
 // xarray puts a float's fill value into attributes of v3 as base64 of a double; "NaN" and its like elsewhere.
 static bool add_fill(ra_source *source, ra_source_var *var, const json_t *value) {
   const char *text = json_string_value(value);
-  double number = json_number_value(value);
+  double number;
   size_t got = 0;
-  if (text && strcmp(text, "NaN") == 0) {
-    number = NAN;
-  } else if (text && strstr(text, "Infinity")) {
-    number = text[0] == '-' ? -INFINITY : INFINITY;
-  } else if (text && !(ra_base64_decode(text, strlen(text), &number, 8, &got) && got == 8)) {
+  if (!number_of(value, &number) &&
+      !(text && ra_base64_decode(text, strlen(text), &number, 8, &got) && got == 8))
     return true;  // of another type
-  } else if (!text && !json_is_number(value)) {
-    return true;
-  }
   int64_t integer = json_is_integer(value)  ? json_integer_value(value)
                     : fabs(number) < 0x1p62 ? (int64_t)number
                                             : 0;
@@ -129,7 +133,8 @@ static bool add_attribute(ra_source *source, const ra_source_attr **attrs, size_
   ra_source_attr attr;
   const char *name = ra_arena_strdup(&source->arena, key);
   if (!name) return false;
-  if (json_is_number(value) || (json_is_array(value) && all_are(value, true))) {
+  double number;
+  if (number_of(value, &number) || (json_is_array(value) && all_are(value, true))) {
     return add_numbers(source, name, value, &attr) && ra__model_attr(source, attrs, count, &attr);
   }
   if (json_is_string(value) || (json_is_array(value) && all_are(value, false))) {
@@ -249,6 +254,26 @@ static int fill_var(ra_source *source, const ra_zarr_node *node, ra_source_var *
   return RA_OK;
 }
 
+// An array that only its type or shape can be told of; what refuses the variable later says why.
+static int add_undecodable(ra_source *source, const ra_zarr_node *node, ra_source_var *var,
+                           const char *why, ra_err *err) {
+  bool known = ra_zarr_type_is_known(node->metadata, strlen(node->metadata), node->format);
+  var->kind = known ? RA_SOURCE_NUMBERS : RA_SOURCE_OTHER;
+  var->filter = ra_arena_strdup(&source->arena, why);
+  var->filter_is_reason = true;
+  json_t *metadata = load(node->metadata), *attributes = load(node->attributes);
+  const json_t *shape = json_object_get(metadata, "shape");
+  ra_zarr_info info = {.ndim = (unsigned)json_array_size(shape)};
+  bool good = var->filter != NULL;
+  for (unsigned i = 0; info.ndim <= RA_ZARR_DIMS && i < info.ndim; i++)
+    info.shape[i] = info.chunk[i] = (uint64_t)json_integer_value(json_array_get(shape, i));
+  if (good && known && info.ndim <= RA_ZARR_DIMS)
+    good = add_dims(source, var, &info, names_of(node, metadata, attributes));
+  json_decref(metadata);
+  json_decref(attributes);
+  return good ? RA_OK : no_memory(source, err);
+}
+
 static int add_array(ra_source *source, state *s, const ra_zarr_node *node, ra_err *err) {
   ra_zarr_array *array = NULL;
   ra_err why = {0};
@@ -264,13 +289,7 @@ static int add_array(ra_source *source, state *s, const ra_zarr_node *node, ra_e
   s->count = source->var_count;
   if (rc < 0 && rc != RA_E_UNSUPPORTED)
     return ra_fail(err, rc, source->name, "array '%s': %s", node->path, why.message);
-  if (rc < 0) {  // named by what refuses the variable
-    var->kind = ra_zarr_type_is_known(node->metadata, strlen(node->metadata), node->format)
-                    ? RA_SOURCE_NUMBERS
-                    : RA_SOURCE_OTHER;
-    var->filter = ra_arena_strdup(&source->arena, why.message);
-    return var->filter ? RA_OK : no_memory(source, err);
-  }
+  if (rc < 0) return add_undecodable(source, node, var, why.message, err);
   json_t *metadata = load(node->metadata), *v2 = load(node->attributes);
   rc = fill_var(source, node, var, array, metadata,
                 node->format == 2 ? v2 : json_object_get(metadata, "attributes"), err);

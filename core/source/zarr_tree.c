@@ -3,7 +3,6 @@
 #include "source/zarr_tree.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "format/json.h"
 #include "format/zip.h"
 #include "source/folder.h"
 #include "source/references.h"
@@ -70,7 +70,7 @@ static int add_node(ra_zarr_tree *tree, const ra_zarr_node *node, ra_err *err) {
 }
 
 static bool is_array_v3(const char *text) {
-  json_t *root = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);  // a uint64 does not fit
+  json_t *root = ra_json_load(text, strlen(text), NULL);
   const char *type = json_string_value(json_object_get(root, "node_type"));
   bool array = type && strcmp(type, "array") == 0;
   json_decref(root);

@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 3) return 0;
-  ra_codec chain[2] = {{.id = (ra_codec_id)(data[0] % (RA_CODEC_LZF + 1))},
-                       {.id = (ra_codec_id)(data[0] / 16 % (RA_CODEC_LZF + 1))}};
+  ra_codec chain[2] = {{.id = (ra_codec_id)(data[0] % (RA_CODEC_PACKED_BITS + 1))},
+                       {.id = (ra_codec_id)(data[0] / 16 % (RA_CODEC_PACKED_BITS + 1))}};
   chain[0].element = chain[1].element = 1 + data[0] % 9;
   static const char *const INNER[] = {"", "lz4", "zstd"};
   for (int i = 0; i < 2; i++) strcpy(chain[i].inner, INNER[data[1] % 3]);

@@ -9,6 +9,7 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+from numcodecs.zarr3 import PackBits
 from zarr.codecs import (BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec)
 
 SHAPE, CHUNKS = (13, 9, 10), (6, 4, 4)
@@ -55,6 +56,9 @@ V2 = {
     "slashes": {"compressors": None, "chunk_key_encoding": {"name": "v2", "separator": "/"}},
     "crc32": {"compressors": numcodecs.Zlib(1), "filters": [numcodecs.CRC32()]},
     "fletcher32": {"compressors": numcodecs.Zlib(1), "filters": [numcodecs.Fletcher32()]},
+    "xz": {"compressors": numcodecs.LZMA(preset=1)},
+    "xz-delta": {"compressors": numcodecs.LZMA(filters=[{"id": 3, "dist": 4}, {"id": 33, "preset": 1}])},
+    "lzma": {"compressors": numcodecs.LZMA(format=2)},
 }
 TYPES = ("|b1", "|i1", "|u1", "<i2", ">u2", "<i4", ">u4", ">i8", "<u8", "<f2", ">f2", "<f4", ">f4", ">f8", "<c8", ">c16", "<M8[ms]",
          "<m8[s]", ">U3", "<U5", "|S7", "|V5")
@@ -85,15 +89,22 @@ def test_codecs_of_v2(binary, tmp_path, name):
     assert inspect(binary, tmp_path)["a/b"]["sha256"] == digest(cells)
 
 
-@pytest.mark.parametrize("dtype", ("<i2", ">i4", "<u8", "<f4", ">f8"))
+@pytest.mark.parametrize("dtype", ("<i2", ">i4", "<u8", "<f4", ">f8", "<f8"))
 def test_filters_of_cells(binary, tmp_path, dtype):
     cells = cells_of(dtype, np.random.default_rng(2))
     chains = {"delta": [numcodecs.Delta(dtype)], "shuffled": [numcodecs.Delta(dtype), numcodecs.Shuffle(np.dtype(dtype).itemsize)]}
     if cells.dtype.kind == "f":
         chains["scaled"] = [numcodecs.FixedScaleOffset(10, 4, dtype, "<i2")]
         chains["scaled-delta"] = [numcodecs.FixedScaleOffset(10, 4, dtype, "<i4"), numcodecs.Delta("<i4")]
+        chains["tenths"] = [numcodecs.FixedScaleOffset(0.3, 10, dtype, "f4")]
+        chains["many"] = [*chains["scaled-delta"], numcodecs.AsType("<i8", "<i4"), numcodecs.Delta("<i8"), numcodecs.Shuffle(8)]
         if dtype[0] == "<":  # what numcodecs can write
             chains["rounded"] = [numcodecs.BitRound(4)]
+    if dtype == "<f8":
+        chains["narrow"] = [numcodecs.Quantize(2, "<f8", "<f4")]
+    if dtype == ">i4":
+        chains["small steps"] = [numcodecs.Delta(">i4", ">i2")]
+        chains["cast"] = [numcodecs.AsType(">i8", dtype)]
     kept = {}
     for name, chain in chains.items():
         array = zarr.create_array(tmp_path / name, shape=SHAPE, chunks=CHUNKS, dtype=dtype, zarr_format=2, filters=chain,
@@ -102,6 +113,31 @@ def test_filters_of_cells(binary, tmp_path, dtype):
         kept[name] = array[...]
     found = inspect(binary, tmp_path)
     assert {name: found[name]["sha256"] for name in chains} == {name: digest(kept[name]) for name in chains}
+
+
+def test_packed_bits(binary, tmp_path):
+    cells = cells_of("|b1", np.random.default_rng(7))
+    for name, options in {"v2": {"zarr_format": 2, "filters": [numcodecs.PackBits()]},
+                          "v3": {"filters": [PackBits()]}}.items():
+        zarr.create_array(tmp_path / name, shape=SHAPE, chunks=(13, 3, 1), dtype="bool", compressors=None, **options)[...] = cells
+    assert {array["sha256"] for array in inspect(binary, tmp_path).values()} == {digest(cells)}
+
+
+def test_json_as_python_writes_it(binary, tmp_path):
+    """Bare NaN and Infinity, as json.dumps gives them, and numbers between quotes."""
+    for name, fill in {"nan": "NaN", "low": "-Infinity", "text": '"2.5"'}.items():
+        zarr.create_array(tmp_path / name, shape=SHAPE, chunks=CHUNKS, dtype="<f4", zarr_format=2, fill_value=1.5)
+        (tmp_path / name / ".zarray").write_text((tmp_path / name / ".zarray").read_text().replace("1.5", fill))
+    v3_array(tmp_path / "v3", "float32", CHUNKS, [BytesCodec()], 2.5)
+    text = json.loads((tmp_path / "v3" / "zarr.json").read_text())
+    (tmp_path / "v3" / "zarr.json").write_text(json.dumps({**text, "attributes": {"limits": [float("nan"), 2**70]}}))
+    v3_array(tmp_path / "raw", "uint16", CHUNKS, [BytesCodec()], 0)
+    raw = json.loads((tmp_path / "raw" / "zarr.json").read_text())
+    (tmp_path / "raw" / "zarr.json").write_text(json.dumps({**raw, "data_type": "r16", "fill_value": [1, 2]}))
+    found = inspect(binary, tmp_path)
+    for name, cell in {"nan": "nan", "low": "-inf", "text": 2.5, "v3": 2.5}.items():
+        assert found[name]["sha256"] == digest(np.full(SHAPE, np.float32(cell))), name
+    assert found["raw"]["sha256"] == digest(np.full(SHAPE, 0x0201, "<u2"))
 
 
 def shards(inner, codecs, **more):
@@ -215,11 +251,17 @@ def refused(binary, path):
 
 def test_what_is_not_read_is_named(binary, tmp_path):
     zarr.create_array(tmp_path / "s" / "text", shape=(4,), dtype=str)
+    zarr.create_array(tmp_path / "s" / "good", shape=(4,), dtype="i2")
     v3 = tmp_path / "s" / "odd"
     v3_array(v3, "int16", CHUNKS, [BytesCodec()], 0)
     (v3 / "zarr.json").write_text((v3 / "zarr.json").read_text().replace('"codecs": [', '"codecs": [{"name": "rot13"},'))
     found = inspect(binary, tmp_path / "s")
-    assert "no fixed size" in found["text"]["skipped"] and "rot13" in found["odd"]["skipped"]
+    assert '"string"' in found["text"]["skipped"] and "rot13" in found["odd"]["skipped"]
+    assert refused(binary, v3).startswith("rastrum: odd: codec \"rot13\"")
+    (v3 / "zarr.json").write_text((v3 / "zarr.json").read_text().replace('{"name": "rot13"},', "").replace("int16", "int8"))
+    (v3 / "c" / "0" / "0").mkdir(parents=True)
+    (v3 / "c" / "0" / "0" / "0").write_bytes(b"x")
+    assert refused(binary, v3).startswith("rastrum: odd: c/0/0/0: ")
     (tmp_path / "empty").mkdir()
     assert "no Zarr array" in refused(binary, tmp_path / "empty")
 
