@@ -81,9 +81,8 @@ const ra_option RA_OPTIONS[] = {
     {"external_memory", RA_OPTION_BYTES, "1G", RA_CMD_HOST, false, false, "BYTES",
      "bytes of live buffers over which requests are refused"},
     {"fetch_allow", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "NETWORK",
-     "an address or network such as 127.0.0.1 or 10.0.0.0/8 that plugins may fetch from though it "
-     "is "
-     "private; repeatable"},
+     "an address or network such as 127.0.0.1 or 10.0.0.0/8 that plugins may fetch from, and "
+     "sources lie on, though it is private; repeatable"},
     {"max_connections", RA_OPTION_INT, "10000", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
      "open connections; over it the answer is 503"},
     {"header_timeout", RA_OPTION_DURATION, "10s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false,

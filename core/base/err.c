@@ -6,14 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const NAMES[] = {"ok",       "no_memory", "invalid", "not_found", "too_big",
-                                    "busy",     "cancelled", "io",      "corrupt",   "unsupported",
-                                    "conflict", "timeout",   "denied",  "internal",  "gone"};
+static const char *const NAMES[] = {
+    "ok",        "no_memory", "invalid", "not_found",   "too_big",         "busy",
+    "cancelled", "io",        "corrupt", "unsupported", "conflict",        "timeout",
+    "denied",    "internal",  "gone",    "upstream",    "upstream_timeout"};
 enum { NAME_COUNT = sizeof NAMES / sizeof *NAMES };
 
 static void fill(ra_err *err, int code, const char *where, const char *fmt, va_list ap) {
   err->code = code;
-  err->retry = code == RA_E_BUSY || code == RA_E_TIMEOUT || code == RA_E_GONE;
+  err->retry = code == RA_E_BUSY || code == RA_E_TIMEOUT || code == RA_E_GONE ||
+               code == RA_E_UPSTREAM || code == RA_E_UPSTREAM_TIMEOUT;
   snprintf(err->where, sizeof err->where, "%s", where ? where : "");
   vsnprintf(err->message, sizeof err->message, fmt, ap);
 }

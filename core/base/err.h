@@ -19,6 +19,8 @@ enum {
   RA_E_DENIED = -12,      // not allowed                                               HTTP 403
   RA_E_INTERNAL = -13,    // a defect of ours                                          HTTP 500
   RA_E_GONE = -14,        // the whole version was removed meanwhile: look anew        HTTP 503
+  RA_E_UPSTREAM = -15,    // a server that we ask failed, or gave what it should not   HTTP 502
+  RA_E_UPSTREAM_TIMEOUT = -16,  // … or did not answer in time                         HTTP 504
 };
 
 typedef struct ra_err {

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "net/address.h"
+#include "net/outward.h"
 
-enum { HEADERS_MOST = 64 << 10, URL_MOST = 8192 };
+enum { HEADERS_MOST = 64 << 10 };
 
 typedef struct waiting {  // a socket that curl waits for
   uv_poll_t poll;
@@ -32,43 +32,10 @@ struct ra_fetch {
   ra_fetch_answer answer;
   void (*done)(void *ctx, int rc, ra_fetch_answer *answer, const ra_err *err);
   void *ctx;
-  bool refused, too_big;
+  ra__outward outward;
+  bool too_big;
   char message[CURL_ERROR_SIZE];
 };
-
-// ---- what may be asked
-
-static bool may_connect(const ra_fetcher *f, const ra_address *address) {
-  if (!ra_address_special(address)) return true;
-  for (const char *const *one = f->allowed; one && *one; one++) {
-    if (ra_address_in(*one, address)) return true;
-  }
-  return false;
-}
-
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to) {
-  (void)purpose;
-  ra_fetch *fetch = ctx;
-  ra_address address;
-  if (ra_address_of(&to->addr, &address) && may_connect(fetch->fetcher, &address))
-    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-  fetch->refused = true;
-  return CURL_SOCKET_BAD;
-}
-
-// Also of a connection that another request opened.
-// NOLINTNEXTLINE(readability-non-const-parameter): libcurl's callback type
-static int before_request(void *ctx, char *ip, char *local_ip, int port, int local_port) {
-  (void)local_ip;
-  (void)port;
-  (void)local_port;
-  ra_fetch *fetch = ctx;
-  ra_address address;
-  if (ra_address_parse(ip, &address) && may_connect(fetch->fetcher, &address))
-    return CURL_PREREQFUNC_OK;
-  fetch->refused = true;
-  return CURL_PREREQFUNC_ABORT;
-}
 
 // ---- what comes back
 
@@ -118,11 +85,7 @@ static void free_fetch(ra_fetch *fetch) {
 
 static int judge(const ra_fetch *fetch, CURLcode code, const char *shown, ra_err *err) {
   const char *detail = fetch->message[0] ? fetch->message : curl_easy_strerror(code);
-  if (fetch->refused)
-    return ra_fail(
-        err, RA_E_DENIED, shown,
-        "its address is loopback, private or otherwise special; fetch_allow names what may "
-        "be asked all the same");
+  if (fetch->outward.refused) return ra__outward_refused(shown, err);
   if (fetch->too_big)
     return ra_fail(err, RA_E_TOOBIG, shown, "the answer is larger than the %zu bytes allowed",
                    fetch->most);
@@ -263,9 +226,8 @@ static bool one_line(const char *text) {
 }
 
 static int check(const ra_fetch_request *r, ra_err *err) {
-  bool web = strncasecmp(r->url, "http://", 7) == 0 || strncasecmp(r->url, "https://", 8) == 0;
-  if (!web || strlen(r->url) > URL_MOST || !one_line(r->url))
-    return ra_fail(err, RA_E_INVALID, "url", "a URL that begins with http:// or https:// is wanted");
+  int rc = ra__outward_check(r->url, err);
+  if (rc < 0) return rc;
   if (!word(r->method, 16))
     return ra_fail(err, RA_E_INVALID, "method", "GET, POST or the like is wanted");
   for (const char *const *h = r->headers; h && *h; h++) {
@@ -273,23 +235,6 @@ static int check(const ra_fetch_request *r, ra_err *err) {
       return ra_fail(err, RA_E_INVALID, "headers", "a header's name and value are one line");
   }
   return RA_OK;
-}
-
-static CURLcode set_target(ra_fetch *fetch, const ra_fetch_request *r) {
-  CURL *easy = fetch->easy;
-  CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, r->url);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  if (!code)
-    code = curl_easy_setopt(easy, CURLOPT_PROXY, "");  // its address would be checked instead
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, r->redirects ? 1L : 0L);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)r->redirects);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, fetch);
-  return code;
 }
 
 static CURLcode set_content(ra_fetch *fetch, const ra_fetch_request *r) {
@@ -308,7 +253,6 @@ static CURLcode set_content(ra_fetch *fetch, const ra_fetch_request *r) {
   if (!code) code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->message);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
   return code;
@@ -330,10 +274,12 @@ int ra_fetch_start(ra_fetcher *f, const ra_fetch_request *r,
   if (rc < 0) return rc;
   ra_fetch *fetch = calloc(1, sizeof *fetch);
   if (!fetch) return ra_fail(err, RA_E_NOMEM, "", "no memory for an HTTP request");
-  *fetch = (ra_fetch){.fetcher = f, .most = r->most, .done = done, .ctx = ctx};
+  *fetch = (ra_fetch){
+      .fetcher = f, .most = r->most, .done = done, .ctx = ctx, .outward.allowed = f->allowed};
   fetch->easy = curl_easy_init();
-  CURLcode code =
-      fetch->easy && copy_headers(fetch, r->headers) ? set_target(fetch, r) : CURLE_OUT_OF_MEMORY;
+  CURLcode code = fetch->easy && copy_headers(fetch, r->headers)
+                      ? ra__outward_set(fetch->easy, r->url, r->redirects, &fetch->outward)
+                      : CURLE_OUT_OF_MEMORY;
   if (!code) code = set_content(fetch, r);
   if (!code && curl_multi_add_handle(f->multi, fetch->easy) != CURLM_OK) code = CURLE_FAILED_INIT;
   if (code) {

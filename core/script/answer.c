@@ -24,6 +24,8 @@ static const struct {
     {RA_E_DENIED, 403, "Not allowed"},
     {RA_E_INTERNAL, 500, "Internal error"},
     {RA_E_GONE, 503, "Replaced meanwhile"},
+    {RA_E_UPSTREAM, 502, "A source's server failed"},
+    {RA_E_UPSTREAM_TIMEOUT, 504, "A source's server took too long"},
 };
 
 static const char *title_of(int code) {

@@ -31,7 +31,8 @@ function M.fail(err, headers)
   local detail = err.message
   if status >= 500 and status ~= 503 then
     rastrum.log.error("a request failed", { code = code, where = where, message = detail })
-    detail, where = "the server could not do this; its log says why", nil
+    local other = status == 502 or status == 504  -- another server's failure is told
+    detail, where = other and detail or "the server could not do this; its log says why", nil
   end
   local out
   if status == 503 then
