@@ -9,6 +9,7 @@
 
 #include "app/dirs.h"
 #include "net/fetch.h"
+#include "net/remote.h"
 #include "net/store.h"
 
 // ---- settings for Lua
@@ -46,7 +47,7 @@ static unsigned threads(const ra_config *config) {
   return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
 }
 
-enum { IO_THREADS = 4, HEAVY_NICE = 10 };
+enum { IO_THREADS = 4, HEAVY_NICE = 10, FAR_THREADS = 8 };
 
 static int make_lanes(ra_host *host, const ra_config *config, ra_err *err) {
   unsigned n = threads(config);
@@ -61,9 +62,13 @@ static int make_lanes(ra_host *host, const ra_config *config, ra_err *err) {
                                 .depth = (depth + 15) / 16,
                                 .bytes = cpu.bytes,
                                 .nice = HEAVY_NICE};
+  // They wait for other servers most of the time: threads of their own, so that nobody waits behind them.
+  const ra_lane_config far = {
+      .name = "far", .width = FAR_THREADS, .depth = depth, .bytes = cpu.bytes, .nice = 1};
   const ra_lane_config io = {.name = "io", .width = IO_THREADS, .depth = 4096};
   int rc = ra_lane_new(&host->loop, &cpu, &host->ops.cpu, err);
   if (rc == RA_OK) rc = ra_lane_new(&host->loop, &heavy, &host->ops.heavy, err);
+  if (rc == RA_OK) rc = ra_lane_new(&host->loop, &far, &host->ops.far, err);
   return rc < 0 ? rc : ra_lane_new(&host->loop, &io, &host->ops.io, err);
 }
 
@@ -72,6 +77,7 @@ static int make_store(ra_host *host, const ra_config *config, bool create, ra_er
   int rc = ra_store_open(url, create, &host->ops.store, err);
   if (rc == RA_E_NOTFOUND && !create) return RA_OK;  // commands that only need the catalog
   if (rc < 0) return rc;
+  ra_store_set_remote(host->ops.store, host->ops.remote);
   ra_reader reader = ra_store_reader(host->ops.store);
   return ra_render_context_new(&reader, ra_config_bytes(config, "header_cache"),
                                ra_config_bytes(config, "block_cache"), &host->ops.render, err);
@@ -136,7 +142,9 @@ int ra_host_init_from(ra_host *host, const ra_config *config, const ra_host_star
   host->loop_open = true;
   host->ops.loop = &host->loop;
   host->ops.fetch_allow = ra_config_list(config, "fetch_allow");
-  int rc = make_lanes(host, config, err);
+  int rc = ra_remote_new(host->ops.fetch_allow, ra_config_ms(config, "source_timeout"),
+                         &host->ops.remote, err);
+  if (rc == RA_OK) rc = make_lanes(host, config, err);
   if (rc == RA_OK) rc = make_store(host, config, start->create_store, err);
   if (rc == RA_OK) rc = make_script(host, config, start, err);
   if (rc < 0) ra_host_deinit(host);
@@ -156,6 +164,7 @@ void ra_host_deinit(ra_host *host) {
   if (host->loop_open) uv_run(&host->loop, UV_RUN_DEFAULT);
   if (host->ops.cpu) ra_lane_free(host->ops.cpu);
   if (host->ops.heavy) ra_lane_free(host->ops.heavy);
+  if (host->ops.far) ra_lane_free(host->ops.far);
   if (host->ops.io) ra_lane_free(host->ops.io);
   if (host->loop_open) {
     uv_run(&host->loop, UV_RUN_DEFAULT);
@@ -164,6 +173,7 @@ void ra_host_deinit(ra_host *host) {
   ra_shared_free(host->shared);
   ra_render_context_free(host->ops.render);
   ra_store_free(host->ops.store);
+  ra_remote_free(host->ops.remote);
   *host = (ra_host){0};
 }
 

@@ -83,6 +83,8 @@ const ra_option RA_OPTIONS[] = {
     {"fetch_allow", RA_OPTION_LIST, NULL, RA_CMD_HOST, false, false, "NETWORK",
      "an address or network such as 127.0.0.1 or 10.0.0.0/8 that plugins may fetch from, and "
      "sources lie on, though it is private; repeatable"},
+    {"source_timeout", RA_OPTION_DURATION, "10s", RA_CMD_HOST, false, false, "TIME",
+     "without a byte from the server of a source; then reading it is given up"},
     {"max_connections", RA_OPTION_INT, "10000", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
      "open connections; over it the answer is 503"},
     {"header_timeout", RA_OPTION_DURATION, "10s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false,
@@ -178,8 +180,8 @@ bool ra_option_is_fixed(const char *name) {
       "watchdog",       "shared_memory",  "trusted_proxies", "cors_origins",  "block_cache",
       "header_cache",   "request_bytes",  "queue",           "dev",           "max_connections",
       "idle_timeout",   "header_timeout", "body_timeout",    "write_timeout", "memory",
-      "fetch_allow",    "watch",          "watch_jobs",      "watch_settle",  "watch_rescan",
-      "watch_priority"};
+      "fetch_allow",    "source_timeout", "watch",           "watch_jobs",    "watch_settle",
+      "watch_rescan",   "watch_priority"};
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (same(fixed[i], name)) return true;
   }

@@ -122,6 +122,8 @@ void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *o
 
 const char *ra_dataset_store(const ra_dataset *dataset) { return dataset->store; }
 
+bool ra_dataset_is_far(const ra_dataset *dataset) { return dataset->far; }
+
 unsigned ra_dataset_store_format(const ra_dataset *dataset) { return dataset->store_format; }
 
 const char *ra_dataset_in_place(const ra_dataset *dataset) { return dataset->in_place; }

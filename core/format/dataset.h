@@ -128,6 +128,8 @@ const char *ra_dataset_body(const ra_dataset *dataset, size_t *size);  // the JS
 const char *ra_dataset_in_place(const ra_dataset *dataset);
 // The key of its Zarr store below the version: "data.zarr", or "source" where it was ingested in place; NULL: it has none.
 const char *ra_dataset_store(const ra_dataset *dataset);
+// Whether its data are read from another server.
+bool ra_dataset_is_far(const ra_dataset *dataset);
 unsigned ra_dataset_store_format(const ra_dataset *dataset);  // 2 or 3, of the store's root
 const ra_dataset_about *ra_dataset_get_about(const ra_dataset *dataset);
 // Of all grids: west, south, east, north; west > east across 180. false: no grid.

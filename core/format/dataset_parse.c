@@ -1,7 +1,7 @@
 // dataset_parse.c - the catalog row's JSON to tables, every size and reference checked. The form, written by ingest/:
 //
 //   {"format":1, "collection", "dataset", "version", "created", "attributes":{…},
-//    "source":{"name","format", "in_place" (the COG)|absent, "store":"source","store_format"|absent, …},
+//    "source":{"name","format", "in_place" (the COG)|absent, "store":"source","store_format","far"|absent, …},
 //    "grids":[{"id","x","y", "native":[rows,cols], "shape":[rows,cols], "transform":[6, GDAL's order],
 //              "x_reversed","y_reversed","roll","wraps", "crs":{"epsg"|null,"wkt2"}, "bbox":[w,s,e,n], "geometry":{…},
 //              "regridded":{"from":"uneven","x_centres":[…],"y_centres":[…],"period","closed"} |
@@ -489,6 +489,7 @@ static void read_place(reader *r, const json_t *source) {
   } else if (json_object_get(source, "store")) {
     dataset->store = text_of(r, source, "store");
     dataset->store_format = (unsigned)member(r, source, "store_format", 2, 3);
+    dataset->far = json_is_true(json_object_get(source, "far"));
     if (r->rc == RA_OK && strcmp(dataset->store, "source") != 0)
       wrong(r, "\"store\" is \"source\"");
   }

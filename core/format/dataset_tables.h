@@ -15,6 +15,7 @@ struct ra_dataset {
   const char *in_place;  // the key of its one COG, below the version; NULL: it has keys of its own
   const char *store;     // the key of its Zarr, below the version; NULL: there is none
   unsigned store_format;
+  bool far;                // what the store says lies on another server
   ra_dataset_grid *grids;  // each holds a reference to its CRS
   size_t grid_count;
   ra_dataset_axis *axes;

@@ -13,6 +13,10 @@ void ra_store_free(ra_store *store);
 const char *ra_store_url(const ra_store *store);   // "file:///absolute/path"
 const char *ra_store_root(const ra_store *store);  // the absolute path of a file store
 
+// What files of HTTP servers are read with (the sources of virtual datasets); it must outlive the store. NULL: they are not.
+struct ra_remote;
+void ra_store_set_remote(ra_store *store, struct ra_remote *remote);
+
 // Whether the store's folder is there and can be read; another folder in its place is none. Blocks.
 int ra_store_check(const ra_store *store, ra_err *err);
 
@@ -45,7 +49,8 @@ int ra_store_put_pointer(ra_store *store, const char *version, const char *kind,
 #define RA_STORE_LIST "source.list"
 // Kind "references": keys are byte ranges. RA_STORE_LIST has their lines "KEY\tTARGET OFFSET SIZE", in the order of the
 // keys' bytes. Target 0 is RA_STORE_INLINE, the others are the lines of RA_STORE_TARGETS, from 1 on:
-// "NAME\tfile SIZE CHANGED PATH", which below `source/` is there by its name as well. SIZE "-": all of the target.
+// "NAME\tfile SIZE CHANGED PATH", which below `source/` is there by its name as well, or "\thttp SIZE URL TAG" (remote.h).
+// SIZE "-": all of the target.
 #define RA_STORE_INLINE "source.inline"
 #define RA_STORE_TARGETS "source.targets"
 // Makes everything put below `prefix` durable: files, then folders, then the folders above up to the root.

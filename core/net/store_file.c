@@ -126,6 +126,8 @@ void ra_store_free(ra_store *store) {
 const char *ra_store_url(const ra_store *store) { return store->url; }
 const char *ra_store_root(const ra_store *store) { return store->root; }
 
+void ra_store_set_remote(ra_store *store, ra_remote *remote) { store->remote = remote; }
+
 int ra_store_check(const ra_store *store, ra_err *err) {
   struct stat now, opened;
   int fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -152,9 +154,14 @@ int ra__pread_all(int fd, const char *what, uint64_t offset, size_t size, uint8_
 }
 
 // What is not the store's own may change at any time: it has been right if it is unchanged afterwards.
-static int read_all(const ra__store_entry *entry, uint64_t offset, size_t size, uint8_t *dst,
-                    ra_err *err) {
+static int read_all(const ra_store *store, const ra__store_entry *entry, uint64_t offset,
+                    size_t size, uint8_t *dst, ra_err *err) {
   const ra__store_object *object = &entry->object;
+  if (object->far && !store->remote)
+    return ra_fail(err, RA_E_UNSUPPORTED, entry->key, "lies on another server");
+  if (object->far)
+    return ra_remote_read(store->remote, object->far->url, &object->far->state,
+                          object->offset + offset, size, dst, NULL, err);
   if (object->bytes) {
     memcpy(dst, ra_buf_data(object->bytes) + offset, size);
     return RA_OK;
@@ -176,7 +183,7 @@ static int read_object(void *ctx, const char *key, uint64_t offset, size_t size,
     rc = ra_fail(err, RA_E_CORRUPT, key, "has %llu bytes where %zu at %llu were to be read",
                  (unsigned long long)entry->object.size, size, (unsigned long long)offset);
   } else {
-    rc = read_all(entry, offset, size, dst, err);
+    rc = read_all(store, entry, offset, size, dst, err);
   }
   ra__store_cache_release(&store->cache, entry);
   return rc;
@@ -225,6 +232,10 @@ int ra_store_open_object(ra_store *store, const char *key, ra_store_file *out, r
   if (rc < 0) return rc;
   *out = (ra_store_file){
       .fd = object.fd, .offset = object.offset, .size = object.size, .mtime_ms = object.mtime_ms};
+  if (object.far) {
+    ra__store_close_object(&object);
+    return ra_fail(err, RA_E_NOTFOUND, key, "lies on another server; refs.json says where");
+  }
   if (!object.bytes) return RA_OK;
   out->fd = to_file(&object, key, err);
   ra__store_close_object(&object);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "net/remote.h"
 #include "net/store.h"
 
 #define RA__STORE_TEMPORARY \
@@ -14,10 +15,17 @@ typedef struct ra__file_state {
   int64_t changed;  // ns, Unix time
 } ra__file_state;
 
-// An object opened for reading: `size` bytes of a descriptor from `offset` on, or bytes in memory. Of a file that is not the
-// store's own, it holds what the ingest saw.
+// A file of an HTTP server as the ingest saw it.
+typedef struct ra__far {
+  ra_remote_state state;
+  char url[];
+} ra__far;
+
+// An object opened for reading: `size` bytes of a descriptor from `offset` on, of a far file, or bytes in memory. Of a file
+// that is not the store's own, it holds what the ingest saw.
 typedef struct ra__store_object {
-  int fd;         // -1: in memory
+  int fd;         // -1: in memory, or far
+  ra__far *far;   // malloc'd; or NULL
   ra_buf *bytes;  // or NULL
   uint64_t offset, size;
   int64_t mtime_ms;
@@ -57,6 +65,7 @@ struct ra_store {
   char *root, *url;
   ra__store_cache cache;
   ra__sources sources;
+  ra_remote *remote;  // of others; NULL: far files are not read
 };
 
 void ra__store_cache_init(ra__store_cache *cache);

@@ -268,5 +268,6 @@ int ra__store_open_object(ra_store *store, const char *key, ra__store_object *ou
 
 void ra__store_close_object(ra__store_object *object) {
   if (object->fd >= 0) close(object->fd);
+  free(object->far);
   ra_buf_unref(object->bytes);
 }

@@ -16,8 +16,11 @@
 enum { TARGETS_MOST = 64 << 20 };
 
 typedef struct target {
-  const char *name, *path;
+  const char *name;  // "": none
+  const char *path;  // of a file; NULL: it is far
   ra__file_state state;
+  const char *url, *tag;
+  uint64_t size;
 } target;
 
 typedef struct references {
@@ -49,15 +52,29 @@ static int open_part(const ra_store *store, const char *version, const char *nam
   return RA_OK;
 }
 
-// "NAME\tfile SIZE CHANGED PATH", which stays in `line`.
+// "SIZE URL TAG".
+static bool parse_far(char *text, target *out) {
+  int used = 0;
+  if (sscanf(text, "%" SCNu64 " %n", &out->size, &used) != 1 || !used) return false;
+  out->url = text + used;
+  char *space = strchr(text + used, ' ');
+  if (!space || strlen(space + 1) >= RA_REMOTE_TAG) return false;
+  *space = 0;
+  out->tag = space + 1;
+  return true;
+}
+
+// "NAME\tfile SIZE CHANGED PATH" or "\thttp SIZE URL TAG", which stays in `line`.
 static int parse_target(char *line, target *out, ra_err *err) {
   char *tab = strchr(line, '\t');
-  if (tab && strncmp(tab + 1, "file ", 5) == 0 && ra__source_parse(tab + 6, &out->state, &out->path)) {
-    *tab = 0;
-    out->name = line;
-    return RA_OK;
-  }
-  return ra_fail(err, RA_E_CORRUPT, RA_STORE_TARGETS, "has a line that is no file of a source");
+  bool good = tab && strncmp(tab + 1, "file ", 5) == 0 &&
+              ra__source_parse(tab + 6, &out->state, &out->path);
+  good = good || (tab && strncmp(tab + 1, "http ", 5) == 0 && parse_far(tab + 6, out));
+  if (!good)
+    return ra_fail(err, RA_E_CORRUPT, RA_STORE_TARGETS, "has a line that is no file of a source");
+  *tab = 0;
+  out->name = line;
+  return RA_OK;
 }
 
 static int parse_targets(references *r, char *text, ra_err *err) {
@@ -160,6 +177,26 @@ static int in_file(const target *file, const char *key, const range *wanted, ra_
   return RA_OK;
 }
 
+static int far_away(const target *t, const char *key, const range *wanted, ra__store_object *out,
+                    ra_err *err) {
+  int rc = cut(key, wanted, t->size, out, err);
+  if (rc < 0) return rc;
+  size_t n = strlen(t->url) + 1;
+  out->far = malloc(sizeof *out->far + n);
+  if (!out->far) return ra_fail(err, RA_E_NOMEM, key, "no memory for a source's file");
+  out->far->state.size = t->size;
+  memcpy(out->far->state.tag, t->tag, strlen(t->tag) + 1);
+  memcpy(out->far->url, t->url, n);
+  return RA_OK;
+}
+
+static int in_target(const references *r, const char *key, const range *wanted,
+                     ra__store_object *out, ra_err *err) {
+  if (!wanted->target) return inlined(r, key, wanted, out, err);
+  const target *t = &r->targets[wanted->target - 1];
+  return t->path ? in_file(t, key, wanted, out, err) : far_away(t, key, wanted, out, err);
+}
+
 static int references_object(void *state, const char *key, ra__store_object *out, ra_err *err) {
   const references *r = state;
   char rest[RA__LINE_MOST];
@@ -167,14 +204,13 @@ static int references_object(void *state, const char *key, ra__store_object *out
   int known = ra__lines_find(r->list, r->list_size, key, '\t', rest);
   if (known < 0 || (known && !parse_range(r, rest, &wanted))) return damaged(key, err);
   for (size_t i = 0; i < r->count && !known; i++) {
-    if (strcmp(r->targets[i].name, key) != 0) continue;
+    if (!*key || strcmp(r->targets[i].name, key) != 0) continue;
     wanted.target = i + 1;
     known = 1;
   }
   if (!known) return RA_E_NOTFOUND;
   ra__store_object object = {.fd = -1};
-  int rc = wanted.target ? in_file(&r->targets[wanted.target - 1], key, &wanted, &object, err)
-                         : inlined(r, key, &wanted, &object, err);
+  int rc = in_target(r, key, &wanted, &object, err);
   if (rc >= 0) *out = object;
   return rc;
 }

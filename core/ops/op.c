@@ -79,6 +79,7 @@ static void job_done(void *ctx, int rc) {
 
 static ra_lane *lane_for(const ra_op *op, size_t cost) {
   if (op->kind->lane == RA_OP_IO) return op->ops->io;
+  if (op->ops->far && op->kind->is_far && op->kind->is_far(op->state)) return op->ops->far;
   bool heavy = op->ops->heavy && op->kind->heavy && cost >= op->kind->heavy;
   return heavy ? op->ops->heavy : op->ops->cpu;
 }

@@ -16,9 +16,11 @@ typedef struct ra_ops {
   uv_loop_t *loop;
   ra_lane *cpu, *io;
   ra_lane *heavy;             // for costly jobs, so that the others don't wait for them; NULL: none
+  ra_lane *far;               // for jobs that wait for other servers; NULL: none
   size_t job_bytes;           // the most that one job may cost; 0: no limit
   ra_render_context *render;  // NULL where nothing renders
   struct ra_store *store;     // NULL where there is none
+  struct ra_remote *remote;   // reads files of other servers; NULL: none are read
   struct ra_fetcher *fetcher;      // NULL until something is fetched; whoever made this frees it
   const char *const *fetch_allow;  // special addresses that may be fetched from; NULL: none
 } ra_ops;
@@ -36,6 +38,7 @@ typedef struct ra_op_kind {
   void (*cancelled)(ra_op *op,
                     void *state);  // `start` kinds: stop waiting now; ra_op_finish must still come
   size_t (*cost)(const void *state);  // bytes for admission; NULL: 0
+  bool (*is_far)(const void *state);  // whether it reads from other servers; NULL: never
   size_t heavy;                       // cost from which on the job is a heavy one; 0: never
   const char *cheaper;          // "fewer points": what to ask for instead of what costs too much
   void (*deinit)(void *state);  // frees what the state owns; NULL: nothing
