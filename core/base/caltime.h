@@ -45,14 +45,17 @@ int ra_time_parse(ra_calendar calendar, const char *text, int64_t *ms, ra_err *e
 int64_t ra_time_to_iso(ra_calendar calendar, int64_t ms, bool *exact);
 int64_t ra_time_from_iso(ra_calendar calendar, int64_t iso_ms, bool *exact);
 
-// "days since 1850-01-01 00:00:00", "hours since …", "seconds", "months since" (calendar months), "years since" (calendar
-// years), abbreviations of udunits (d, h, hr, min, s, sec, msec, …).
+// A count of a unit since an instant: "days since 1850-01-01 00:00:00", "6 hours since …", "msec since …", "fortnight from
+// …", "hour @ …". All units of time that udunits has, with its prefixes; months and years are those of the calendar. Or
+// dates written as numbers: "day as %Y%m%d.%f", "month as %Y%m.%f", "year as %Y.%f".
 typedef struct ra_time_units {
-  double unit_ms;    // 0 for months and years
-  int months;        // a unit's calendar months, else 0
-  int64_t epoch_ms;  // in the calendar
+  double unit_ms;       // 0 for months, years and dates
+  double months;        // a unit's calendar months, else 0
+  unsigned date_parts;  // of dates as numbers: 1 the year, 2 and the month, 3 and the day; else 0
+  int64_t epoch_ms;     // in the calendar
 } ra_time_units;
 int ra_time_units_parse(const char *units, ra_calendar calendar, ra_time_units *out, ra_err *err);
-bool ra_time_units_like(const char *units);  // does it say "<unit> since <something>"?
+// Are they meant as times: "<anything> since <anything>", or what else ra_time_units_parse takes?
+bool ra_time_units_like(const char *units);
 int64_t ra_time_decode(const ra_time_units *units, ra_calendar calendar,
-                       double value);  // RA_TIME_NONE for NaN and overflow
+                       double value);  // RA_TIME_NONE for NaN, overflow and numbers that are no date

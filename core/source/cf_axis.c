@@ -91,14 +91,21 @@ static ra__cf_class by_axis_letter(char letter, const char *units, const char *b
   return RA__CF_NONE;
 }
 
+// Of the calendar "none" the numbers are days of an experiment, not dates.
+bool ra__cf_is_dated(const ra_source_var *var) {
+  const char *calendar = ra_source_var_text(var, "calendar");
+  return ra_time_units_like(ra_source_var_text(var, "units")) &&
+         !(calendar && !strcasecmp(calendar, "none"));
+}
+
 ra__cf_class ra__cf_classify(const ra_source_var *var) {
   if (var->kind != RA_SOURCE_NUMBERS) return RA__CF_NONE;
   const char *standard_name = ra_source_var_text(var, "standard_name");
   const char *units = ra_source_var_text(var, "units");
   ra__cf_class class = FIND(standard_name, STANDARD_NAMES);
-  if (class == RA__CF_TIME && !ra_time_units_like(units)) class = RA__CF_NONE;
+  if (class == RA__CF_TIME && !ra__cf_is_dated(var)) class = RA__CF_NONE;
   if (class) return class;
-  if (ra_time_units_like(units)) return RA__CF_TIME;
+  if (ra__cf_is_dated(var)) return RA__CF_TIME;
   if ((class = FIND(units, UNITS))) return class;
   if ((class = FIND(ra_source_var_text(var, "_CoordinateAxisType"), AXIS_TYPES))) return class;
   if ((class = by_vertical_signs(var, standard_name, units))) return class;

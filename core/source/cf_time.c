@@ -77,14 +77,18 @@ ra_cf_time *ra__cf_time_append(ra_cf *cf) {
 // False with a reason when the axis cannot be understood.
 static bool understand(ra_cf *cf, ra_cf_variable *variable, const ra_source_var *var,
                        ra_calendar *calendar, ra_time_units *units) {
-  const char *name = ra_source_var_text(var, "calendar");
+  const char *name = ra_source_var_text(var, "calendar"), *text = ra_source_var_text(var, "units");
   if (!ra_calendar_parse(name, calendar)) {
-    ra__cf_reason(cf, variable, RA_E_INVALID,
-                  "the calendar '%s' of its time axis '%s' is none of CF's", name, var->name);
+    ra__cf_reason(
+        cf, variable, RA_E_INVALID,
+        "the calendar '%s' of its time axis '%s' ('%.60s') is none that is read: standard, "
+        "gregorian, proleptic_gregorian, julian, noleap, 365_day, all_leap, 366_day, "
+        "360_day, none",
+        name, var->name, text ? text : "");
     return false;
   }
   ra_err why;
-  if (ra_time_units_parse(ra_source_var_text(var, "units"), *calendar, units, &why) < 0) {
+  if (ra_time_units_parse(text, *calendar, units, &why) < 0) {
     ra__cf_reason(cf, variable, RA_E_INVALID, "the units of its time axis '%s' cannot be used: %s",
                   var->name, why.message);
     return false;
@@ -135,7 +139,22 @@ static int make_time(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var,
   return RA_OK;
 }
 
+// A time without dates (calendar "none", units "seconds") is a dimension like others.
+static void note_undated(ra_cf *cf, const ra__cf_dim *dims, unsigned count) {
+  for (unsigned d = 0; d < count; d++) {
+    const ra_source_var *var = dims[d].var;
+    if (!var || ra__cf_is_dated(var)) continue;
+    const char *calendar = ra_source_var_text(var, "calendar");
+    const char *units = ra_source_var_text(var, "units");
+    if (!calendar && !says(var, "standard_name", "time") && !says(var, "axis", "T")) continue;
+    ra__cf_find(cf, "undated-time", "info", var->name,
+                "units '%.60s'%s%.20s%s give no dates: an extra dimension", units ? units : "",
+                calendar ? " in the calendar '" : "", calendar ? calendar : "", calendar ? "'" : "");
+  }
+}
+
 int ra__cf_time(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_err *err) {
+  note_undated(cf, dims, variable->source->ndim);
   int forecast = ra__cf_forecast(cf, variable, err);
   if (forecast != 0) return forecast < 0 ? forecast : RA_OK;
   int dim = choose_dim(variable, dims);

@@ -161,18 +161,68 @@ static void units_of_files(void **state) {
   assert_string_equal(decoded("months since 2000-01-01", NULL, -1), "1999-12-01T00:00:00Z");
   assert_string_equal(decoded("years since 2000-02-29", NULL, 1), "2001-02-28T00:00:00Z");
   assert_string_equal(decoded("days since 19700101", NULL, 1), "1970-01-02T00:00:00Z");
+  assert_string_equal(decoded("kyr since 2000-01-01", NULL, -21), "-19000-01-01T00:00:00Z");
+  // Julian day 2451545.0 is 2000-01-01T12:00 (Meeus, Astronomical Algorithms); in these calendars -1 follows 1
+  assert_string_equal(decoded("days since -4713-01-01 12:00", "standard", 2451545),
+                      "2000-01-01T12:00:00Z");
+  assert_string_equal(decoded("days since -4713-11-24 12:00", "proleptic_gregorian", 2451545),
+                      "2000-01-01T12:00:00Z");
+  assert_string_equal(decoded("days since -1-1-1", "julian", 366), "0001-01-01T00:00:00Z");
+  assert_string_equal(decoded("days since -1-1-1", "noleap", 365), "0000-01-01T00:00:00Z");
   assert_string_equal(decoded("minutes since 1582-10-04 23:59:00", "gregorian", 1),
                       "1582-10-15T00:00:00Z");
 }
 
+// As CDO writes them: "absolute" times.
+static void numbers_that_are_dates(void **state) {
+  (void)state;
+  const char *day = "day as %Y%m%d.%f";
+  assert_string_equal(decoded(day, NULL, 19990131.25), "1999-01-31T06:00:00Z");
+  assert_string_equal(decoded("DAY  as  %Y%m%d", "360_day", 20000230), "2000-02-30T00:00:00Z");
+  assert_string_equal(decoded("month as %Y%m.%f", "noleap", 200002.5), "2000-02-15T00:00:00Z");
+  assert_string_equal(decoded("year as %Y.%f", "360_day", 1850.75), "1850-10-01T00:00:00Z");
+  assert_string_equal(decoded(day, NULL, 101), "0000-01-01T00:00:00Z");
+  const double none[] = {NAN, INFINITY, -20000101, 20000230, 20001301, 20000100, 1e300};
+  ra_time_units units;
+  assert_int_equal(ra_time_units_parse(day, RA_CALENDAR_STANDARD, &units, NULL), RA_OK);
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+    assert_true(ra_time_decode(&units, RA_CALENDAR_STANDARD, none[i]) == RA_TIME_NONE);
+}
+
 static void units_that_are_none(void **state) {
   (void)state;
-  const char *none[] = {
-      NULL, "", "K", "days", "fortnights since 2000-01-01", "degrees_north", "since 2000-01-01"};
+  const char *none[] = {NULL,
+                        "",
+                        "K",
+                        "days",
+                        "degrees_north",
+                        "since 2000-01-01",
+                        "K @ 273.15",
+                        "K from 2000-01-01",
+                        "hours",
+                        "day as %d%m%Y",
+                        "day as %Y",
+                        "hours/minutes since 2000-01-01",
+                        "1/hour since 2000-01-01",
+                        "hour min since 2000-01-01",
+                        "0 hours since 2000-01-01"};
   for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_false(ra_time_units_like(none[i]));
   assert_non_null(strstr(decoded("days since yesterday", NULL, 0), "is not a date"));
   assert_non_null(
       strstr(decoded("days since 2001-02-31", NULL, 0), "is not a date of the standard"));
+  assert_non_null(
+      strstr(decoded("parsecs since 2000-01-01", NULL, 0), "'parsecs' in units 'parsecs"));
+  const char *dates[] = {
+      "2000/01/01",       "01-01-2000",     "2000-01-01 24:00", "2000-01-01 00:60",
+      "2000-13-01",       "2000-02-30",     "1582-10-05",       "0000-00-00",
+      "2000-001",         "20000101000000", "20000101.5",       "20006",
+      "2000-01-01-12:00", "2000-01-01 EST", "2000-01-01 AM",    "2000-01-01, 12:00"};
+  for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
+    char text[64];
+    snprintf(text, sizeof text, "hours since %s", dates[i]);
+    assert_non_null(strstr(decoded(text, NULL, 0), dates[i]));
+    assert_non_null(strstr(decoded(text, NULL, 0), "is not a "));
+  }
   ra_time_units units;
   assert_int_equal(ra_time_units_parse("days since 1970-01-01", RA_CALENDAR_STANDARD, &units, NULL),
                    RA_OK);
@@ -207,6 +257,7 @@ int main(void) {
       cmocka_unit_test(dates_that_do_not_exist_are_refused),
       cmocka_unit_test(texts_of_dates),
       cmocka_unit_test(units_of_files),
+      cmocka_unit_test(numbers_that_are_dates),
       cmocka_unit_test(units_that_are_none),
       cmocka_unit_test(iso_neighbours),
   };
