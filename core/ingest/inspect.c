@@ -91,6 +91,30 @@ static void add_sides(const char *name, const uint64_t *sides, unsigned count, r
   ra_str_add_char(out, ']');
 }
 
+enum { BLOCK = 256 };  // a side of a COG's blocks
+
+// What is read of a cold store at most, before compression: for a tile the four blocks round a corner, for a series
+// the chunks along time at one place (and one index of each other dimension).
+static void add_reads(const ra__array *array, ra_str *out) {
+  const ra_cf_variable *v = array->cf;
+  uint64_t cell = ra_dtype_size(array->zarr.dtype), chunks = 1, bytes = cell;
+  for (unsigned d = 0; d < array->zarr.ndim; d++) bytes *= array->zarr.chunk[d];
+  for (int d = 0; d < (int)array->zarr.ndim; d++) {
+    if (d != v->time_dim && d != v->run_dim) continue;
+    chunks *= (array->zarr.shape[d] + array->zarr.chunk[d] - 1) / array->zarr.chunk[d];
+  }
+  ra_str_add(out, ",\"reads\":{\"tile\":");
+  if (v->mappable) {
+    unsigned blocks = (v->grid->grid.width > BLOCK ? 2 : 1) * (v->grid->grid.height > BLOCK ? 2 : 1);
+    ra_str_addf(out, "{\"blocks\":%u,\"bytes\":%llu}", blocks,
+                (unsigned long long)(blocks * BLOCK * BLOCK * cell));
+  } else {
+    ra_str_add(out, "null");
+  }
+  ra_str_addf(out, ",\"series\":{\"chunks\":%llu,\"bytes\":%llu}}", (unsigned long long)chunks,
+              (unsigned long long)(chunks * bytes));
+}
+
 static void add_variable(const ra__array *array, ra_str *out) {
   const ra_cf_variable *v = array->cf;
   ra_str_add(out, "{\"name\":");
@@ -110,8 +134,10 @@ static void add_variable(const ra__array *array, ra_str *out) {
   add_sides("shape", array->zarr.shape, array->zarr.ndim, out);
   add_sides("chunk", array->zarr.chunk, array->zarr.ndim, out);
   add_sides("shard", array->zarr.shard, array->zarr.ndim, out);
-  ra_str_addf(out, ",\"bytes\":%zu,\"cogs\":%zu,\"bands\":%llu}", array->raw, array->steps,
+  ra_str_addf(out, ",\"bytes\":%zu,\"cogs\":%zu,\"bands\":%llu", array->raw, array->steps,
               (unsigned long long)v->bands);
+  add_reads(array, out);
+  ra_str_add_char(out, '}');
 }
 
 static void add_estimate(const ra__estimate *e, ra_str *out) {

@@ -1,6 +1,7 @@
 // cf_time.c - time axes: a dimension's coordinate, an auxiliary coordinate along it, a scalar, or none (CF 1.11 §4.4).
 // A leading dimension that is no CF time is an ordinary extra dimension.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -120,6 +121,36 @@ void ra__cf_note_missing(ra_cf *cf, const char *name, const int64_t *ms, size_t 
               count);
 }
 
+static int by_value(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+// Steps that go back in time, and steps of one time: both are kept as they stand.
+static int note_order(ra_cf *cf, const ra_cf_time *time, ra_err *err) {
+  int64_t *sorted = ra_arena_calloc(&cf->arena, time->count, sizeof *sorted);
+  if (time->count && !sorted) return ra_fail(err, RA_E_NOMEM, time->name, "out of memory");
+  size_t count = 0, back = 0, again = 0;
+  for (size_t i = 0; i < time->count; i++) {
+    if (time->ms[i] == RA_TIME_NONE) continue;
+    back += count > 0 && time->ms[i] < sorted[count - 1];
+    sorted[count++] = time->ms[i];
+  }
+  if (back) qsort(sorted, count, sizeof *sorted, by_value);
+  for (size_t i = 1; i < count; i++) again += sorted[i] == sorted[i - 1];
+  if (back) {
+    ra__cf_find(
+        cf, "unsorted-times", "warning", time->name,
+        "%zu of %zu times lie before the one ahead of them: the Zarr store keeps their order", back,
+        time->count);
+  }
+  if (again) {
+    ra__cf_find(cf, "repeated-times", "warning", time->name,
+                "%zu of %zu times repeat another one: each step is kept", again, time->count);
+  }
+  return RA_OK;
+}
+
 static int make_time(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var,
                      const ra_cf_time **out, ra_err *err) {
   ra__cf_instant instants;
@@ -135,6 +166,8 @@ static int make_time(ra_cf *cf, ra_cf_variable *variable, ra_source_var *var,
   time->count = instants.count;
   time->ms = instants.ms;
   ra__cf_note_missing(cf, var->name, time->ms, time->count);
+  rc = note_order(cf, time, err);
+  if (rc < 0) return rc;
   *out = time;
   return RA_OK;
 }

@@ -119,6 +119,10 @@ local function plan_lines(plan, lines)
     add("variable  %s (%s) %s, %s: %s", variable.name, table.concat(variable.dims, ", "),
       variable.dtype, table.concat(variable.shape, " x "),
       variable.mappable and maps or "Zarr only")
+    local reads = variable.reads
+    add("reads     %s: a series %d chunks of %s, %s%s", variable.name, reads.series.chunks,
+      table.concat(variable.chunk, " x "), bytes(reads.series.bytes), variable.mappable and
+      ("; a tile at most %d blocks, %s"):format(reads.tile.blocks, bytes(reads.tile.bytes)) or "")
   end
   local p = plan.plan
   add("plan      %.1f MB raw, %d arrays, %d COGs, %.0f MB of memory", p.raw_bytes / 1e6, p.arrays,
