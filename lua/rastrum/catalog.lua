@@ -307,6 +307,7 @@ end
 
 M.sources = sources.sources
 M.nearest_words = sources.nearest_words
+M.stand_ins = sources.stand_ins
 M.run = sources.run
 M.latest_run = sources.latest_run
 M.times = sources.times

@@ -4,7 +4,8 @@ local M = {}
 
 local MOST_SOURCES, KEPT_PLANS = 16, 2000
 -- a date without ISO equal stands up to three days from its neighbour
-local SLACK_MS = 3 * 86400000
+local DAY_MS = 86400000
+local SLACK_MS = 3 * DAY_MS
 local MODES = { nearest = true, ffill = true, bfill = true, exact = true }
 
 local function in_window(shot, variable, ms)
@@ -32,13 +33,32 @@ end
 
 local function iso_of(variable, text)
   local calendar = variable.calendar or "proleptic_gregorian"
-  local ms = rastrum.time.parse(text, calendar)
+  local ms, err = rastrum.time.parse(text, calendar)
   if ms then return (rastrum.time.to_iso(ms, calendar)) end
-  local err
-  ms, err = rastrum.time.parse(text)
+  ms = rastrum.time.parse(text)
   if ms then return ms end
   err.where = "datetime"
   return nil, err
+end
+
+---The dates of the data's calendar that items give as this one, since they have no ISO equal: the
+---29th and 30th of February for the 28th. Where no step has the date itself, theirs are meant.
+---@param variable table  of a snapshot
+---@param text string
+---@return string[]
+function M.stand_ins(variable, text)
+  local out, calendar = {}, variable.calendar
+  local ms = calendar and rastrum.time.parse(text, calendar)
+  if not ms then return out end
+  local iso = rastrum.time.to_iso(ms, calendar)
+  for days = 1, 2 do
+    local true_ms = ms + days * DAY_MS
+    local near, exact = rastrum.time.to_iso(true_ms, calendar)
+    if near == iso and not exact then
+      out[#out + 1] = rastrum.time.format(true_ms, calendar)
+    end
+  end
+  return out
 end
 
 -- {dataset, variable, step, published, ms, distance, run} of every entry that has a step at the
@@ -176,6 +196,10 @@ local function plan(shot, wanted)
   if mode == "exact" then
     local entries = variable.calendar and candidates(shot, time) or shot.list
     found, err = matches(shot, wanted, entries, text, mode)
+    for _, other in ipairs(found and #found == 0 and M.stand_ins(variable, text) or {}) do
+      found = matches(shot, wanted, entries, other, mode)
+      if #found > 0 then break end
+    end
   else
     found, err = around(shot, wanted, time, text, mode)
   end

@@ -109,10 +109,19 @@ local function plan(snapshot, variables, p)
   for v, variable in ipairs(variables) do names[v] = variable.name end
   local run, err = catalog.run(snapshot, names[1], p.run)
   if err then return nil, err end
-  return series_plan.plan(snapshot, names, { datetime = p.datetime, run = run,
-    extras = function(dataset, variable)
-      return select.extras(dataset, variable, p.level, p.sel)
-    end })
+  local function at(datetime)
+    return series_plan.plan(snapshot, names, { datetime = datetime, run = run,
+      extras = function(dataset, variable)
+        return select.extras(dataset, variable, p.level, p.sel)
+      end })
+  end
+  local parts, versions, fallbacks = at(p.datetime)
+  for _, other in ipairs(parts and #parts[1] == 0 and p.datetime
+    and catalog.stand_ins(variables[1], p.datetime) or {}) do
+    parts, versions, fallbacks = at(other)
+    if not parts or #parts[1] > 0 then break end
+  end
+  return parts, versions, fallbacks
 end
 
 -- Format and media type: as `f` says, else the CoverageJSON that an Accept header names.
