@@ -210,11 +210,14 @@ static bool lacks_year_zero(ra_calendar calendar) {
   return calendar == RA_CALENDAR_STANDARD || calendar == RA_CALENDAR_JULIAN;
 }
 
-int ra__time_stamp(ra_calendar calendar, const char *text, int64_t *ms, ra_err *err) {
+int ra__time_stamp(ra_calendar calendar, const char *text, const char *units, int64_t *ms,
+                   ra_err *err) {
   stamp s = {.at = text, .loose = true};
   if (!read_stamp(&s))
     return ra_fail(err, RA_E_INVALID, "",
-                   "'%.60s' is not a date: expected like 1970-01-01 00:00:00", text);
+                   "'%.60s' in units '%.60s' is not a date: expected like 1970-01-01 00:00:00",
+                   text, units);
   if (s.date.year < 0 && lacks_year_zero(calendar)) s.date.year++;
-  return stamp_instant(&s, calendar, ms, err);
+  int rc = stamp_instant(&s, calendar, ms, err);
+  return rc < 0 ? ra_err_prefix(err, "units '%.60s'", units) : rc;
 }

@@ -201,8 +201,7 @@ int ra_time_units_parse(const char *units, ra_calendar calendar, ra_time_units *
                    "'%s' in units '%.60s' is not a unit of time: expected seconds, minutes, hours, "
                    "days, weeks, months or years",
                    found.unit, units);
-  int rc = ra__time_stamp(calendar, found.rest, &out->epoch_ms, err);
-  return rc < 0 ? ra_err_prefix(err, "units '%.60s'", units) : rc;
+  return ra__time_stamp(calendar, found.rest, units, &out->epoch_ms, err);
 }
 
 // Whole calendar months, then a share of the month they lead into; a day that it lacks becomes its last.

@@ -91,28 +91,52 @@ static void add_sides(const char *name, const uint64_t *sides, unsigned count, r
   ra_str_add_char(out, ']');
 }
 
-enum { BLOCK = 256 };  // a side of a COG's blocks
+enum {
+  BLOCK = 256,
+  WINDOW = 3
+};  // a side of a COG's blocks; blocks that a tile's window touches in a row, at most
 
-// What is read of a cold store at most, before compression: for a tile the four blocks round a corner, for a series
-// the chunks along time at one place (and one index of each other dimension).
-static void add_reads(const ra__array *array, ra_str *out) {
+// A tile of 256 pixels is drawn from the level whose cells are from half a pixel to a whole one: 512 of them in a row.
+static uint64_t tile_blocks(const ra_cf_grid *grid) {
+  int64_t sides[] = {grid->grid.width, grid->grid.height};
+  uint64_t blocks = 1;
+  for (int i = 0; i < 2; i++) {
+    int64_t all = (sides[i] + BLOCK - 1) / BLOCK;
+    blocks *= (uint64_t)(all < WINDOW ? all : WINDOW);
+  }
+  return blocks;
+}
+
+// Chunks along time at one place, and one of each other dimension.
+static uint64_t series_chunks(const ra__array *array) {
   const ra_cf_variable *v = array->cf;
-  uint64_t cell = ra_dtype_size(array->zarr.dtype), chunks = 1, bytes = cell;
-  for (unsigned d = 0; d < array->zarr.ndim; d++) bytes *= array->zarr.chunk[d];
+  uint64_t chunks = 1;
   for (int d = 0; d < (int)array->zarr.ndim; d++) {
     if (d != v->time_dim && d != v->run_dim) continue;
     chunks *= (array->zarr.shape[d] + array->zarr.chunk[d] - 1) / array->zarr.chunk[d];
   }
+  return chunks;
+}
+
+static void add_read(const char *unit, uint64_t count, uint64_t bytes, ra_str *out) {
+  ra_str_addf(out, "{\"%s\":%llu,\"bytes\":%llu}", unit, (unsigned long long)count,
+              (unsigned long long)bytes);
+}
+
+// What a request reads where nothing is cached, before compression; a tile at most, since tiles differ.
+static void add_reads(const ra__array *array, ra_str *out) {
+  uint64_t cell = ra_dtype_size(array->zarr.dtype), chunk = cell, chunks = series_chunks(array);
+  for (unsigned d = 0; d < array->zarr.ndim; d++) chunk *= array->zarr.chunk[d];
   ra_str_add(out, ",\"reads\":{\"tile\":");
-  if (v->mappable) {
-    unsigned blocks = (v->grid->grid.width > BLOCK ? 2 : 1) * (v->grid->grid.height > BLOCK ? 2 : 1);
-    ra_str_addf(out, "{\"blocks\":%u,\"bytes\":%llu}", blocks,
-                (unsigned long long)(blocks * BLOCK * BLOCK * cell));
+  if (array->cf->mappable) {
+    uint64_t blocks = tile_blocks(array->cf->grid);
+    add_read("blocks", blocks, blocks * BLOCK * BLOCK * cell, out);
   } else {
     ra_str_add(out, "null");
   }
-  ra_str_addf(out, ",\"series\":{\"chunks\":%llu,\"bytes\":%llu}}", (unsigned long long)chunks,
-              (unsigned long long)(chunks * bytes));
+  ra_str_add(out, ",\"series\":");
+  add_read("chunks", chunks, chunks * chunk, out);
+  ra_str_add_char(out, '}');
 }
 
 static void add_variable(const ra__array *array, ra_str *out) {
