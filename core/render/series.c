@@ -31,11 +31,15 @@ static const ra_series_part *part_at(const ra_series_request *request, unsigned 
 
 // ---- cost from tables: chunks as the catalog has them, or as ingest plans them
 
-static void planned_chunk(const ra_dataset_variable *variable, ra_zarr_spec *spec) {
+static void planned_chunk(const ra_series_part *part, ra_zarr_spec *spec) {
+  const ra_dataset_variable *variable = part->variable;
   *spec = (ra_zarr_spec){.dtype = variable->dtype, .ndim = variable->ndim};
   memcpy(spec->shape, variable->shape, variable->ndim * sizeof *spec->shape);
   memcpy(spec->chunk, variable->array.chunk, variable->ndim * sizeof *spec->chunk);
-  if (spec->ndim && !spec->chunk[0])
+  if (!ra_dataset_store(part->dataset)) {  // an image: a block of the larger kind
+    for (unsigned i = 0; i < spec->ndim; i++) spec->chunk[i] = 1;
+    spec->chunk[variable->y_dim] = spec->chunk[variable->x_dim] = 512;
+  } else if (spec->ndim && !spec->chunk[0])
     ra_zarr_plan(spec, variable->time_dim, variable->y_dim, variable->x_dim);
 }
 
@@ -48,7 +52,7 @@ static void add_planned(const ra_series_request *request, const ra_series_part *
                         uint64_t *chunks, uint64_t *bytes) {
   ra_zarr_spec spec;
   const ra_dataset_variable *variable = part->variable;
-  planned_chunk(variable, &spec);
+  planned_chunk(part, &spec);
   uint64_t along = 1, size = ra_dtype_size(variable->dtype);
   if (variable->time_dim >= 0) along = part->step_count / spec.chunk[variable->time_dim] + 1;
   for (unsigned i = 0; i < spec.ndim; i++) size = saturated(size, spec.chunk[i]);
@@ -139,10 +143,7 @@ static int check_part(const ra_series_part *part, ra_err *err) {
 
 static int plan_store(ra__series *self, ra__series_store *store, ra_err *err) {
   int rc = ra__series_open(self, store, err);
-  if (rc == RA_OK) {
-    rc = ra__series_locate(self, store->part, ra_zarr_array_info(store->array), &store->places, err);
-  }
-  return rc;
+  return rc < 0 ? rc : ra__series_locate(self, store, err);
 }
 
 static int plan_line(ra__series *self, unsigned v, ra_err *err) {

@@ -112,12 +112,10 @@ static int ask(filling *f, const ra_series_fallback *from, ra_err *err) {
   if (!store.entry_count) return RA_OK;
   ra__series_sort_entries(&store);
   int rc = ra__series_open(f->self, &store, err);
-  if (rc == RA_OK)
-    rc = ra__series_locate(f->self, &part, ra_zarr_array_info(store.array), &store.places, err);
+  if (rc == RA_OK) rc = ra__series_locate(f->self, &store, err);
   if (rc == RA_OK) rc = check_cost(f, &store, err);
   if (rc == RA_OK) rc = read_scratch(f, &store, err);
-  ra_zarr_array_unref(store.array);
-  free(store.path);
+  ra__series_close(&store);
   return rc;
 }
 

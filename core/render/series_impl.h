@@ -36,8 +36,9 @@ typedef struct ra__series_entry {
 typedef struct ra__series_store {
   const ra_series_part *part;  // the first of them
   unsigned line;
-  ra_zarr_array *array;
+  ra_zarr_array *array;  // NULL: a map
   char *path;
+  struct ra__map_source *map;  // of an image that was ingested in place
   const ra__series_places *places;
   ra__series_entry *entries;  // by step
   size_t entry_count;
@@ -76,9 +77,8 @@ static inline size_t ra__series_step(const ra_series_part *part, size_t i) {
 // The part that gives line v its times in segment s: its own, or where all lines share them any line's. NULL: none.
 const ra_series_part *ra__series_clock(const ra__series *self, unsigned v, unsigned s);
 
-// The places of a part's grid for an array's chunks: those made before, or new ones.
-int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zarr_info *info,
-                      const ra__series_places **out, ra_err *err);
+// The places of an opened store: those made before for its grid and chunks, or new ones.
+int ra__series_locate(ra__series *self, ra__series_store *store, ra_err *err);
 void ra__series_places_free(ra__series_places *places);
 // The cell of a curvilinear grid that is nearest to the point, by the dataset's index of cells.
 int ra__series_nearest(ra_render_context *context, const ra_dataset *dataset,
@@ -93,13 +93,23 @@ const ra_series_part *ra__series_part_at(const ra__series *self, unsigned v, uns
 // Lists the stores of all lines and the steps that are read of each. Parts have been checked.
 int ra__series_list_stores(ra__series *self, ra_err *err);
 void ra__series_free_stores(ra__series *self);
-// The array of a store: from the header cache, or from its zarr.json.
+// The array of a store: from the header cache, or from its zarr.json. Or its map.
 int ra__series_open(ra__series *self, ra__series_store *store, ra_err *err);
+void ra__series_close(ra__series_store *store);
 // Adds what is read of a store.
 void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64_t *bytes);
 void ra__series_sort_entries(ra__series_store *store);
 // Reads the entries of an opened store into values (and weights).
 int ra__series_read_store(ra__series *self, const ra__series_store *store, ra_err *err);
+// One value of a sample: into values, or with its weight.
+void ra__series_put(ra__series *self, const ra__series_store *store,
+                    const ra__series_sample *sample, size_t at, double value);
+// series_map.c: the same of an image, which has one step; the cells that one block of it has, its bytes.
+int ra__series_map_open(ra__series *self, ra__series_store *store, ra_err *err);
+void ra__series_map_close(ra__series_store *store);
+void ra__series_map_block(const ra__series_store *store, uint64_t *rows, uint64_t *columns,
+                          uint64_t *bytes);
+int ra__series_map_read(ra__series *self, const ra__series_store *store, ra_err *err);
 // Asks the request's fallbacks for what line v lacks.
 int ra__series_fill(ra__series *self, unsigned v, ra_err *err);
 // Reads line v of all points into values (and weights).

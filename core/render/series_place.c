@@ -188,24 +188,31 @@ static int make_places(ra__series *series, const ra__series_places *like, ra__se
   return RA_OK;
 }
 
-int ra__series_locate(ra__series *self, const ra_series_part *part, const ra_zarr_info *info,
-                      const ra__series_places **out, ra_err *err) {
-  const ra_dataset_variable *variable = part->variable;
-  ra__series_places like = {.dataset = part->dataset,
-                            .grid = variable->grid,
-                            .chunk_rows = info->chunk[variable->y_dim],
-                            .chunk_cols = info->chunk[variable->x_dim]};
+static void chunk_of(const ra__series_store *store, uint64_t *rows, uint64_t *columns) {
+  uint64_t bytes;
+  if (store->map) {
+    ra__series_map_block(store, rows, columns, &bytes);
+    return;
+  }
+  const ra_zarr_info *info = ra_zarr_array_info(store->array);
+  *rows = info->chunk[store->part->variable->y_dim];
+  *columns = info->chunk[store->part->variable->x_dim];
+}
+
+int ra__series_locate(ra__series *self, ra__series_store *store, ra_err *err) {
+  ra__series_places like = {.dataset = store->part->dataset, .grid = store->part->variable->grid};
+  chunk_of(store, &like.chunk_rows, &like.chunk_cols);
   for (size_t i = self->place_count; i-- > 0;) {
     const ra__series_places *places = self->places[i];
     if (places->chunk_rows == like.chunk_rows && places->chunk_cols == like.chunk_cols &&
         same_grid(places->grid, like.grid)) {
-      *out = places;
+      store->places = places;
       return RA_OK;
     }
   }
   // One entry a store at most: the table has room.
   int rc = make_places(self, &like, &self->places[self->place_count], err);
-  if (rc == RA_OK) *out = self->places[self->place_count++];
+  if (rc == RA_OK) store->places = self->places[self->place_count++];
   return rc;
 }
 

@@ -28,14 +28,17 @@ static int check_array(const ra__series_store *store, ra_err *err) {
 
 int ra__series_open(ra__series *self, ra__series_store *store, ra_err *err) {
   const ra_dataset_array *array = &store->part->variable->array;
-  if (!ra_dataset_store(store->part->dataset))
-    return ra_fail(err, RA_E_UNSUPPORTED, ra_dataset_id(store->part->dataset),
-                   "was ingested in place, so that it has maps and no time series; ingest it "
-                   "without --in-place");
+  if (!ra_dataset_store(store->part->dataset)) return ra__series_map_open(self, store, err);
   // Both are freed with the store.
   int rc =
       ra__render_zarr(self->context, store->part->dataset, array, &store->path, &store->array, err);
   return rc < 0 ? rc : check_array(store, err);
+}
+
+void ra__series_close(ra__series_store *store) {
+  ra_zarr_array_unref(store->array);
+  free(store->path);
+  ra__series_map_close(store);
 }
 
 // ---- which bytes
@@ -62,13 +65,24 @@ static uint64_t time_chunks(const ra__series_store *store, uint64_t chunk) {
   return count;
 }
 
-void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64_t *bytes) {
+// The chunks along time that are read, and the bytes of each.
+static uint64_t chunks_of(const ra__series_store *store, uint64_t *bytes) {
+  uint64_t rows, columns;
+  if (store->map) {
+    ra__series_map_block(store, &rows, &columns, bytes);
+    return 1;
+  }
   const ra_zarr_info *info = ra_zarr_array_info(store->array);
   int time_dim = store->part->variable->time_dim;
-  uint64_t size = info->cell, groups = 0;
-  for (unsigned i = 0; i < info->ndim; i++) size *= info->chunk[i];
+  *bytes = info->cell;
+  for (unsigned i = 0; i < info->ndim; i++) *bytes *= info->chunk[i];
+  return time_dim >= 0 ? time_chunks(store, info->chunk[time_dim]) : 1;
+}
+
+void ra__series_add_cost(const ra__series_store *store, uint64_t *chunks, uint64_t *bytes) {
+  uint64_t size, groups = 0;
   for (size_t i = 0; i < store->places->sample_count; i = group_end(store->places, i)) groups++;
-  uint64_t count = groups * (time_dim >= 0 ? time_chunks(store, info->chunk[time_dim]) : 1);
+  uint64_t count = groups * chunks_of(store, &size);
   *chunks += count;
   *bytes += count * size;
 }
@@ -164,22 +178,26 @@ static double value_at(const column *self, size_t step) {
                       : ((const double *)self->values)[at];
 }
 
+void ra__series_put(ra__series *self, const ra__series_store *store,
+                    const ra__series_sample *sample, size_t at, double value) {
+  at += (size_t)sample->point * self->lines[store->line].count;
+  if (!self->weights) {
+    self->values[at] = value;
+  } else if (!isnan(value)) {
+    self->values[at] += sample->weight * value;
+    self->weights[at] += sample->weight;
+  }
+}
+
 static void scatter(ra__series *self, const ra__series_store *store, const ra__series_sample *sample,
                     const box *area, size_t from, size_t to, column source) {
   source.at = (size_t)(sample->row - area->row0) * area->row +
               (size_t)(sample->col - area->col0) * area->col;
   source.stride = area->time;
-  size_t line_at = (size_t)sample->point * self->lines[store->line].count;
-  double *out = self->values + line_at, *weights = self->weights ? self->weights + line_at : NULL;
   for (size_t i = from; i < to; i++) {
     const ra__series_entry *entry = &store->entries[i];
-    double value = value_at(&source, (size_t)(entry->step - area->step0));
-    if (!weights) {
-      out[entry->at] = value;
-    } else if (!isnan(value)) {
-      out[entry->at] += sample->weight * value;
-      weights[entry->at] += sample->weight;
-    }
+    ra__series_put(self, store, sample, entry->at,
+                   value_at(&source, (size_t)(entry->step - area->step0)));
   }
 }
 
@@ -240,6 +258,7 @@ static void finish_weights(ra__series *self, size_t n) {
 }
 
 int ra__series_read_store(ra__series *self, const ra__series_store *store, ra_err *err) {
+  if (store->map) return ra__series_map_read(self, store, err);
   for (size_t i = 0; i < store->places->sample_count;) {
     size_t end = group_end(store->places, i);
     int rc = read_group(self, store, i, end, err);

@@ -128,8 +128,7 @@ int ra__series_list_stores(ra__series *self, ra_err *err) {
 
 void ra__series_free_stores(ra__series *self) {
   for (size_t i = 0; i < self->store_count; i++) {
-    ra_zarr_array_unref(self->stores[i].array);
-    free(self->stores[i].path);
+    ra__series_close(&self->stores[i]);
   }
   free(self->slots);
   free(self->stores);

@@ -24,11 +24,13 @@ def ingest(binary, path, store, *options, code=0):
     return [json.loads(line) for line in done.stdout.splitlines()] if code == 0 else done.stderr
 
 
-def image(path, dtype="int16", crs="EPSG:32632", transform=PLACE, **options):
-    cells = (np.arange(300 * 400).reshape(300, 400) % 251).astype(dtype)
-    with rasterio.open(path, "w", driver="GTiff", width=400, height=300, count=1, dtype=dtype, crs=crs, transform=transform, nodata=7,
+def image(path, dtype="int16", crs="EPSG:32632", transform=PLACE, cells=None, **options):
+    if cells is None:
+        cells = (np.arange(300 * 400).reshape(300, 400) % 251).astype(dtype)
+    bands = cells.reshape(-1, 300, 400)
+    with rasterio.open(path, "w", driver="GTiff", width=400, height=300, count=len(bands), dtype=dtype, crs=crs, transform=transform, nodata=7,
                        tiled=True, blockxsize=128, blockysize=128, compress="deflate", **options) as d:
-        d.write(cells, 1)
+        d.write(bands)
     with rasterio.open(path, "r+") as d:
         d.build_overviews([2], rasterio.enums.Resampling.nearest)
     return cells
@@ -67,11 +69,34 @@ def test_a_cog_in_place(binary, tmp_path, serve):
                 lon, lat = rasterio.warp.transform(d.crs, "EPSG:4326", [d.xy(row, col)[0]], [d.xy(row, col)[1]])
                 answer = http.get(f"/collections/c/items/{item['id']}/point/{lon[0]},{lat[0]}").json()
                 assert answer["values"] == [None if cells[row, col] == 7 else cells[row, col]]
-        said = http.get("/api/timeseries", params={"collection": "c", "lon": lon[0], "lat": lat[0]})
-        assert said.status_code >= 400 and "--in-place" in said.json()["detail"]
         for climbing in ("source/../source.pointer", "source.pointer", "source/"):
             answer = http.get(f"{href.rsplit('/source/', 1)[0]}/{climbing}")
             assert answer.status_code in (400, 404), climbing
+
+
+def test_series_of_cogs_in_place(binary, tmp_path, serve):
+    """Values along the dates of many images: of their cells as GDAL reads them, or bilinear between four."""
+    store, days = tmp_path / "store", {}
+    for day in (3, 1, 2):
+        path = tmp_path / f"t_2020010{day}.tif"
+        days[day] = image(path, cells=np.random.default_rng(day).integers(0, 12, (2, 300, 400)).astype("int16"))
+        ingest(binary, path, store, "--in-place", "--datetime", "t_%Y%m%d")
+    server = serve(store)
+    with httpx.Client(base_url=server.url, timeout=30) as http, rasterio.open(tmp_path / "t_20200101.tif") as d:
+        for row, col in ((0, 0), (255, 256), (299, 399)):
+            x, y = d.xy(row, col)
+            lon, lat = rasterio.warp.transform(d.crs, "EPSG:4326", [x], [y])
+            for band in (0, 1):
+                said = http.get("/api/timeseries", params={"collection": "c", "lon": lon[0], "lat": lat[0], "sel": f"band={band}"}).json()
+                assert said["timestamps"] == [f"2020-01-0{day}T00:00:00Z" for day in (1, 2, 3)]
+                cells = [days[day][band, row, col] for day in (1, 2, 3)]
+                assert said["values"] == [None if cell == 7 else cell for cell in cells]
+        x, y = d.xy(100, 100, offset="lr")  # between four cells
+        lon, lat = rasterio.warp.transform(d.crs, "EPSG:4326", [x], [y])
+        said = http.get("/api/timeseries", params={"collection": "c", "lon": lon[0], "lat": lat[0], "method": "bilinear"}).json()
+        for day, value in zip((1, 2, 3), said["values"]):
+            four = days[day][0, 100:102, 100:102].astype("f8")
+            assert value == pytest.approx(four[four != 7].mean(), rel=1e-6)
 
 
 def test_a_cog_that_was_changed_is_not_served(binary, tmp_path, serve):
