@@ -380,8 +380,11 @@ function M.fields(given)
       table.insert(sign == "-" and out.exclude or out.include, field)
     end
   else
-    for _, field in ipairs(given.include or {}) do table.insert(out.include, field) end
-    for _, field in ipairs(given.exclude or {}) do table.insert(out.exclude, field) end
+    for side, list in pairs(out) do  -- null is as good as nothing
+      for _, field in ipairs(type(given[side]) == "table" and given[side] or {}) do
+        table.insert(list, field)
+      end
+    end
   end
   if #out.include == 0 and #out.exclude == 0 then return nil end
   return rastrum.json.encode(out)

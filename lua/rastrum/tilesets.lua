@@ -209,6 +209,26 @@ local function bad(where, message, ...)
   return nil, { code = "invalid", where = where, message = message:format(...) }
 end
 
+local PIXEL, DEGREE = 0.00028, 111319.49079327358  -- metres: of the standard's screen, of the equator
+
+---The first zoom, and the one at which a pixel is no larger than so many degrees, or the last.
+---@param name string
+---@param degrees number
+---@return integer|nil first
+---@return integer|rastrum.Error fitting
+function M.zooms(name, degrees)
+  local made, err = find(name)
+  if not made then return nil, err end
+  local zooms = {}
+  for zoom in pairs(made.matrices) do zooms[#zooms + 1] = zoom end
+  table.sort(zooms)
+  for _, zoom in ipairs(zooms) do
+    local scale = tonumber(made.matrices[zoom].scaleDenominator)
+    if scale and scale * PIXEL / DEGREE <= degrees * (1 + 1e-6) then return zooms[1], zoom end
+  end
+  return zooms[1], zooms[#zooms]
+end
+
 ---Where a tile lies: {crs=, left=, top=, side=} in the CRS's units.
 ---@param name string
 ---@param z integer  the matrix's id

@@ -96,7 +96,8 @@ local function redirect(req)
   for pair in req.query:gmatch("[^&]+") do
     if not pair:match("^v=") then query[#query + 1] = pair end
   end
-  local target = req.path .. (#query > 0 and "?" .. table.concat(query, "&") or "")
+  -- relative to the request: a proxy may have put a prefix before it
+  local target = req.path:match("[^/]+$") .. (#query > 0 and "?" .. table.concat(query, "&") or "")
   return { status = 307, headers = { Location = target, ["Cache-Control"] = "no-store" } }
 end
 
@@ -284,6 +285,14 @@ local function native_zoom(variable)
     math.ceil(math.log(360 / 256 / degrees) / math.log(2) - 1e-6)))
 end
 
+-- The first zoom, and the one of the data.
+local function zooms_of(variable, tms)
+  if not tms or tilesets.is_default(tms) then return 0, math.max(native_zoom(variable), 2) end
+  local degrees = variable.cell_degrees
+  local first, last = tilesets.zooms(tms, degrees and degrees > 0 and degrees or 0.02)
+  return first, first and math.min(last, MAX_ZOOM) or last
+end
+
 -- TileJSON bounds don't wrap: an extent over 180 degrees widens to the whole way round.
 local function bounds_of(bbox)
   if bbox[1] > bbox[3] then return { -180, bbox[2], 180, bbox[4] } end
@@ -322,10 +331,10 @@ local function tilejson(req)
   if p.datetime then query[#query + 1] = "datetime=" .. escape(p.datetime) end
   query[#query + 1] = "v=" .. version_tag(snapshot, drawn)
   local bounds = bounds_of(drawn.variable.bbox)
-  local zoom = native_zoom(drawn.variable)
-  local template = ("%s/tiles/%s/{z}/{x}/{y}.%s?%s"):format(req.base_url, escape(p.collection),
-    p.tile_format,
-    table.concat(query, "&"))
+  local least, most = zooms_of(drawn.variable, p.tms)
+  if not least then return rastrum.fail(most) end
+  local template = ("%s/tiles/%s/%s{z}/{x}/{y}.%s?%s"):format(req.base_url, escape(p.collection),
+    p.tms and escape(p.tms) .. "/" or "", p.tile_format, table.concat(query, "&"))
   return http.json(req, {
     tilejson = "3.0.0",
     name = snapshot.title or snapshot.id,
@@ -338,9 +347,9 @@ local function tilejson(req)
     tiles = rastrum.json.array { template },
     bounds = rastrum.json.array(bounds),
     center = rastrum.json.array { (bounds[1] + bounds[3]) / 2, (bounds[2] + bounds[4]) / 2,
-    math.min(zoom, 2) },
-    minzoom = 0,
-    maxzoom = math.max(zoom, 2),
+    math.max(least, math.min(native_zoom(drawn.variable), most, 2)) },
+    minzoom = least,
+    maxzoom = most,
     variable = drawn.variable.name,
     units = drawn.variable.units,
     rescale = rastrum.json.array(look.rescale),
@@ -448,6 +457,9 @@ LOOK[#LOOK + 1] = { name = "expression", type = "string", max_length = 2048,
 local TMS = { name = "tms", type = "string", example = tilesets.DEFAULT,
   description = "a tile matrix set of /tileMatrixSets" }
 
+local TILE_FORMAT = { name = "tile_format", type = "string", enum = FORMATS, default = "png",
+  description = "format of the tiles" }
+
 local ADDRESS = {
   { name = "z", type = "integer", min = 0, max = MAX_ZOOM, example = 0, description = "zoom" },
   { name = "x", type = "integer", min = 0, max = 2 ^ MAX_ZOOM - 1, example = 0,
@@ -491,9 +503,10 @@ M.routes = {
     params = { TMS } },
   { "GET", "/tiles/{collection}/tilejson.json", tilejson,
     summary = "TileJSON 3.0 of what the parameters choose",
-    params = join(CHOICE, LOOK, {
-      { name = "tile_format", type = "string", enum = FORMATS, default = "png",
-        description = "format of the tiles" } }) },
+    params = join(CHOICE, LOOK, { TILE_FORMAT }) },
+  { "GET", "/tiles/{collection}/{tms}/tilejson.json", tilejson,
+    summary = "TileJSON of tiles of the named tile matrix set",
+    params = join(CHOICE, { TMS }, LOOK, { TILE_FORMAT }) },
   { "GET", "/tiles/{collection}/times", times,
     summary = "The times of a variable, each with its version",
     params = { CHOICE[1], CHOICE[2], CHOICE[4], CHOICE[5], CHOICE[7] } },

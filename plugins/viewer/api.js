@@ -22,18 +22,24 @@ export async function ask(url, options) {
   return body;
 }
 
+/** The same as the server has it now, whatever the browser keeps. */
+export const askNow = (url) => ask(url, { cache: "no-cache" });
+
 /** The same, asked once. */
 export function askOnce(url) {
   if (!kept.has(url))
     kept.set(
       url,
-      ask(url).catch((error) => {
+      askNow(url).catch((error) => {
         kept.delete(url);
         throw error;
       }),
     );
   return kept.get(url);
 }
+
+/** Forgets what was asked once: the data have changed. */
+export const forget = () => kept.clear();
 
 export const tilesBase = (collection) => at(`/tiles/${encodeURIComponent(collection)}`);
 
@@ -66,8 +72,8 @@ export const readable = (q) =>
     .replace(/%3A/g, ":")
     .replace(/sel=(\w+)%3D/g, "sel=$1=");
 
-export const tilejsonUrl = (s, time) =>
-  `${tilesBase(s.collection)}/tilejson.json?${readable(choice(s, { datetime: time, ...look(s) }))}`;
+export const tilejsonUrl = (s, time, tms = "") =>
+  `${tilesBase(s.collection)}/${tms}tilejson.json?${readable(choice(s, { datetime: time, ...look(s) }))}`;
 export const legendUrl = (s) => {
   const q = choice(
     { variable: s.variable, sel: {} },

@@ -2,7 +2,7 @@
 // asked for, `shown` the one on the map. A frame takes the other's place when all its tiles in view
 // are there, so that pixels, time and legend always agree.
 import {
-  ask,
+  askNow,
   askOnce,
   choice,
   legendUrl,
@@ -59,7 +59,7 @@ export class Layer {
     const s = this.settings;
     if (!s.variable)
       s.variable = (await askOnce(`${tilesBase(s.collection)}/tilejson.json`)).variable;
-    const list = await ask(timesUrl(s));
+    const list = await askNow(timesUrl(s));
     if (turn !== this.turn) return false;
     const index = list.times.indexOf(s.time);
     const at = index >= 0 ? index : list.times.length - 1;
@@ -81,6 +81,20 @@ export class Layer {
     s.time = this.times[at] ?? null;
     this.want();
     return true;
+  }
+
+  /** Whether the server has other times, versions or ranges by now than those that are shown. */
+  async isStale() {
+    const s = this.settings;
+    const [list, info] = await Promise.all([
+      askNow(timesUrl(s)),
+      askNow(tilejsonUrl(s, s.run ? s.time : null)),
+    ]);
+    const text = (times, versions, tilejson) =>
+      JSON.stringify([times, versions || [], tilejson.rescale, tilejson.tiles]);
+    return (
+      text(list.times, list.versions, info) !== text(this.times, this.versions, this.info)
+    );
   }
 
   /** Levels that this variable does not have are forgotten. */

@@ -50,7 +50,7 @@ export function links(details, rows) {
 
 const template = (layer, map, format) =>
   here(
-    tileUrl(layer.wanted, map.projection, "", 0, 0, 0, format).replace(
+    tileUrl(layer.wanted, map.projection, "", map.projection.behind, 0, 0, format).replace(
       /\/0\/0\/0\./,
       "/{z}/{x}/{y}.",
     ),
@@ -65,7 +65,7 @@ export function mapLinks(layer, map) {
   const one = here(tileUrl(layer.wanted, map.projection, "", level, x, y));
   return [
     ["Tile URL (XYZ)", png],
-    ["TileJSON", here(tilejsonUrl(layer.settings, layer.settings.time))],
+    ["TileJSON", here(tilejsonUrl(layer.settings, layer.settings.time, map.projection.tms))],
     ["curl", `curl -o tile.png '${one}'`],
     [
       "Python: the values of a tile",

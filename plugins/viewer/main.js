@@ -1,6 +1,6 @@
 // The page: its panel, and how the parts hang together. `viewer` in the console (and in the tests)
 // is the whole of it.
-import { ask, askOnce, at } from "./api.js";
+import { ask, askOnce, at, forget } from "./api.js";
 import { Histogram } from "./histogram.js";
 import { Layer, newSettings } from "./layers.js";
 import { drawLegends } from "./legend.js";
@@ -12,6 +12,8 @@ import { RampPicker } from "./ramps.js";
 import { read, state, write } from "./state.js";
 import { Timeline } from "./time.js";
 import { $, el, fill, later, place, say, time, unitText } from "./ui.js";
+
+const LOOK_AGAIN = 30000; // milliseconds
 
 class Page {
   constructor() {
@@ -87,6 +89,8 @@ class Page {
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.theme());
     addEventListener("keydown", (e) => this.key(e));
+    addEventListener("focus", () => this.lookAgain());
+    setInterval(() => this.lookAgain(), LOOK_AGAIN);
     this.listenSwipe();
   }
 
@@ -149,6 +153,23 @@ class Page {
       this.map.draw();
       say(error.message, () => this.load(layer));
       return false;
+    }
+  }
+
+  /** What has been replaced or added meanwhile is read anew; a server that does not answer waits. */
+  async lookAgain() {
+    const layers = this.map.layers.filter((l) => l.info);
+    if (document.hidden || this.looking || this.timeline.playing || !layers.length) return;
+    this.looking = true;
+    try {
+      const stale = await Promise.all(layers.map((l) => l.isStale()));
+      if (stale.some(Boolean)) forget();
+      for (const layer of layers.filter((l, i) => stale[i] && this.map.layers.includes(l)))
+        await this.load(layer);
+    } catch {
+      /* the next turn asks again */
+    } finally {
+      this.looking = false;
     }
   }
 

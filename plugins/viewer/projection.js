@@ -21,4 +21,16 @@ export const PROJECTIONS = {
     lon: (x) => x * 360 - 180,
     lat: (y) => Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) / rad,
   },
+  degrees: {
+    name: "degrees",
+    title: "Longitude and latitude, poles included",
+    tms: "WorldCRS84Quad/",
+    behind: 1,
+    height: 0.5,
+    top: 90,
+    x: (lon) => (lon + 180) / 360,
+    y: (lat) => (90 - lat) / 360,
+    lon: (x) => x * 360 - 180,
+    lat: (y) => 90 - y * 360,
+  },
 };

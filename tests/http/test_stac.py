@@ -201,6 +201,8 @@ def test_fields(http):
     item = http.post("/stac/search", json=body).json()["features"][0]
     assert "zarr" not in item["assets"] and "sst" in item["assets"] and "links" not in item
     assert "proj:shape" not in item["properties"] and "proj:code" in item["properties"]
+    whole = http.post("/stac/search", json={**body, "fields": {"include": None, "exclude": None, "other": 1}}).json()["features"][0]
+    assert whole == http.post("/stac/search", json={**body, "fields": None}).json()["features"][0] and "links" in whole
 
 
 REFUSED = ("bbox=1,2,3", "bbox=a,b,c,d", "bbox=0,10,10,0", "bbox=0,0,190,10", "bbox=[0,0,1,1]", "limit=0", "limit=-1", "limit=x",

@@ -72,6 +72,20 @@ def test_tiles_equal_those_of_gdal_and_rio_tiler(mine, cog, sources, name, metho
     assert (apart <= limit).mean() > 0.94 if method == "nearest" else apart.mean() < 0.1 * np.std(want.compressed())
 
 
+@pytest.mark.parametrize("name", ("NZTM2000Quad", "UTM31WGS84Quad", "WorldCRS84Quad", "WebMercatorQuad"))
+def test_tilejson_of_a_set(mine, name):
+    """Its template leads to tiles of the set; its zooms are the set's own, to the one of the data's quarter of a degree."""
+    lon, lat, _ = DRAWN[name]
+    told, tms = mine.ok(f"/tiles/fine/{name}/tilejson.json", resampling="bilinear").json(), morecantile.tms.get(name)
+    assert told["minzoom"] == tms.minzoom <= told["center"][2] <= told["maxzoom"] <= tms.maxzoom
+    metres = [tms.matrix(zoom).scaleDenominator * 0.00028 for zoom in (told["maxzoom"], told["maxzoom"] - 1)]
+    assert metres[0] <= 0.25 * 111320 < metres[1]
+    tile = tms.tile(lon, lat, told["maxzoom"])
+    answer = mine.get(told["tiles"][0].format(x=tile.x, y=tile.y, z=tile.z))
+    assert answer.content == mine.ok(f"/tiles/fine/{name}/{tile.z}/{tile.x}/{tile.y}.png", resampling="bilinear").content
+    mine.problem(404, "/tiles/fine/NoSuchQuad/tilejson.json")
+
+
 # ---- sets of one's own
 
 def square(**changes):
