@@ -1,5 +1,7 @@
 // cog_image.c - what a TIFF's tags say of the image as a whole: where it lies, its CRS, what is missing, scale.
 #include <ctype.h>
+#include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,16 +103,25 @@ static int parse_place(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra
   return RA_OK;
 }
 
-// Numbers as GDAL writes them: "nan", "-9999", "1e+20".
+// Numbers as GDAL writes them: "nan", "-9999", "1e+20". Of several, as some write one a band, the first. The largest
+// double has too few digits in some files, which makes it infinite.
 static bool parse_real(const char *text, size_t size, double *out) {
   char copy[64], *end;
   while (size && isspace((unsigned char)*text)) text++, size--;
   size_t n = 0;
   while (n < size && n < sizeof copy - 1 && text[n]) copy[n] = text[n], n++;
   copy[n] = 0;
+  errno = 0;
   *out = strtod(copy, &end);
-  while (isspace((unsigned char)*end)) end++;
-  return end != copy && *end == 0;
+  if (errno == ERANGE && isinf(*out)) *out = copysign(DBL_MAX, *out);
+  return end != copy && (*end == 0 || isspace((unsigned char)*end));
+}
+
+// The largest float, which many write with too few digits.
+static double near_limit(double value) {
+  if (fabs(fabs(value) - (double)FLT_MAX) < 1e-6 * (double)FLT_MAX)
+    return copysign((double)FLT_MAX, value);
+  return value;
 }
 
 static int parse_nodata(ra__tiff *tiff, const ra__ifd *ifd, ra_cog *cog, ra_err *err) {
@@ -123,6 +134,7 @@ static int parse_nodata(ra__tiff *tiff, const ra__ifd *ifd, ra_cog *cog, ra_err 
   if (rc != RA_OK) return rc;
   double value, least, most;
   if (!parse_real(text, size, &value)) return RA_OK;
+  value = near_limit(value);
   ra_dtype_limits(dtype, &least, &most);
   if (!ra_dtype_is_float(dtype) && !(value >= least && value <= most))
     return RA_OK;  // no cell is it

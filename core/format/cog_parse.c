@@ -5,7 +5,7 @@
 #include "base/size.h"
 #include "format/cog_tags.h"
 
-enum { DIRECTORIES = 256, SUBFILE_REDUCED = 1, SUBFILE_PAGE = 2, SUBFILE_MASK = 4, YCBCR = 6 };
+enum { DIRECTORIES = 256, SUBFILE_REDUCED = 1, SUBFILE_PAGE = 2, SUBFILE_MASK = 4 };
 enum { ALPHA_ASSOCIATED = 1, ALPHA_UNASSOCIATED = 2 };
 #define BLOCK_MOST ((size_t)256 << 20)  // decoded bytes of a block
 #define BLOCKS_MOST ((size_t)4 << 20)   // blocks of a level
@@ -78,6 +78,15 @@ static int parse_samples(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, 
   return dtype_of(bits, format, &info->dtype, err);
 }
 
+// What GDAL makes red, green and blue of: CMYK, YCbCr, L*a*b* in three forms, LogL, LogLuv.
+static bool is_converted(uint64_t colours) {
+  static const uint16_t known[] = {5, 6, 8, 9, 10, 32844, 32845};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (known[i] == colours) return true;
+  }
+  return false;
+}
+
 static int parse_coding(ra__tiff *tiff, const ra__ifd *ifd, ra__cog_level *level, ra_err *err) {
   uint64_t compression, predictor = 1, colours = 1;
   int rc = ra__tiff_number(tiff, ifd, RA__TAG_COMPRESSION, 1, &compression, err);
@@ -93,7 +102,7 @@ static int parse_coding(ra__tiff *tiff, const ra__ifd *ifd, ra__cog_level *level
     case RA__TIFF_ZSTD: break;
     default: return unsupported(err, "compression", compression);
   }
-  if (colours == YCBCR) return unsupported(err, "colour space", colours);
+  if (is_converted(colours)) return unsupported(err, "colour space", colours);
   if (predictor < 1 || predictor > 3) return unsupported(err, "predictor", predictor);
   if (level->bits < 8 && predictor != 1)
     return unsupported(err, "samples of fewer than 8 bits with predictor", predictor);
@@ -231,23 +240,54 @@ static int check_masks(const ra_cog *cog, ra_err *err) {
   return ra_fail(err, RA_E_UNSUPPORTED, "", "TIFF: masks of some overviews only");
 }
 
+// Makes room for a level of that size: levels go from large to small, whatever their order in the file.
+static ra__cog_level *insert_level(ra_cog *cog, const ra_cog_level *shape) {
+  size_t at = cog->level_count++;
+  while (at > 1 && cog->levels[at - 1].shown.width < shape->width) at--;
+  size_t behind = cog->level_count - 1 - at;
+  memmove(&cog->levels[at + 1], &cog->levels[at], behind * sizeof *cog->levels);
+  memmove(&cog->masks[at + 1], &cog->masks[at], behind * sizeof *cog->masks);
+  cog->levels[at] = cog->masks[at] = (ra__cog_level){0};
+  return &cog->levels[at];
+}
+
+// A smaller image of other samples is a picture for people, no overview.
 static int parse_overview(ra__tiff *tiff, const ra__ifd *ifd, ra_cog *cog, ra_err *err) {
-  if (cog->level_count == RA__COG_LEVELS) return corrupt(err, "more than 31 overviews");
+  const ra_cog_level *full = &cog->levels[0].shown;
   ra_cog_info info = {0};
-  int rc = parse_samples(tiff, ifd, &info, err);
+  ra__cog_level level = {0};
+  int rc = parse_samples(tiff, ifd, &info, NULL);
+  if (rc == RA_E_UNSUPPORTED) return RA_OK;
+  if (rc < 0) return corrupt(err, "an overview whose samples cannot be told");
+  if (rc == RA_OK) rc = parse_shape(tiff, ifd, &level, err);
   if (rc != RA_OK) return rc;
   if (info.dtype != cog->info.dtype || info.bands != cog->info.bands ||
-      info.planar != cog->info.planar) {
-    return corrupt(err, "an overview whose samples differ from the full image's");
+      info.bits != cog->info.bits || info.planar != cog->info.planar ||
+      level.shown.width > full->width || level.shown.height > full->height)
+    return RA_OK;
+  if (cog->level_count == RA__COG_LEVELS) return corrupt(err, "more than 31 overviews");
+  return parse_level(tiff, ifd, &info, insert_level(cog, &level.shown), err);
+}
+
+static bool is_overview(uint64_t subfile) {
+  return (subfile & (SUBFILE_REDUCED | SUBFILE_PAGE | SUBFILE_MASK)) == SUBFILE_REDUCED;
+}
+
+// Some writers keep the overviews of an image in directories of its own.
+static int parse_children(ra__tiff *tiff, const ra__ifd *parent, ra_cog *cog, ra_err *err) {
+  const ra__tag *tag = ra__tiff_find(parent, RA__TAG_SUB_IFDS);
+  uint64_t places[RA__COG_LEVELS];
+  if (!tag || tag->count > RA__COG_LEVELS) return RA_OK;
+  int rc = ra__tiff_numbers(tiff, tag, (size_t)tag->count, places, err);
+  for (size_t i = 0; i < tag->count && rc == RA_OK; i++) {
+    ra__ifd ifd;
+    uint64_t subfile = 0;
+    if (!places[i]) continue;
+    rc = ra__tiff_ifd(tiff, places[i], &ifd, err);
+    if (rc == RA_OK) rc = ra__tiff_number(tiff, &ifd, RA__TAG_SUBFILE, 0, &subfile, err);
+    if (rc == RA_OK && is_overview(subfile)) rc = parse_overview(tiff, &ifd, cog, err);
   }
-  ra__cog_level *level = &cog->levels[cog->level_count++];
-  rc = parse_level(tiff, ifd, &info, level, err);
-  if (rc != RA_OK) return rc;
-  const ra_cog_level *above = &level[-1].shown;
-  if (level->shown.width > above->width || level->shown.height > above->height) {
-    return corrupt(err, "overviews that do not go from large to small");
-  }
-  return RA_OK;
+  return rc;
 }
 
 static int parse_directories(ra__tiff *tiff, ra_cog *cog, ra_err *err) {
@@ -263,7 +303,8 @@ static int parse_directories(ra__tiff *tiff, ra_cog *cog, ra_err *err) {
     if (rc != RA_OK) return rc;
     if (i == 0) {
       rc = parse_full(tiff, &ifd, cog, err);
-    } else if ((subfile & (SUBFILE_REDUCED | SUBFILE_PAGE | SUBFILE_MASK)) == SUBFILE_REDUCED) {
+      if (rc == RA_OK) rc = parse_children(tiff, &ifd, cog, err);
+    } else if (is_overview(subfile)) {
       rc = parse_overview(tiff, &ifd, cog, err);
     } else if (subfile & SUBFILE_MASK) {
       rc = parse_mask(tiff, &ifd, cog, err);

@@ -108,7 +108,7 @@ static int want_values(ra__tiff *tiff, const ra__tag *tag, size_t count, ra_err 
 int ra__tiff_numbers(ra__tiff *tiff, const ra__tag *tag, size_t count, uint64_t *out, ra_err *err) {
   size_t size = type_size(tag->type);
   if (tag->type != RA__TIFF_BYTE && tag->type != RA__TIFF_SHORT && tag->type != RA__TIFF_LONG &&
-      tag->type != RA__TIFF_LONG8) {
+      tag->type != RA__TIFF_LONG8 && tag->type != RA__TIFF_IFD && tag->type != RA__TIFF_IFD8) {
     return bad_tag(tag, "does not hold whole numbers", err);
   }
   int rc = want_values(tiff, tag, count, err);

@@ -21,7 +21,7 @@ typedef struct ra__tag {
   uint64_t at;  // where the values stand in the file
 } ra__tag;
 
-enum { RA__TAGS = 64 };
+enum { RA__TAGS = 200 };
 
 typedef struct ra__ifd {
   ra__tag tags[RA__TAGS];

@@ -172,6 +172,20 @@ static int read_projected(const ra_geokeys *keys, const figure *base, ra_crs **o
                        "GeoTIFF keys", out, err);
 }
 
+// ESRI's way to name what keys cannot: WKT in a citation. False: none has it.
+static bool get_wkt(const ra_geokeys *keys, char *out, size_t size) {
+  static const uint16_t citations[] = {RA__KEY_PROJECTED_CITATION, RA__KEY_CITATION,
+                                       RA__KEY_GEOG_CITATION};
+  static const char mark[] = "ESRI PE String = ";
+  for (size_t i = 0; i < sizeof citations / sizeof *citations; i++) {
+    get_text(keys, citations[i], out, size);
+    if (strncmp(out, mark, sizeof mark - 1) != 0) continue;
+    memmove(out, out + sizeof mark - 1, strlen(out) - (sizeof mark - 1) + 1);
+    return true;
+  }
+  return false;
+}
+
 static int from_code(int code, ra_crs **out, ra_err *err) {
   char text[32];
   snprintf(text, sizeof text, "EPSG:%d", code);
@@ -183,14 +197,19 @@ int ra_crs_from_geokeys(const ra_geokeys *keys, ra_crs **out, ra_err *err) {
   PJ_CONTEXT *ctx = ra__proj_context();
   if (!ctx) return ra_fail(err, RA_E_NOMEM, "GeoTIFF keys", "no memory for PROJ");
   int model = get_short(keys, RA__KEY_MODEL), code = get_short(keys, RA__KEY_PROJECTED);
-  bool projected = model == RA__MODEL_PROJECTED || (model == 0 && code);
+  bool other = model == 0 || model == RA__USER_DEFINED;
+  bool projected = model == RA__MODEL_PROJECTED || (other && code);
+  char wkt[sizeof keys->ascii];
   if (projected && code > 0 && code < RA__USER_DEFINED) return from_code(code, out, err);
+  if (get_wkt(keys, wkt, sizeof wkt)) return ra_crs_new(wkt, out, err);
   int angle = get_short(keys, RA__KEY_ANGULAR_UNIT);
   if (angle && angle != RA__DEGREES) {
     return ra_fail(err, RA_E_UNSUPPORTED, "GeoTIFF keys",
                    "angles are in the unit %d; right is %d (degrees)", angle, RA__DEGREES);
   }
-  if (!projected && model != RA__MODEL_GEOGRAPHIC && !get_short(keys, RA__KEY_GEOGRAPHIC)) {
+  bool geographic =
+      model == RA__MODEL_GEOGRAPHIC || (model == 0 && get_short(keys, RA__KEY_GEOGRAPHIC));
+  if (!projected && !geographic) {
     return ra_fail(err, RA_E_UNSUPPORTED, "GeoTIFF keys",
                    "they say neither a geographic nor a projected CRS");
   }

@@ -1,6 +1,7 @@
 """What `rastrum inspect --checksums` decodes of TIFFs, against GDAL's cells and masks (rasterio)."""
 import hashlib
 import json
+import struct
 import subprocess
 
 import numpy as np
@@ -110,6 +111,62 @@ def test_sparse_blocks_and_overviews(binary, tmp_path):
     with rasterio.open(path, "r+") as d:
         d.build_overviews([2, 4])
     same(binary, path, tmp_path)
+
+
+def by_hand(path, images):
+    """A TIFF of plain one-strip images: (cells, more tags, images in directories of its own)."""
+    out, links = bytearray(struct.pack("<2sHI", b"II", 42, 0)), [4]
+
+    def directory(cells, more, children):
+        places = [directory(*child) for child in children]
+        tags = {256: (4, cells.shape[1]), 257: (4, cells.shape[0]), 258: (3, 8 * cells.itemsize), 259: (3, 1), 262: (3, 1),
+                273: (4, len(out)), 278: (4, cells.shape[0]), 279: (4, cells.nbytes), 339: (3, "uif".index(cells.dtype.kind) + 1), **more}
+        out.extend(cells.tobytes() + bytes(cells.nbytes % 2))
+        if places:
+            tags[330] = (13, len(out), len(places))
+            out.extend(struct.pack(f"<{len(places)}I", *places))
+        for tag, (kind, value, *count) in list(tags.items()):
+            if kind == 2:
+                tags[tag] = (2, len(out), len(value) + 1)
+                out.extend(value.encode().ljust(len(value) + 2 - len(value) % 2, b"\0"))
+        here = len(out)
+        entries = [struct.pack("<HHII", tag, kind, *count or (1,), value) for tag, (kind, value, *count) in sorted(tags.items())]
+        out.extend(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
+        return here
+
+    for image in images:
+        here = directory(*image)
+        struct.pack_into("<I", out, links[0], here)
+        links[0] = len(out) - 4
+    path.write_bytes(out)
+    return path
+
+
+def test_overviews_wherever_they_stand(binary, tmp_path):
+    """Small to large, in directories of the image's own, and among pictures for people that are none."""
+    full = cells_of("uint16")[0]
+    half, quarter = ((full[::k, ::k], {254: (4, 1)}, ()) for k in (2, 4))
+    sizes = [[*reversed(image[0].shape)] for image in (half, quarter)]
+    picture = (full[::8, ::8].astype("u1"), {254: (4, 1)}, ())
+    for name, images in {"order": [(full, {}, ()), quarter, picture, half], "own": [(full, {}, (half, picture, quarter))]}.items():
+        found = inspect(binary, by_hand(tmp_path / f"{name}.tif", images))
+        assert found["overviews"] == sizes and found["arrays"][0]["sha256"] == hashlib.sha256(full.tobytes()).hexdigest(), name
+
+
+@pytest.mark.parametrize("text, dtype, cell", (("7 7 7", "uint8", 7), ("-3.4028235e+38", "float64", -float(np.finfo("f4").max)),
+                                               ("-1.79769313486232e+308", "float64", -np.finfo("f8").max), ("  7.0 ", "int16", 7)))
+def test_nodata_as_it_is_written(binary, tmp_path, text, dtype, cell):
+    cells = np.zeros((HEIGHT, WIDTH), dtype)
+    cells[3, 4:9] = cell
+    path = by_hand(tmp_path / "n.tif", [(cells, {42113: (2, text)}, ())])
+    if "308" not in text:  # which GDAL takes for infinite
+        same(binary, path, tmp_path)
+    assert inspect(binary, path)["arrays"][0]["valid"] == cells.size - 5
+
+
+@pytest.mark.parametrize("photometric", ("cmyk", "cielab"))
+def test_colours_that_gdal_converts(binary, tmp_path, photometric):
+    same(binary, write(tmp_path / "c.tif", cells_of("uint8", 4 if photometric == "cmyk" else 3), photometric=photometric), tmp_path)
 
 
 @pytest.mark.parametrize("compress", ("lerc", "jpeg", "webp", "lzma"))

@@ -77,6 +77,34 @@ static void what_keys_cannot_say_is_refused(void **state) {
   }
 }
 
+// What GDAL 3.10 writes of "+proj=moll +datum=WGS84": a projection of nobody's, named by ESRI's WKT in a citation.
+static void wkt_in_a_citation_is_read(void **state) {
+  (void)state;
+  static const char text[] =
+      "unknown|GCS Name = unknown|Primem = Greenwich||ESRI PE String = PROJCS[\"unknown\",GEOGCS["
+      "\"GCS_unknown\",DATUM[\"D_WGS_1984\",SPHEROID[\"WGS_1984\",6378137.0,298.257223563]],PRIMEM["
+      "\"Greenwich\",0.0],UNIT[\"Degree\",0.0174532925199433]],PROJECTION[\"Mollweide\"],PARAMETER["
+      "\"False_Easting\",0.0],PARAMETER[\"False_Northing\",0.0],PARAMETER[\"Central_Meridian\",0.0]"
+      ","
+      "UNIT[\"Meter\",1.0]]|";
+  const uint16_t directory[] = {1,    1,    0,     7,     1024,  0,    1,    32767, 1025,
+                                0,    1,    1,     1026,  34737, 8,    0,    2048,  0,
+                                1,    4326, 2049,  34737, 39,    8,    2054, 0,     1,
+                                9102, 3073, 34737, 319,   47,    3076, 0,    1,     9001};
+  ra_geokeys keys = {.directory_count = sizeof directory / sizeof *directory,
+                     .ascii_count = sizeof text};
+  memcpy(keys.directory, directory, sizeof directory);
+  memcpy(keys.ascii, text, sizeof text);
+  ra_crs *crs;
+  ra_err err = {0};
+  if (ra_crs_from_geokeys(&keys, &crs, &err) < 0) fail_msg("%s", err.message);
+  assert_false(ra_crs_is_geographic(crs));
+  assert_non_null(strstr(ra_crs_wkt2(crs), "METHOD[\"Mollweide\""));
+  ra_crs_unref(crs);
+  memcpy(keys.ascii + 47, "SOME", 4);  // without it the keys name a geographic base and no more
+  assert_int_equal(ra_crs_from_geokeys(&keys, &crs, &err), RA_E_UNSUPPORTED);
+}
+
 // Keys from outside: any bytes give a CRS or a refusal.
 static void broken_keys_are_survived(void **state) {
   (void)state;
@@ -104,6 +132,7 @@ int main(void) {
       cmocka_unit_test(there_and_back),
       cmocka_unit_test(a_code_is_one_key),
       cmocka_unit_test(what_keys_cannot_say_is_refused),
+      cmocka_unit_test(wkt_in_a_citation_is_read),
       cmocka_unit_test(broken_keys_are_survived),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
