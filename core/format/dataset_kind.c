@@ -76,6 +76,8 @@ bool ra_dataset_kind(const ra_dataset *dataset, ra_str *out) {
   const char *store = ra_dataset_store(dataset);
   bool is_own = store && strcmp(store, "data.zarr") == 0;
   if (ra_dataset_axis_count(dataset) == 0 || !is_own) return false;
+  if (ra_dataset_store_format(dataset) != 3)
+    ra_str_addf(out, "zarr %u", ra_dataset_store_format(dataset));
   for (size_t i = 0; i < ra_dataset_grid_count(dataset); i++) {
     add_grid(out, ra_dataset_get_grid(dataset, i));
   }

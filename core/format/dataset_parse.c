@@ -1,7 +1,8 @@
 // dataset_parse.c - the catalog row's JSON to tables, every size and reference checked. The form, written by ingest/:
 //
 //   {"format":1, "collection", "dataset", "version", "created", "attributes":{…},
-//    "source":{"name","format", "in_place" (the COG)|absent, "store":"source","store_format","far"|absent, …},
+//    "source":{"name","format", "in_place" (the COG)|absent, "store":"source"|absent, "store_format":2|absent (3),
+//              "far", …},
 //    "grids":[{"id","x","y", "native":[rows,cols], "shape":[rows,cols], "transform":[6, GDAL's order],
 //              "x_reversed","y_reversed","roll","wraps", "crs":{"epsg"|null,"wkt2"}, "bbox":[w,s,e,n], "geometry":{…},
 //              "regridded":{"from":"uneven","x_centres":[…],"y_centres":[…],"period","closed"} |
@@ -488,11 +489,12 @@ static void read_place(reader *r, const json_t *source) {
       wrong(r, "\"in_place\" is a key below source/");
   } else if (json_object_get(source, "store")) {
     dataset->store = text_of(r, source, "store");
-    dataset->store_format = (unsigned)member(r, source, "store_format", 2, 3);
     dataset->far = json_is_true(json_object_get(source, "far"));
     if (r->rc == RA_OK && strcmp(dataset->store, "source") != 0)
       wrong(r, "\"store\" is \"source\"");
   }
+  if (dataset->store && has(source, "store_format"))
+    dataset->store_format = (unsigned)member(r, source, "store_format", 2, 3);
 }
 
 static void read_head(reader *r, const json_t *root) {

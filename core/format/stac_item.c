@@ -12,7 +12,6 @@
 
 #define EXTENSION "https://stac-extensions.github.io/"
 #define COG_TYPE "image/tiff; application=geotiff; profile=cloud-optimized"
-#define ZARR_TYPE "application/vnd.zarr; version=3"
 
 static const double METRES_A_DEGREE = 111319.49079327358;
 
@@ -301,10 +300,12 @@ static void add_zarr(ra_stac_writer *writer, const ra_dataset *dataset) {
   } else {
     add_data_href(out, writer, dataset);
   }
-  ra_str_add(out,
-             "data.zarr\",\"type\":\"" ZARR_TYPE
-             "\",\"roles\":[\"data\"],\"title\":\"Zarr store that holds the step\","
-             "\"zarr:consolidated\":true,\"zarr:node_type\":\"group\",\"zarr:zarr_format\":3}");
+  unsigned format = ra_dataset_store_format(dataset);  // a segment's is that of its members
+  ra_str_addf(out,
+              "data.zarr\",\"type\":\"application/vnd.zarr; version=%u\",\"roles\":[\"data\"],"
+              "\"title\":\"Zarr store that holds the step\",\"zarr:consolidated\":true,"
+              "\"zarr:node_type\":\"group\",\"zarr:zarr_format\":%u}",
+              format, format);
 }
 
 static int prepare(ra_stac_writer *writer, const ra_dataset *dataset, uint64_t axes, ra_err *err) {

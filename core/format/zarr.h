@@ -1,4 +1,4 @@
-// zarr.h - Zarr: our own v3 with sharding (metadata text, shard bytes), and a reader of arrays of v2 and v3 by whomever
+// zarr.h - Zarr: our own v3 with sharding, or v2 (metadata text, shard bytes), and a reader of arrays of v2 and v3 by whomever
 // that fetches exactly the inner chunks it needs through a ra_reader. (contracts.md §7)
 #pragma once
 #include <stdbool.h>
@@ -14,6 +14,7 @@ enum { RA_ZARR_DIMS = 16 };
 
 typedef struct ra_zarr_spec {
   const char *name;  // path below the store's root ("group/t2m")
+  unsigned format;   // 2: Zarr v2, which has no shards; else v3
   ra_dtype dtype;
   unsigned ndim;  // 0: a scalar
   uint64_t shape[RA_ZARR_DIMS];
@@ -21,31 +22,45 @@ typedef struct ra_zarr_spec {
   uint64_t shard[RA_ZARR_DIMS];  // multiples of chunk; without sharding equal to chunk
   bool sharded;
   const char *dimension_names[RA_ZARR_DIMS];
-  bool has_fill;  // fill_value is `fill` (floats; NaN is fine) or fill_int (integers, exact); else 0
+  bool has_fill;  // fill_value is `fill` (floats; NaN is fine) or fill_int (integers, exact); else 0 (v2: null)
   double fill;
   int64_t fill_int;
   const char *attributes;  // the inside of a JSON object ("\"units\":\"K\",…") or ""
   int level;               // blosc level (lz4 on shuffled bytes) of inner chunks; 0: 5
 } ra_zarr_spec;
 
-// Time-shaped chunks (data.md §1): up to 4,096 steps long, square in cells, about 96 KiB raw; shard ≤ 64 MiB raw.
+// Time-shaped chunks (data.md §1): up to 4,096 steps long, square in cells, about 96 KiB raw; shard ≤ 64 MiB raw. In v2,
+// where each chunk is an object, the square is of 16 x 16 cells at least.
 // time_dim -1: none. y_dim/x_dim -1: a 1-D or scalar array (one chunk, no sharding). Extra dimensions: 1 a chunk.
 void ra_zarr_plan(ra_zarr_spec *spec, int time_dim, int y_dim, int x_dim);
 
-// The array's zarr.json.
+// The array's zarr.json, or its .zarray.
 int ra_zarr_array_json(const ra_zarr_spec *spec, ra_str *out, ra_err *err);
-// The group's zarr.json. attributes: inside of a JSON object. With arrays (count > 0) it holds consolidated metadata;
-// texts[i] is the zarr.json of paths[i] (subgroups included).
-int ra_zarr_group_json(const char *attributes, const char *const *paths, const char *const *texts,
-                       size_t count, ra_str *out, ra_err *err);
+// The metadata of a store: each node's own documents, and a copy of all in the root's, which comes last. `put` gets the
+// node's path ("" for the root) and the document's name. Attributes are the inside of a JSON object.
+typedef int ra_zarr_put(void *ctx, const char *path, const char *name, const ra_str *text,
+                        ra_err *err);
+typedef struct ra_zarr_metadata {
+  unsigned format;
+  ra_zarr_put *put;
+  void *ctx;
+  ra_str all;
+} ra_zarr_metadata;
+void ra_zarr_metadata_init(ra_zarr_metadata *self, unsigned format, ra_zarr_put *put, void *ctx);
+void ra_zarr_metadata_deinit(ra_zarr_metadata *self);
+int ra_zarr_metadata_array(ra_zarr_metadata *self, const ra_zarr_spec *spec, ra_err *err);
+int ra_zarr_metadata_group(ra_zarr_metadata *self, const char *path, const char *attributes,
+                           ra_err *err);
+int ra_zarr_metadata_root(ra_zarr_metadata *self, const char *attributes, ra_err *err);
 
-// `"_FillValue":…` of an array's attributes in the form that xarray reads in Zarr v3 (base64 for floats).
+// `"_FillValue":…` of an array's attributes in the form that xarray reads in Zarr v3 (base64 for floats). In v2 a number:
+// most readers take the array's fill_value, netcdf-c the attribute.
 void ra_zarr_fill_attribute(const ra_zarr_spec *spec, ra_str *out);
 
 // Number of shards (or chunks) along each dimension; their product in *count.
 int ra_zarr_shard_grid(const ra_zarr_spec *spec, uint64_t grid[RA_ZARR_DIMS], uint64_t *count,
                        ra_err *err);
-// "c/0/1/2" of a shard, below the array's path.
+// "c/0/1/2" of a shard, below the array's path; "0.1.2" in v2.
 void ra_zarr_shard_key(const ra_zarr_spec *spec, const uint64_t *shard, ra_str *out);
 // Encodes one shard. cells: the shard's part that lies inside the array, C order, with the given strides in *cells* a
 // dimension (so that a shard can be cut out of a larger block without a copy). Chunks that are all fill are left out;

@@ -1,4 +1,4 @@
-// zarr_json.c - writes zarr.json of arrays and groups (Zarr v3 core specification; sharding codec 1.0).
+// zarr_json.c - writes an array's zarr.json (Zarr v3 core specification; sharding codec 1.0) or .zarray (Zarr v2).
 #include <math.h>
 #include <string.h>
 
@@ -106,12 +106,10 @@ static int check_spec(const ra_zarr_spec *spec, ra_err *err) {
 }
 
 static int finish(const ra_str *out, const char *name, ra_err *err) {
-  return out->failed ? ra_fail(err, RA_E_NOMEM, name, "no memory for zarr.json") : RA_OK;
+  return out->failed ? ra_fail(err, RA_E_NOMEM, name, "no memory for its metadata") : RA_OK;
 }
 
-int ra_zarr_array_json(const ra_zarr_spec *spec, ra_str *out, ra_err *err) {
-  int rc = check_spec(spec, err);
-  if (rc < 0) return rc;
+static int array_v3(const ra_zarr_spec *spec, ra_str *out, ra_err *err) {
   ra_str_add(out, "{\"zarr_format\":3,\"node_type\":\"array\",");
   add_list(out, "shape", spec->shape, spec->ndim);
   ra_str_addf(out, ",\"data_type\":\"%s\",\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{",
@@ -137,29 +135,39 @@ int ra_zarr_array_json(const ra_zarr_spec *spec, ra_str *out, ra_err *err) {
   return finish(out, spec->name, err);
 }
 
-int ra_zarr_group_json(const char *attributes, const char *const *paths, const char *const *texts,
-                       size_t count, ra_str *out, ra_err *err) {
-  ra_str_addf(out, "{\"zarr_format\":3,\"node_type\":\"group\",\"attributes\":{%s}",
-              attributes ? attributes : "");
-  if (count) {
-    ra_str_add(out,
-               ",\"consolidated_metadata\":{\"kind\":\"inline\",\"must_understand\":false,"
-               "\"metadata\":{");
+// Without a fill value there is none: what readers of v2 take for one they mask.
+static int array_v2(const ra_zarr_spec *spec, ra_str *out, ra_err *err) {
+  ra_codec codec = ra__zarr_write_codec(spec->dtype, spec->level);
+  unsigned size = (unsigned)ra_dtype_size(spec->dtype);
+  char kind = ra_dtype_is_float(spec->dtype) ? 'f' : ra_dtype_name(spec->dtype)[0];
+  ra_str_add(out, "{\"zarr_format\":2,");
+  add_list(out, "shape", spec->shape, spec->ndim);
+  ra_str_add_char(out, ',');
+  add_list(out, "chunks", spec->chunk, spec->ndim);
+  ra_str_addf(out, ",\"dtype\":\"%c%c%u\",\"fill_value\":", size > 1 ? '<' : '|', kind, size);
+  if (spec->has_fill) {
+    add_fill(out, spec);
+  } else {
+    ra_str_add(out, "null");
   }
-  for (size_t i = 0; i < count; i++) {
-    if (i) ra_str_add_char(out, ',');
-    ra_str_add_json(out, paths[i]);
-    ra_str_add_char(out, ':');
-    ra_str_add(out, texts[i]);
-  }
-  ra_str_add(out, count ? "}}}" : "}");
-  return finish(out, "zarr.json", err);
+  ra_str_addf(out,
+              ",\"order\":\"C\",\"filters\":null,\"dimension_separator\":\".\",\"compressor\":"
+              "{\"id\":\"blosc\",\"cname\":\"%s\",\"clevel\":%d,\"shuffle\":%d,\"blocksize\":0}}",
+              codec.inner, codec.level, codec.shuffle);
+  return finish(out, spec->name, err);
 }
 
-// xarray keeps a float's fill value in its attributes as base64 of the little-endian double, in Zarr v3 stores.
+int ra_zarr_array_json(const ra_zarr_spec *spec, ra_str *out, ra_err *err) {
+  int rc = check_spec(spec, err);
+  if (rc < 0) return rc;
+  return spec->format == 2 ? array_v2(spec, out, err) : array_v3(spec, out, err);
+}
+
+// xarray keeps a float's fill value in its attributes as base64 of the little-endian double, in Zarr v3 stores. In v2 JSON
+// has no attribute for one that is not finite.
 void ra_zarr_fill_attribute(const ra_zarr_spec *spec, ra_str *out) {
   ra_str_add(out, "\"_FillValue\":");
-  if (!ra_dtype_is_float(spec->dtype)) {
+  if (spec->format == 2 || !ra_dtype_is_float(spec->dtype)) {
     add_fill(out, spec);
     return;
   }

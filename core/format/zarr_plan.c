@@ -5,6 +5,7 @@
 #include "format/zarr_impl.h"
 
 static const uint64_t STEPS = 4096, CHUNK_BYTES = 96 << 10, SHARD_BYTES = 64 << 20;
+static const uint64_t V2_CELLS = 16 * 16;
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -72,9 +73,15 @@ void ra_zarr_plan(ra_zarr_spec *spec, int time_dim, int y_dim, int x_dim) {
     steps = ceil_div(count, ceil_div(count, STEPS));  // equal pieces
     spec->chunk[time_dim] = steps;
   }
-  uint64_t cells = most(1, CHUNK_BYTES / (steps * ra_dtype_size(spec->dtype)));
+  uint64_t cells =
+      most(spec->format == 2 ? V2_CELLS : 1, CHUNK_BYTES / (steps * ra_dtype_size(spec->dtype)));
   square(cells, spec->shape[y], spec->shape[x], &spec->chunk[y], &spec->chunk[x]);
-  plan_shard(spec, time_dim, y, x);
+  if (spec->format == 2) {
+    memcpy(spec->shard, spec->chunk, sizeof spec->shard);
+    spec->sharded = false;
+  } else {
+    plan_shard(spec, time_dim, y, x);
+  }
 }
 
 int ra_zarr_shard_grid(const ra_zarr_spec *spec, uint64_t grid[RA_ZARR_DIMS], uint64_t *count,
@@ -90,6 +97,11 @@ int ra_zarr_shard_grid(const ra_zarr_spec *spec, uint64_t grid[RA_ZARR_DIMS], ui
 }
 
 void ra_zarr_shard_key(const ra_zarr_spec *spec, const uint64_t *shard, ra_str *out) {
-  ra_str_add_char(out, 'c');
-  for (unsigned i = 0; i < spec->ndim; i++) ra_str_addf(out, "/%llu", (unsigned long long)shard[i]);
+  bool v2 = spec->format == 2;
+  if (!v2) ra_str_add_char(out, 'c');
+  for (unsigned i = 0; i < spec->ndim; i++) {
+    if (i || !v2) ra_str_add_char(out, v2 ? '.' : '/');
+    ra_str_addf(out, "%llu", (unsigned long long)shard[i]);
+  }
+  if (v2 && spec->ndim == 0) ra_str_add_char(out, '0');
 }

@@ -1,6 +1,7 @@
 // attributes.c - attributes of the source as JSON for the Zarr store and the body. They stay as they are, but for three
-// things: _FillValue takes the form that xarray reads in Zarr v3, a missing_value that is NaN becomes such a fill value
-// (JSON has no NaN), and what _Unsigned said is in the array's type already.
+// things: _FillValue takes the form that xarray reads in Zarr v3 (in v2 netcdf-c alone reads it, the others take the array's
+// fill value), a missing_value that is NaN becomes such a fill value (JSON has no NaN), and what _Unsigned said is in the
+// array's type already.
 #include <math.h>
 #include <string.h>
 
@@ -82,29 +83,33 @@ static bool has_nan(const ra_source_attr *attr) {
   return false;
 }
 
-static void add_fill(const ra__array *array, bool *first, ra_str *out) {
-  const ra_source_var *var = array->cf->source;
+bool ra__fill_value(const ra_cf_variable *variable, ra_zarr_spec *spec) {
+  const ra_source_var *var = variable->source;
   const ra_source_attr *fill = ra_source_var_attr(var, "_FillValue");
   const ra_source_attr *missing = ra_source_var_attr(var, "missing_value");
-  ra_zarr_spec spec = array->zarr;
   double number = NAN;
   bool named = fill && fill->numbers && fill->count == 1;
   if (named) {
     number = fill->numbers[0];
-    if (array->cf->source->as_unsigned && number < 0)
-      number += ldexp(1, (int)(8 * ra_dtype_size(var->dtype)));
-    spec.fill_int =
+    if (var->as_unsigned && number < 0) number += ldexp(1, (int)(8 * ra_dtype_size(var->dtype)));
+    spec->fill_int =
         ra_dtype_size(var->dtype) == 8 && fill->integers ? fill->integers[0] : (int64_t)number;
   } else if (!(missing && has_nan(missing) && ra_dtype_is_float(var->dtype))) {
-    return;
+    return false;
   }
-  if (ra_dtype_is_float(var->dtype) || isfinite(number)) {
-    spec.has_fill = true;
-    spec.fill = var->dtype == RA_DTYPE_F32 ? (double)(float)number : number;
-    if (!*first) ra_str_add_char(out, ',');
-    *first = false;
-    ra_zarr_fill_attribute(&spec, out);
-  }
+  if (!ra_dtype_is_float(var->dtype) && !isfinite(number)) return false;
+  spec->fill = var->dtype == RA_DTYPE_F32 ? (double)(float)number : number;
+  return true;
+}
+
+static void add_fill(const ra__array *array, bool *first, ra_str *out) {
+  ra_zarr_spec spec = array->zarr;
+  if (!ra__fill_value(array->cf, &spec)) return;
+  if (spec.format == 2 && ra_dtype_is_float(spec.dtype) && !isfinite(spec.fill)) return;
+  spec.has_fill = true;
+  if (!*first) ra_str_add_char(out, ',');
+  *first = false;
+  ra_zarr_fill_attribute(&spec, out);
 }
 
 static void array_attributes(const ra__array *array, ra_str *out) {
@@ -154,7 +159,8 @@ void ra__attributes(const ra_ingest *ingest, const ra__array *array, ra_str *out
   }
   const ra_cf_grid *grid = only_grid(ingest);
   if (array) grid = array->cf->mappable && !grid ? array->cf->grid : NULL;
-  if (!grid) return;
+  // Lists of objects and of texts keep netcdf-c from opening a v2 store; there CF says where the cells lie.
+  if (!grid || ingest->options.zarr_format == 2) return;
   if (out->len > start) ra_str_add_char(out, ',');
   ra__geozarr(grid, ingest->source, out);
 }

@@ -43,6 +43,8 @@ static void head(const ra_ingest *ingest, ra_str *out) {
     ra_str_addf(out, "%s.tif\"", ingest->options.dataset);
     text_member(out, "root", ra_source_path(ingest->source));
   }
+  if (ingest->options.zarr_format != 3)
+    ra_str_addf(out, ",\"store_format\":%u", ingest->options.zarr_format);
   ra_str_add(out, "},\"attributes\":{");
   ra__global_attributes(ingest, out);
   ra_str_add_char(out, '}');
@@ -378,6 +380,7 @@ static void add_variable(const ra__array *array, bool statistics, ra_str *out) {
   add_sides("chunk", array->zarr.chunk, array->zarr.ndim, out);
   ra_str_add_char(out, ',');
   add_sides("shard", array->zarr.shard, array->zarr.ndim, out);
+  if (array->zarr.format == 2) ra_str_add(out, ",\"format\":2");
   ra_str_add(out, "}}");
 }
 

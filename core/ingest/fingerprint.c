@@ -53,6 +53,7 @@ int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   ra_str_addf(&text, "%s\nwriter %d\ncompress %d\nvariables %s\ndatetime %s\n", ingest->sha256,
               RA__WRITER_FORMAT, (int)o->compress, o->variables ? o->variables : "",
               o->datetime ? o->datetime : "");
+  if (o->zarr_format != 3) ra_str_addf(&text, "zarr %u\n", o->zarr_format);
   if (ingest->in_place) ra_str_addf(&text, "in place %s\n", ra_source_path(ingest->source));
   if (text.failed) {
     rc = ra_fail(err, RA_E_NOMEM, ra_source_name(ingest->source), "out of memory");

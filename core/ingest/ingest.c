@@ -30,6 +30,7 @@ static int copy_options(ra_ingest *ingest, const ra_ingest_options *options, ra_
   ra_ingest_options *o = &ingest->options;
   *o = *options;
   if (!o->memory) o->memory = MEMORY;
+  if (o->zarr_format != 2) o->zarr_format = 3;
   if (!o->collection || !ra_id_valid(o->collection)) {
     return ra_fail(err, RA_E_INVALID, o->collection ? o->collection : "",
                    "is no collection id: letters, digits, '.', '_' and '-'");

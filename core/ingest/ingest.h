@@ -12,10 +12,11 @@ typedef struct ra_ingest_options {
   const char *variables;             // "a,b": only these data variables; NULL: all
   const char *datetime;              // time of variables without one; NULL: none
   ra_cog_compress compress;
-  bool in_place;        // a COG stays where it is, where it can be served so
-  size_t memory;        // bytes that the whole process may use; 0: 512 MiB
-  const char *scratch;  // folder for what does not fit in them; NULL: $TMPDIR, else /var/tmp
-  unsigned jobs;        // encoder threads; 0: one a core
+  unsigned zarr_format;  // 2 or 3; 0: 3
+  bool in_place;         // a COG stays where it is, where it can be served so
+  size_t memory;         // bytes that the whole process may use; 0: 512 MiB
+  const char *scratch;   // folder for what does not fit in them; NULL: $TMPDIR, else /var/tmp
+  unsigned jobs;         // encoder threads; 0: one a core
 } ra_ingest_options;
 
 typedef struct ra_ingest ra_ingest;

@@ -160,6 +160,9 @@ int ra__metadata_write(ra__output *output, ra_err *err);
 
 // Inside of a JSON object: the attributes of an array (of the root: array NULL) as the Zarr store has them.
 void ra__attributes(const ra_ingest *ingest, const ra__array *array, ra_str *out);
+// Sets the fill of an array's spec to the source's _FillValue, in its stored type, or to NaN where missing_value is that;
+// false: there is none.
+bool ra__fill_value(const ra_cf_variable *variable, ra_zarr_spec *spec);
 // Global attributes alone, for the body.
 void ra__global_attributes(const ra_ingest *ingest, ra_str *out);
 // The GeoZarr conventions of a grid, each member with a comma before it.

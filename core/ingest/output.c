@@ -94,6 +94,7 @@ int ra__output_put_array(ra__output *output, const char *array, const char *part
   ra_str key;
   ra_str_init(&key);
   ra_dataset_zarr_key(output->dataset, array, &key);
+  ra_str_add_char(&key, '/');
   ra_str_add(&key, part);
   int rc = key.failed ? ra_fail(err, RA_E_NOMEM, array, "out of memory")
                       : ra__output_put(output, key.ptr, data, size, err);

@@ -59,6 +59,10 @@ static bool wanted(const ra_ingest *ingest, const ra_cf_variable *variable) {
 }
 
 static void plan_fill(const ra_cf_variable *variable, ra_zarr_spec *zarr) {
+  if (zarr->format == 2) {
+    zarr->has_fill = ra__fill_value(variable, zarr);
+    return;
+  }
   bool is_float = ra_dtype_is_float(zarr->dtype);
   if (variable->has_fill && (is_float || ra_dtype_size(zarr->dtype) < 8)) {
     zarr->has_fill = true;
@@ -76,6 +80,7 @@ static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, 
   array->cf = variable;
   array->raw = ra_source_var_bytes(var);
   zarr->name = var->name;
+  zarr->format = ingest->options.zarr_format;
   zarr->dtype = var->dtype;
   zarr->ndim = var->ndim;
   for (unsigned d = 0; d < var->ndim; d++) {

@@ -32,6 +32,7 @@ int ra__segment_put(ra__segment *segment, const char *array, const char *part, c
   ra_str key;
   ra_str_init(&key);
   ra_dataset_zarr_key(segment->dataset, array, &key);
+  ra_str_add_char(&key, '/');
   ra_str_add(&key, part);
   int rc = key.failed ? ra_fail(err, RA_E_NOMEM, array, "out of memory")
                       : ra_store_put(segment->target, key.ptr, data, size, err);
@@ -64,73 +65,40 @@ static int put_manifest(ra__segment *segment, const ra_str *members, ra_err *err
 
 // ---- metadata
 
-typedef struct documents {
-  ra__segment *segment;
-  const char **paths, **texts;
-  size_t count;
-} documents;
-
-static int add_document(documents *docs, const char *path, ra_str *text, ra_err *err) {
-  ra_arena *arena = &docs->segment->arena;
-  const char *copy = text->failed ? NULL : ra_arena_strndup(arena, text->ptr, text->len);
-  if (!copy) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
-  docs->paths[docs->count] = path;
-  docs->texts[docs->count++] = copy;
-  return ra__segment_put(docs->segment, path, "/zarr.json", copy, text->len, err);
+static int put_document(void *ctx, const char *path, const char *name, const ra_str *text,
+                        ra_err *err) {
+  return ra__segment_put(ctx, path, name, text->ptr, text->len, err);
 }
 
-static int add_groups(documents *docs, ra_err *err) {
-  ra__segment *segment = docs->segment;
+static int add_groups(ra__segment *segment, ra_zarr_metadata *documents, ra_err *err) {
   const char *path;
   json_t *node;
   int rc = RA_OK;
   json_object_foreach(segment->stores[segment->newest].nodes, path, node) {
     if (ra__segment_node(segment, segment->newest, path) || rc < 0) continue;
-    ra_str text;
-    ra_str_init(&text);
     const char *attributes = ra__segment_attributes(segment, node, NULL, "");
-    rc = attributes ? ra_zarr_group_json(attributes, NULL, NULL, 0, &text, err)
+    rc = attributes ? ra_zarr_metadata_group(documents, path, attributes, err)
                     : ra_fail(err, RA_E_NOMEM, path, "out of memory");
-    if (rc >= 0) rc = add_document(docs, path, &text, err);
-    ra_str_deinit(&text);
   }
   return rc;
 }
 
-static int add_array(documents *docs, const ra__segment_array *array, ra_err *err) {
-  ra_str text;
-  ra_str_init(&text);
-  int rc = ra_zarr_array_json(&array->zarr, &text, err);
-  if (rc >= 0) rc = add_document(docs, array->zarr.name, &text, err);
-  ra_str_deinit(&text);
-  return rc;
-}
-
-static int put_root(const documents *docs, ra_err *err) {
-  ra__segment *segment = docs->segment;
+static int put_root(ra__segment *segment, ra_zarr_metadata *documents, ra_err *err) {
   const json_t *root = segment->stores[segment->newest].document;
   const char *attributes = ra__segment_attributes(segment, root, NULL, "");
-  ra_str text;
-  ra_str_init(&text);
-  int rc = attributes
-               ? ra_zarr_group_json(attributes, docs->paths, docs->texts, docs->count, &text, err)
-               : ra_fail(err, RA_E_NOMEM, "", "out of memory");
-  if (rc >= 0) rc = ra__segment_put(segment, "", "/zarr.json", text.ptr, text.len, err);
-  ra_str_deinit(&text);
-  return rc;
+  if (!attributes) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
+  return ra_zarr_metadata_root(documents, attributes, err);
 }
 
 static int put_metadata(ra__segment *segment, ra_err *err) {
-  size_t most = json_object_size(segment->stores[segment->newest].nodes) + segment->array_count;
-  documents docs = {.segment = segment};
-  docs.paths = ra_arena_calloc(&segment->arena, most + 1, sizeof *docs.paths);
-  docs.texts = ra_arena_calloc(&segment->arena, most + 1, sizeof *docs.texts);
-  if (!docs.paths || !docs.texts) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
-  int rc = add_groups(&docs, err);
-  for (size_t i = 0; i < segment->array_count && rc >= 0; i++) {
-    rc = add_array(&docs, &segment->arrays[i], err);
-  }
-  return rc < 0 ? rc : put_root(&docs, err);
+  ra_zarr_metadata documents;
+  ra_zarr_metadata_init(&documents, segment->format, put_document, segment);
+  int rc = add_groups(segment, &documents, err);
+  for (size_t i = 0; i < segment->array_count && rc >= 0; i++)
+    rc = ra_zarr_metadata_array(&documents, &segment->arrays[i].zarr, err);
+  if (rc >= 0) rc = put_root(segment, &documents, err);
+  ra_zarr_metadata_deinit(&documents);
+  return rc;
 }
 
 // ---- all

@@ -73,8 +73,8 @@ static void set_variable(json_t *variable, const ra__segment_array *array) {
   json_object_set_new(variable, "shape", sides(zarr->shape, zarr->ndim));
   json_object_set_new(variable, "dtype", json_string(ra_dtype_name(zarr->dtype)));
   json_object_set_new(variable, "zarr",
-                      json_pack("{s:o,s:o}", "chunk", sides(zarr->chunk, zarr->ndim), "shard",
-                                sides(zarr->shard, zarr->ndim)));
+                      json_pack("{s:o,s:o,s:i}", "chunk", sides(zarr->chunk, zarr->ndim), "shard",
+                                sides(zarr->shard, zarr->ndim), "format", (int)zarr->format));
   if (!array->decode) return;
   json_object_set_new(variable, "packing",
                       json_pack("{s:i,s:i,s:[],s:n,s:n}", "scale", 1, "offset", 0, "missing",
@@ -104,7 +104,9 @@ static void set_head(const ra__segment *segment, json_t *body) {
   json_object_set_new(body, "version", json_string(segment->options->version));
   json_object_set_new(body, "fingerprint", json_string(""));
   json_object_set_new(body, "created", json_string(segment->options->created));
-  json_object_set_new(body, "source", json_pack("{s:s,s:s}", "name", name, "format", "segment"));
+  json_object_set_new(body, "source",
+                      json_pack("{s:s,s:s,s:i}", "name", name, "format", "segment", "store_format",
+                                (int)segment->format));
 }
 
 int ra__segment_body(const ra__segment *segment, ra_str *out, ra_err *err) {

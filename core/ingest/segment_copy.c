@@ -138,7 +138,6 @@ static int put_shard(const shard_job *job, const void *cells, const int64_t *str
   if (rc < 0 || !bytes) return rc;
   ra_str part;
   ra_str_init(&part);
-  ra_str_add_char(&part, '/');
   ra_zarr_shard_key(zarr, job->shard, &part);
   rc = part.failed ? ra_fail(err, RA_E_NOMEM, zarr->name, "out of memory")
                    : ra__segment_put(job->segment, zarr->name, part.ptr, ra_buf_data(bytes),

@@ -70,11 +70,24 @@ static int axis_of(const ra__segment *segment, size_t store, const char *path, i
 
 // ---- attributes
 
+// A fill value above 2^63 - 1 has been read as a text (ra_json_load).
+static void unquote_fill(char *text) {
+  static const char NAME[] = "\"_FillValue\":\"";
+  char *at = text ? strstr(text, NAME) : NULL;
+  if (!at) return;
+  at += sizeof NAME - 2;
+  size_t digits = strspn(at + 1, "0123456789");
+  if (digits < 19 || at[1 + digits] != '"') return;
+  memmove(at, at + 1, digits);
+  memmove(at + digits, at + digits + 2, strlen(at + digits + 2) + 1);
+}
+
 const char *ra__segment_attributes(ra__segment *segment, const json_t *node,
                                    const char *const *drop, const char *more) {
   json_t *copy = json_deep_copy(json_object_get(node, "attributes"));
   for (; drop && copy && *drop; drop++) json_object_del(copy, *drop);
   char *text = json_dumps(copy, JSON_COMPACT | JSON_REAL_PRECISION(17));
+  unquote_fill(text);
   size_t length = text ? strlen(text) : 2;
   bool both = length > 2 && *more;
   const char *made = ra_arena_printf(&segment->arena, "%.*s%s%s", text ? (int)length - 2 : 0,
@@ -89,10 +102,12 @@ const char *ra__segment_attributes(ra__segment *segment, const json_t *node,
 static void read_fill(const json_t *node, ra_zarr_spec *zarr) {
   const json_t *fill = json_object_get(node, "fill_value");
   const char *text = json_string_value(fill);
-  zarr->has_fill = true;
-  zarr->fill_int = json_is_integer(fill) ? json_integer_value(fill) : 0;
+  zarr->has_fill = fill && !json_is_null(fill);
+  zarr->fill_int = text && zarr->dtype == RA_DTYPE_U64 ? (int64_t)strtoull(text, NULL, 10)
+                                                       : json_integer_value(fill);
   zarr->fill = json_number_value(fill);
-  if (text) zarr->fill = !strcmp(text, "NaN") ? NAN : *text == '-' ? -INFINITY : INFINITY;
+  if (text && ra_dtype_is_float(zarr->dtype))
+    zarr->fill = !strcmp(text, "NaN") ? NAN : *text == '-' ? -INFINITY : INFINITY;
 }
 
 static const char *dim_name(const json_t *node, unsigned d) {
@@ -206,7 +221,7 @@ static bool plan_packing(ra__segment *segment, const json_t *node, ra__segment_a
   array->zarr.fill = NAN;
   ra_str fill;
   ra_str_init(&fill);
-  ra_zarr_fill_attribute(&array->zarr, &fill);
+  if (segment->format == 3) ra_zarr_fill_attribute(&array->zarr, &fill);
   array->zarr.attributes = ra__segment_attributes(segment, node, PACKING, fill.ptr ? fill.ptr : "");
   ra_str_deinit(&fill);
   return array->zarr.attributes;
@@ -354,9 +369,10 @@ static int plan_array(ra__segment *segment, const char *path, const json_t *node
   *array = (ra__segment_array){.y_dim = -1, .x_dim = -1};
   array->zarr.name = ra_arena_strdup(&segment->arena, path);
   array->axis = axis_of(segment, segment->newest, path, &dim);
-  read_fill(node, &array->zarr);
+  array->zarr.format = segment->format;
   array->zarr.attributes = ra__segment_attributes(segment, node, NULL, "");
   bool shaped = shape_of(segment, node, ra_zarr_array_info(parsed), dim, array);
+  read_fill(node, &array->zarr);
   ra_zarr_array_unref(parsed);
   if (!array->zarr.name || !array->zarr.attributes) return no_memory(path, err);
   bool whole = shaped && open_sources(segment, path, array);
@@ -384,6 +400,7 @@ static int plan_given_times(ra__segment *segment, ra_err *err) {
     *array = (ra__segment_array){.axis = (int)k, .y_dim = -1, .x_dim = -1};
     array->zarr.name = ra_arena_strdup(&segment->arena, name);
     if (!array->zarr.name) return no_memory(name, err);
+    array->zarr.format = segment->format;
     array->zarr.ndim = 1;
     array->zarr.shape[0] = segment->axes[k].total;
     array->zarr.dimension_names[0] = base_name(array->zarr.name);

@@ -11,7 +11,7 @@
 // A store that is read, and what its root says of its arrays.
 typedef struct ra__segment_store {
   ra_dataset *dataset;
-  json_t *document;  // of the root's zarr.json
+  json_t *document;  // of the root's zarr.json; of a .zmetadata in the same form
   json_t *nodes;     // path -> zarr.json; borrowed from it
 } ra__segment_store;
 
@@ -50,6 +50,7 @@ typedef struct ra__segment {
   ra_cancel *cancel;
   ra__segment_store *stores;
   size_t store_count, newest;  // newest: whose description is taken
+  unsigned format;             // of Zarr, the same of all stores
   ra__segment_axis *axes;
   size_t axis_count;
   ra__segment_array *arrays;
@@ -68,6 +69,9 @@ void ra__segment_close(ra__segment *segment);
 const json_t *ra__segment_node(const ra__segment *segment, size_t store, const char *path);  // NULL
 // "units" and the like of an array; "" when absent.
 const char *ra__segment_text(const json_t *node, const char *attribute);
+// The root's document of a v3 store that says what this .zmetadata says; a new reference, NULL without memory. A node keeps
+// the members of its .zarray, by which it is parsed.
+json_t *ra__segment_from_v2(const json_t *consolidated);
 // The array of a node, owned by the caller.
 int ra__segment_parse(const json_t *node, const char *path, ra_zarr_array **out, ra_err *err);
 
@@ -92,6 +96,7 @@ int ra__segment_copy(ra__segment *segment, const ra__segment_array *array, ra_po
 int ra__segment_cells(ra__segment *segment, ra_err *err);
 // An object that has been put, for the manifest. Any thread.
 void ra__segment_note(ra__segment *segment, const char *key, uint64_t size, uint32_t crc32c);
+// Below the array's folder.
 int ra__segment_put(ra__segment *segment, const char *array, const char *part, const void *data,
                     size_t size, ra_err *err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "format/json.h"
 #include "ingest/segment_private.h"
 
 enum { DOCUMENT_MOST = 64 << 20 };
@@ -20,7 +21,7 @@ static int read_document(const ra__segment *segment, const char *key, json_t **o
   if (!text) return ra_fail(err, RA_E_NOMEM, key, "no memory for the metadata of a store");
   rc = reader->read(reader->ctx, key, 0, (size_t)size, (uint8_t *)text, err);
   json_error_t problem;
-  *out = rc < 0 ? NULL : json_loadb(text, (size_t)size, 0, &problem);
+  *out = rc < 0 ? NULL : ra_json_load(text, (size_t)size, &problem);
   free(text);
   if (rc < 0) return rc;
   return *out ? RA_OK : ra_fail(err, RA_E_CORRUPT, key, "is not JSON: %s", problem.text);
@@ -30,9 +31,14 @@ static int open_store(ra__segment *segment, ra__segment_store *store, ra_err *er
   ra_str key;
   ra_str_init(&key);
   ra_dataset_zarr_key(store->dataset, "", &key);
-  ra_str_add(&key, "/zarr.json");
+  ra_str_add(&key, segment->format == 2 ? "/.zmetadata" : "/zarr.json");
   int rc = key.failed ? ra_fail(err, RA_E_NOMEM, "", "out of memory")
                       : read_document(segment, key.ptr, &store->document, err);
+  if (rc >= 0 && segment->format == 2) {
+    json_t *own = store->document;
+    store->document = ra__segment_from_v2(own);
+    json_decref(own);
+  }
   if (rc >= 0) {
     json_t *consolidated = json_object_get(store->document, "consolidated_metadata");
     store->nodes = json_object_get(consolidated, "metadata");
@@ -98,8 +104,10 @@ static int allocate(ra__segment *segment, ra_err *err) {
 static int add_member(ra__segment *segment, const ra_segment_member *member, ra_err *err) {
   size_t store = store_of(segment, member->store);
   segment->newest = store;
-  if (ra_dataset_axis_count(member->store) != segment->axis_count) {
-    return ra_fail(err, RA_E_INVALID, member->dataset, "has other time axes than the rest");
+  if (ra_dataset_axis_count(member->store) != segment->axis_count ||
+      ra_dataset_store_format(member->store) != segment->format) {
+    return ra_fail(err, RA_E_INVALID, member->dataset,
+                   "has other time axes, or another version of Zarr, than the rest");
   }
   for (size_t k = 0; k < segment->axis_count; k++) {
     const ra_dataset_axis *axis = ra_dataset_get_axis(member->store, k);
@@ -111,6 +119,7 @@ static int add_member(ra__segment *segment, const ra_segment_member *member, ra_
 
 int ra__segment_open(ra__segment *segment, ra_err *err) {
   int rc = allocate(segment, err);
+  segment->format = ra_dataset_store_format(segment->members[segment->member_count - 1].store);
   for (size_t i = 0; i < segment->member_count && rc >= 0; i++) {
     rc = add_member(segment, &segment->members[i], err);
   }
@@ -142,7 +151,13 @@ const char *ra__segment_text(const json_t *node, const char *attribute) {
 int ra__segment_parse(const json_t *node, const char *path, ra_zarr_array **out, ra_err *err) {
   char *text = json_dumps(node, JSON_COMPACT);
   if (!text) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
-  int rc = ra_zarr_array_parse(text, strlen(text), out, err);
+  unsigned format = json_integer_value(json_object_get(node, "zarr_format")) == 2 ? 2 : 3;
+  int rc = ra_zarr_array_parse_any(text, strlen(text), format, out, err);
+  if (rc >= 0 && !ra_zarr_array_info(*out)->numeric) {
+    ra_zarr_array_unref(*out);
+    *out = NULL;
+    rc = ra_fail(err, RA_E_UNSUPPORTED, path, "has no numbers");
+  }
   free(text);
   return rc;
 }

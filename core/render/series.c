@@ -33,7 +33,8 @@ static const ra_series_part *part_at(const ra_series_request *request, unsigned 
 
 static void planned_chunk(const ra_series_part *part, ra_zarr_spec *spec) {
   const ra_dataset_variable *variable = part->variable;
-  *spec = (ra_zarr_spec){.dtype = variable->dtype, .ndim = variable->ndim};
+  *spec = (ra_zarr_spec){
+      .format = variable->array.format, .dtype = variable->dtype, .ndim = variable->ndim};
   memcpy(spec->shape, variable->shape, variable->ndim * sizeof *spec->shape);
   memcpy(spec->chunk, variable->array.chunk, variable->ndim * sizeof *spec->chunk);
   if (!ra_dataset_store(part->dataset)) {  // an image: a block of the larger kind

@@ -107,6 +107,11 @@ static int l_version(lua_State *L) {
   return 1;
 }
 
+static int l_zarr_format(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)ra_dataset_store_format(ra_bind_check_dataset(L, 1)));
+  return 1;
+}
+
 static int l_body(lua_State *L) {
   size_t size;
   const char *body = ra_dataset_body(ra_bind_check_dataset(L, 1), &size);
@@ -406,6 +411,7 @@ extern const luaL_Reg RA__DATASET_TIMES[];  // bind_dataset_time.c: items and st
 static const luaL_Reg METHODS[] = {{"id", l_id},
                                    {"collection", l_collection},
                                    {"version", l_version},
+                                   {"zarr_format", l_zarr_format},
                                    {"body", l_body},
                                    {"about", l_about},
                                    {"bbox", l_bbox},

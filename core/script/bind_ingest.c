@@ -58,7 +58,7 @@ static work *new_work(lua_State *L, const ra_op_kind *kind, ra_op **op) {
 typedef struct arguments {
   const char *path, *collection, *dataset, *variables, *datetime, *compress, *scratch;
   double memory;
-  lua_Integer jobs;
+  lua_Integer jobs, zarr_format;
   bool estimate, in_place;
 } arguments;
 
@@ -83,9 +83,12 @@ static arguments check_arguments(lua_State *L) {
   bool table = lua_istable(L, 2);
   a.memory = table ? ra_bind_opt_number(L, 2, "memory", 0) : 0;
   a.jobs = table ? ra_bind_opt_integer(L, 2, "jobs", 0) : 0;
+  a.zarr_format = table ? ra_bind_opt_integer(L, 2, "zarr_format", 3) : 3;
   a.in_place = table && ra_bind_opt_boolean(L, 2, "in_place", false);
   a.estimate = table && ra_bind_opt_boolean(L, 2, "estimate", false);
   if (!(a.memory >= 0 && a.memory < 1e15)) luaL_error(L, "bad option 'memory' (bytes expected)");
+  if (a.zarr_format != 2 && a.zarr_format != 3)
+    luaL_error(L, "bad option 'zarr_format' (3 or 2 expected)");
   if (a.jobs < 0 || a.jobs > 1024) luaL_error(L, "bad option 'jobs' (0 to 1024 expected)");
   return a;
 }
@@ -104,6 +107,7 @@ static void copy_arguments(const arguments *a, work *w) {
       .variables = *w->variables ? w->variables : NULL,
       .datetime = *w->datetime ? w->datetime : NULL,
       .compress = strcmp(a->compress, "deflate") ? RA_COG_ZSTD : RA_COG_DEFLATE,
+      .zarr_format = (unsigned)a->zarr_format,
       .in_place = a->in_place,
       .memory = (size_t)a->memory,
       .scratch = *w->scratch ? w->scratch : NULL,

@@ -70,6 +70,7 @@
 ---@field id fun(self): string
 ---@field collection fun(self): string
 ---@field version fun(self): string
+---@field zarr_format fun(self): integer
 ---@field body fun(self): string
 ---@field bbox fun(self): number[]
 ---@field geometry fun(self): string

@@ -25,7 +25,7 @@ M.QUERYABLES_REL = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 
 local EXTENSION = "https://stac-extensions.github.io/"
 local COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-local ZARR = "application/vnd.zarr; version=3"
+local ZARR = "application/vnd.zarr"
 local MOST_STORES = 2000
 -- years 1 to 9999: what clients can read
 local LEAST_MS, MOST_MS = -62135596800000, 253402300799999
@@ -113,8 +113,21 @@ local function cube(shot)
   return out
 end
 
+local function zarr_type(dataset) return ("%s; version=%d"):format(ZARR, dataset:zarr_format()) end
+
+-- Of all stores; without a version where they differ in it.
+local function stores_type(shot)
+  if shot.stores_type then return shot.stores_type end
+  for _, dataset in ipairs(shot.datasets) do
+    local own = zarr_type(dataset)
+    shot.stores_type = (shot.stores_type or own) == own and own or ZARR
+    if shot.stores_type == ZARR then break end
+  end
+  return shot.stores_type or ZARR
+end
+
 local function item_assets(shot)
-  local out = { zarr = { type = ZARR, roles = array { "data" },
+  local out = { zarr = { type = stores_type(shot), roles = array { "data" },
     title = "Zarr store that holds the step" } }
   for _, name in ipairs(shot.variable_names) do
     local variable = shot.variables[name]
@@ -183,7 +196,7 @@ local function store_links(links, base, shot)
     for v, variable in ipairs(store.dataset:variables()) do names[v] = variable.name end
     links[#links + 1] = link("store",
       ("%s/data/%s/%s/%s/data.zarr"):format(base, store.dataset:collection(), store.dataset:id(),
-        store.dataset:version()), ZARR,
+        store.dataset:version()), zarr_type(store.dataset),
       { title = store.first == store.last and store.first or store.first .. " to " .. store.last,
         variables = names, start_datetime = rfc3339(store.start),
         end_datetime = rfc3339(store.stop) })

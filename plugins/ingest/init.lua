@@ -143,7 +143,7 @@ local function validate(job)
   local handle, plan = rastrum.ingest.open(job.path, {
     collection = job.collection, dataset = job.dataset, variables = o.variables,
     datetime = o.datetime, cog_compress = o.cog_compress, memory = o.memory, scratch = o.scratch,
-    jobs = o.jobs, estimate = o.dry_run, in_place = o.in_place,
+    jobs = o.jobs, zarr_format = o.zarr_format, estimate = o.dry_run, in_place = o.in_place,
   })
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan
@@ -237,11 +237,12 @@ local function publish(job)
     file = job.file, collection = job.collection, dataset = job.dataset, version = job.version,
     replaced = job.old, variables = rastrum.json.array(variable_names(job.plan)),
     steps = step_count(job.plan), bytes_in = job.plan.bytes, bytes_out = p.bytes_written,
-    seconds = rastrum.time.clock() - job.started,
+    seconds = rastrum.time.clock() - job.started, objects = p.objects,
+    zarr_format = job.options.zarr_format,
   }
   local event = {
     event = "published", source = job.given, chunks_read = p.chunks_read,
-    scratch_bytes = p.scratch_peak, objects = p.objects, text = said.published(job.published),
+    scratch_bytes = p.scratch_peak, text = said.published(job.published),
   }
   for key, value in pairs(job.published) do event[key] = value end
   rastrum.emit(event)
@@ -363,8 +364,9 @@ end
 
 local function ingest(ctx)
   local options = ctx.args.options or {}
-  if options.zarr_format and options.zarr_format ~= 3 then
-    return nil, invalid("--zarr-format", "3 is what this version writes")
+  if options.zarr_format and options.zarr_format ~= 3 and options.zarr_format ~= 2 then
+    return nil, invalid("--zarr-format", "%d is no version that is written; 3 or 2",
+      options.zarr_format)
   end
   local jobs, err = list_jobs(locate(ctx.args.sources), options)
   if not jobs then return nil, err end

@@ -76,9 +76,10 @@ end
 
 ---One line about a published source.
 function M.published(what)
-  return ("%s: published %s/%s version %s: %s; %d steps, %s in, %s out, %s s"):format(what.file,
+  local objects = what.zarr_format == 2 and (" in %d objects"):format(what.objects) or ""
+  return ("%s: published %s/%s version %s: %s; %d steps, %s in, %s out%s, %s s"):format(what.file,
     what.collection, what.dataset, what.version, table.concat(what.variables, ", "), what.steps,
-    bytes(what.bytes_in), bytes(what.bytes_out), seconds_text(what.seconds))
+    bytes(what.bytes_in), bytes(what.bytes_out), objects, seconds_text(what.seconds))
 end
 
 ---The closing table: a row for each source that was published, and their sum.

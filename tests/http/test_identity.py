@@ -163,16 +163,16 @@ def test_versions(site, data):
     assert site.tile("c", 0) == site.series("c") == 2  # at once
     second = site.published("c")
     seen = {first, second}
-    for options in (("--cog-compress", "deflate"), ("--variables", "v"), ("--variables", "v", "--cog-compress", "deflate")):
+    for options in (("--cog-compress", "deflate"), ("--variables", "v"), ("--variables", "v", "--cog-compress", "deflate"), ("--zarr-format", "2")):
         site.ingest(data, "c", *options)
         seen.add(site.published("c"))
         assert "unchanged" in site.ingest(data, "c", *options).stderr
         site.check("c", {2})
-    assert len(seen) == 5
+    assert len(seen) == 6
     crash.write_source(data, 1)
     site.ingest(data, "c")
     assert site.tile("c", 0) == site.series("c") == 1 and site.published("c") == first
-    assert sorted(versions(site).values()) == ["current"] + ["retired"] * 4
+    assert sorted(versions(site).values()) == ["current"] + ["retired"] * 5
     site.gc()
     site.check("c", {1})
 

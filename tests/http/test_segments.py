@@ -10,6 +10,7 @@ import time
 import warnings
 
 import feeds
+import netCDF4
 import numpy as np
 import pystac_client
 import pytest
@@ -31,13 +32,14 @@ def place(tmp_path):
 class Feed:
     """One collection: the files that are published, and the commands on it."""
 
-    def __init__(self, rastrum, place, collection="c"):
-        self.rastrum, self.place, self.collection, self.files = rastrum, place, collection, {}
+    def __init__(self, rastrum, place, collection="c", zarr=3):
+        self.rastrum, self.place, self.collection, self.zarr, self.files = rastrum, place, collection, zarr, {}
 
     def add(self, files, *words):
         """One ingest of several files, or one of one, whose dataset is its stem either way."""
         files = list(files)
-        self.rastrum("ingest", *[f.path for f in files], "--collection", self.collection, "--store", self.place.store, *words)
+        self.rastrum("ingest", *[f.path for f in files], "--collection", self.collection, "--store", self.place.store,
+                     *(("--zarr-format", self.zarr) if self.zarr != 3 else ()), *words)
         self.files.update({f.dataset: f for f in files})
         return files
 
@@ -84,8 +86,11 @@ class Feed:
 
 
 @pytest.fixture
-def feed(rastrum, place):
-    return Feed(rastrum, place)
+def feed(rastrum, place, request):
+    return Feed(rastrum, place, zarr=getattr(request, "param", 3))
+
+
+both_formats = pytest.mark.parametrize("feed", (3, 2), indirect=True, ids=("v3", "v2"))
 
 
 def stores_of(answer):
@@ -218,6 +223,7 @@ def test_interleaved_sets_of_variables(feed, rastrum, place):
 PACKED = ("i2", 0.01, 250.0, -32768)
 
 
+@both_formats
 @pytest.mark.parametrize("later", (("i2", 0.02, 240.0, -32768), feeds.FLOAT, ("f4", 1, 0, 1e20), ("i4", 0.001, 0.0, -1)),
                          ids=("other scale", "float", "other fill", "wider"))
 def test_packing_that_changes_midway(feed, later):
@@ -235,6 +241,7 @@ def test_packing_that_changes_midway(feed, later):
     assert kinds[32, "2010-01-01"] == ("<f8" if later[0] == "i4" else "<f4") and kinds[32, "2010-02-02"] == f"<{later[0]}"
 
 
+@both_formats
 def test_other_sources_of_one_kind(feed):
     """Steps, units of time, chunks of time and a mask that differ; a calendar with its own dates."""
     for day in range(36):
@@ -252,15 +259,16 @@ def test_other_sources_of_one_kind(feed):
     feed.check()
 
 
+@both_formats
 def test_levels_scalar_times_and_repeats(feed, rastrum, place):
     feed.days(range(33), levels=True)
     for level in (0, 1):
         feed.check(level=level)
-    scalar = Feed(rastrum, place, "scalar")
+    scalar = Feed(rastrum, place, "scalar", feed.zarr)
     scalar.days(range(40), scalar=True)
     scalar.check()
     assert len(scalar.segments()) == 1
-    repeats = Feed(rastrum, place, "repeats")
+    repeats = Feed(rastrum, place, "repeats", feed.zarr)
     repeats.add([repeats.write(day, times=[day + 0.5, day, day + 0.5]) for day in range(33)])
     repeats.check()
 
@@ -273,6 +281,63 @@ def test_a_mask_in_every_file(feed, rastrum, place):
         a, b = (each.series(2, 7, **query) for each in (feed, plain))
         del a["collection"], b["collection"]
         assert a == b
+
+
+@both_formats
+def test_fill_values_beyond_63_bits(feed):
+    """Numbers that JSON readers may not hold: as they were in the segment, too."""
+    fill = 2**64 - 1
+    for day in range(32):
+        path = feed.place.files / f"u{day:02}.nc"
+        with netCDF4.Dataset(path, "w") as data:
+            for name, cells in (("lat", feeds.LAT), ("lon", feeds.LON)):
+                data.createDimension(name, cells.size)
+                data.createVariable(name, "f8", (name,))[:] = cells
+            data["lat"].units, data["lon"].units = "degrees_north", "degrees_east"
+            data.createDimension("time", 1)
+            data.createVariable("time", "f8", ("time",))[:] = [day]
+            data["time"].units = "days since 2010-01-01"
+            count = data.createVariable("n", "u8", ("time", "lat", "lon"), fill_value=fill)
+            count.set_auto_maskandscale(False)
+            count[:] = 2**63 + day
+            count[0, 0, 0] = fill
+    names = sorted(feed.place.files.glob("u*.nc"))
+    feed.rastrum("ingest", *names, "--collection", "c", "--store", feed.place.store, "--zarr-format", feed.zarr)
+    version, = feed.segments()
+    zarr = xarray.open_zarr(feed.place.store / "c" / "segments" / version / "data.zarr", chunks=None, mask_and_scale=False)
+    assert zarr.n.dtype == "u8" and zarr.n.values[:, 1, 1].tolist() == [2**63 + day for day in range(32)]
+    assert (zarr.n.values[:, 0, 0] == fill).all()
+    assert zarr.n.attrs["_FillValue"] == fill
+    assert feed.series(0, 0)["values"] == [None] * 32
+
+
+def test_both_formats_in_one_collection(feed, rastrum, place, start):
+    """Each format has its own segments; what is asked of the collection does not tell them apart."""
+    old = Feed(rastrum, place, zarr=2)
+    old.files = feed.files
+    feed.days(range(20), "--no-compact")
+    old.days(range(20, 70), "--no-compact")
+    feed.days(range(70, 85), "--no-compact")
+    feed.check()
+    feed.compact()
+    documents = sorted(p.name for p in (place.store / "c" / "segments").glob("*/data.zarr/*") if p.name in (".zmetadata", "zarr.json"))
+    assert documents == [".zmetadata", "zarr.json"]  # 50 and 35 days: one segment of 32 each
+    feed.check()
+    old.add([old.write(3, seed=1)])  # from v3 to v2
+    feed.add([feed.write(30, seed=1)])  # and back
+    feed.check()
+    with Client(start(place.store, *QUIET)) as client:
+        items = client.ok("/stac/collections/c/items", limit=100).json()["features"]
+        own = {i["id"].split("_")[0]: i["assets"]["zarr"] for i in items}
+        for day in range(85):
+            version = 2 if (20 <= day < 70 and day != 30) or day == 3 else 3
+            asset = own[f"d{day:04}"]
+            assert asset["zarr:zarr_format"] == version and asset["type"] == f"application/vnd.zarr; version={version}", day
+            assert (place.store / asset["href"].split("/data/")[1] / ("zarr.json" if version == 3 else ".zmetadata")).exists()
+        collection = client.ok("/stac/collections/c").json()
+        assert collection["item_assets"]["zarr"]["type"] == "application/vnd.zarr"
+    feed.compact()
+    feed.check()
 
 
 def test_files_that_share_their_last_step(feed, start):
@@ -383,6 +448,7 @@ def open_stores(hrefs):
                                      coords="minimal", compat="override", parallel=False).sortby("time")
 
 
+@both_formats
 def test_xarray_opens_the_collection(feed, start):
     files = feed.days(range(70))
     feed.add([feed.write(9, seed=1)])
@@ -395,7 +461,7 @@ def test_xarray_opens_the_collection(feed, start):
 
     for stale in (True, False):
         links = stores()
-        assert all(k.media_type.startswith("application/vnd.zarr") for k in links)
+        assert all(k.media_type == f"application/vnd.zarr; version={feed.zarr}" for k in links)
         data = open_stores([k.href for k in links])
         days = sorted(feed.files.values(), key=lambda f: f.times)
         assert [str(t)[:19] + "Z" for t in data.time.values] == [f.times[0] for f in days]

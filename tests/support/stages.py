@@ -84,7 +84,38 @@ def venv():
         if ok:
             stamp.write_text(digest)
     tally.add("venv", ok)
+    tally.add("venv/zarr2", ok and zarr2())
+    if shutil.which("npm"):
+        tally.add("venv/zarrita", zarrita())
     return tally
+
+
+def zarr2():
+    """zarr-python 2, which cannot stand in one environment with 3: a folder for PYTHONPATH."""
+    wanted, folder = ROOT / "tests" / "support" / "requirements-zarr2.txt", PEERS / "zarr2"
+    stamp = folder / ".requirements"
+    if stamp.exists() and stamp.read_bytes() == wanted.read_bytes():
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    ok = run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore",
+             "--target", folder, "-r", wanted, quiet=True)  # it complains of the other environment
+    if ok:
+        stamp.write_bytes(wanted.read_bytes())
+    return ok
+
+
+def zarrita():
+    """zarrita.js, by the lock file; the tests that need it skip where there is no npm."""
+    wanted, folder = ROOT / "tests" / "support" / "zarrita", PEERS / "zarrita"
+    stamp = folder / ".complete"
+    if stamp.exists() and stamp.read_bytes() == (wanted / "package-lock.json").read_bytes():
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(wanted, folder)
+    ok = run("npm", "ci", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+    if ok:
+        stamp.write_bytes((wanted / "package-lock.json").read_bytes())
+    return ok
 
 
 def pytest(preset, *options, env=None):

@@ -49,22 +49,27 @@ def make():
             n += 1
 
 
-def judge_arrays():
-    names = sorted(p.stem for p in (folder / "out").glob("*.raw"))
-    group = zarr.open_group(folder / "out", mode="r", use_consolidated=True)
+def judge_arrays(version):
+    out = folder / f"out{version}"
+    names = sorted(p.stem for p in out.glob("*.raw"))
+    group = zarr.open_group(out, mode="r", use_consolidated=True, zarr_format=version)
     for name in names:
         array = group[name]
-        want = np.frombuffer((folder / "out" / f"{name}.raw").read_bytes(), array.dtype).reshape(array.shape)
+        want = np.frombuffer((out / f"{name}.raw").read_bytes(), array.dtype).reshape(array.shape)
         got = np.ascontiguousarray(array[...])
         assert got.tobytes() == want.tobytes(), f"{name}: cells differ: {array.metadata}"
-        meta = json.loads((folder / "out" / name / "zarr.json").read_text())
+        assert array.metadata.zarr_format == version
+        if version == 2:
+            assert array.attrs["_ARRAY_DIMENSIONS"] == json.loads((out / name / ".zattrs").read_text())["_ARRAY_DIMENSIONS"]
+            continue
+        meta = json.loads((out / name / "zarr.json").read_text())
         assert meta == json.loads(json.dumps(group.metadata.consolidated_metadata.metadata[name].to_dict(), default=str)) \
             or dict(array.attrs) == meta["attributes"], name
     assert len(names) > 20, names
 
 
-def judge_dataset():
-    ds = xr.open_zarr(folder / "xr", consolidated=True)
+def judge_dataset(version):
+    ds = xr.open_zarr(folder / f"xr{version}", consolidated=True, zarr_format=version)
     assert ds.attrs["title"] == "caf\xe9"
     assert list(ds.coords) == ["time", "lat", "lon"], list(ds.coords)
     assert str(ds.time.values[1]) == "2020-01-01T06:00:00.000000000", ds.time.values
@@ -83,6 +88,7 @@ def judge_dataset():
 if step == "make":
     make()
 else:
-    judge_arrays()
-    judge_dataset()
+    for version in (2, 3):
+        judge_arrays(version)
+        judge_dataset(version)
     print("zarr", zarr.__version__, "and xarray", xr.__version__, "agree")

@@ -112,6 +112,35 @@ static void plans_follow_the_design(void **state) {
   assert_false(scalar.sharded);
 }
 
+static ra_zarr_spec planned_v2(ra_dtype dtype, const uint64_t shape[3]) {
+  ra_zarr_spec spec = {.name = "v", .format = 2, .dtype = dtype, .ndim = 3};
+  memcpy(spec.shape, shape, 3 * sizeof *shape);
+  ra_zarr_plan(&spec, 0, 1, 2);
+  return spec;
+}
+
+// Each chunk is an object: 16 x 16 cells, and more only where the steps are so few that 96 KiB take more.
+static void plans_of_v2(void **state) {
+  (void)state;
+  ra_zarr_spec year = planned_v2(RA_DTYPE_F32, (uint64_t[]){1464, 72, 144});
+  assert_dims(year.chunk, 3, (uint64_t[]){1464, 16, 16});
+  assert_dims(year.shard, 3, (uint64_t[]){1464, 16, 16});
+  assert_false(year.sharded);
+  ra_zarr_spec hundred = planned_v2(RA_DTYPE_F32, (uint64_t[]){96, 721, 1440});
+  assert_dims(hundred.chunk, 3, (uint64_t[]){96, 16, 16});
+  ra_zarr_spec step = planned_v2(RA_DTYPE_I16, (uint64_t[]){1, 721, 1440});
+  assert_dims(step.chunk, 3, (uint64_t[]){1, 221, 221});
+  assert_false(step.sharded);
+  ra_zarr_spec scalar = {.format = 2};
+  ra_str key;
+  ra_str_init(&key);
+  ra_zarr_shard_key(&year, (uint64_t[]){0, 2, 11}, &key);
+  ra_str_add_char(&key, ' ');
+  ra_zarr_shard_key(&scalar, NULL, &key);
+  assert_string_equal(key.ptr, "0.2.11 0");
+  ra_str_deinit(&key);
+}
+
 static void plans_keep_their_limits(void **state) {
   (void)state;
   uint64_t seed = test_seed("plans_keep_their_limits");
@@ -423,6 +452,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arrays_there_and_back),
       cmocka_unit_test(plans_follow_the_design),
+      cmocka_unit_test(plans_of_v2),
       cmocka_unit_test(plans_keep_their_limits),
       cmocka_unit_test(a_point_costs_one_chunk),
       cmocka_unit_test(chunks_of_fill_are_left_out),

@@ -50,62 +50,64 @@ static void save(void *ctx, const char *key, ra_buf *buf) {
   ra_buf_unref(buf);
 }
 
-// Writes the array's objects below `folder`/name and gives its zarr.json.
-static char *write_array(const char *folder, const char *name, const ra_zarr_spec *spec,
-                         const void *cells) {
-  char path[1024];
-  ra_str json;
-  ra_err err = {0};
-  ra_str_init(&json);
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  if (ra_zarr_array_json(spec, &json, &err) < 0 || encode_all(spec, cells, save, path, &err) < 0) {
-    complain(name, &err);
-  }
-  snprintf(path, sizeof path, "%s/%s/zarr.json", folder, name);
-  folder_save(path, json.ptr, json.len);
-  return json.ptr;
+static int save_document(void *ctx, const char *path, const char *name, const ra_str *text,
+                         ra_err *err) {
+  (void)err;
+  char file[1024];
+  snprintf(file, sizeof file, "%s/%s%s%s", (const char *)ctx, path, *path ? "/" : "", name);
+  folder_save(file, text->ptr, text->len);
+  return RA_OK;
 }
 
-static void write_group(const char *folder, const char *attributes, const char *const *paths,
-                        char *const *texts, size_t count) {
+// Writes the array's objects and documents below `folder`/name.
+static void write_array(const char *folder, ra_zarr_metadata *documents, ra_zarr_spec spec,
+                        const char *name, const void *cells) {
   char path[1024];
-  ra_str json;
   ra_err err = {0};
-  ra_str_init(&json);
-  if (ra_zarr_group_json(attributes, paths, (const char *const *)texts, count, &json, &err) < 0) {
-    complain(folder, &err);
+  spec.name = name;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (ra_zarr_metadata_array(documents, &spec, &err) < 0 ||
+      encode_all(&spec, cells, save, path, &err) < 0) {
+    complain(name, &err);
   }
-  snprintf(path, sizeof path, "%s/zarr.json", folder);
-  folder_save(path, json.ptr, json.len);
-  ra_str_deinit(&json);
+}
+
+static void end_group(ra_zarr_metadata *documents, const char *attributes) {
+  ra_err err = {0};
+  if (ra_zarr_metadata_root(documents, attributes, &err) < 0) complain("the root", &err);
+  ra_zarr_metadata_deinit(documents);
 }
 
 enum { ARRAYS = 60 };
 
-static void write_random(const char *folder) {
+static void write_random(const char *folder, unsigned format) {
   uint64_t seed = test_seed("write_random");
-  char out[512], path[1024], names[ARRAYS][8];
-  const char *paths[ARRAYS];
-  char *texts[ARRAYS];
-  snprintf(out, sizeof out, "%s/out", folder);
+  char out[512], path[1024], name[8];
+  ra_zarr_metadata documents;
+  snprintf(out, sizeof out, "%s/out%u", folder, format);
+  ra_zarr_metadata_init(&documents, format, save_document, out);
   for (int i = 0; i < ARRAYS; i++) {
     ra_zarr_spec spec = random_spec(&seed);
     uint8_t *cells = random_cells(&seed, &spec);
-    snprintf(names[i], sizeof names[i], "a%d", i);
-    paths[i] = names[i];
-    texts[i] = write_array(out, names[i], &spec, cells);
-    snprintf(path, sizeof path, "%s/%s.raw", out, names[i]);
+    if (format == 2) {
+      spec.format = 2;
+      spec.sharded = false;
+      memcpy(spec.shard, spec.chunk, sizeof spec.shard);
+    }
+    snprintf(name, sizeof name, "a%d", i);
+    write_array(out, &documents, spec, name, cells);
+    snprintf(path, sizeof path, "%s/%s.raw", out, name);
     folder_save(path, cells, spec_cells(&spec) * ra_dtype_size(spec.dtype));
     free(cells);
   }
-  write_group(out, "\"title\":\"x\"", paths, texts, ARRAYS);
-  for (int i = 0; i < ARRAYS; i++) free(texts[i]);
+  end_group(&documents, "\"title\":\"x\"");
 }
 
 enum { T = 40, Y = 6, X = 7 };
 
-static ra_zarr_spec field(ra_dtype dtype, const char *name) {
+static ra_zarr_spec field(unsigned format, ra_dtype dtype, const char *name) {
   ra_zarr_spec spec = {.name = name,
+                       .format = format,
                        .dtype = dtype,
                        .ndim = 3,
                        .shape = {T, Y, X},
@@ -115,13 +117,14 @@ static ra_zarr_spec field(ra_dtype dtype, const char *name) {
                        .dimension_names = {"time", "lat", "lon"}};
   ra_zarr_plan(&spec, 0, 1, 2);
   spec.chunk[1] = spec.chunk[2] = 2;  // smaller than the planner's, so that there are shards
-  spec.shard[1] = spec.shard[2] = 4;
-  spec.sharded = true;
+  spec.sharded = format == 3;
+  spec.shard[1] = spec.shard[2] = spec.sharded ? 4 : 2;
   return spec;
 }
 
-static ra_zarr_spec axis(const char *name, uint64_t size, const char *attributes) {
+static ra_zarr_spec axis(unsigned format, const char *name, uint64_t size, const char *attributes) {
   ra_zarr_spec spec = {.name = name,
+                       .format = format,
                        .dtype = RA_DTYPE_F64,
                        .ndim = 1,
                        .shape = {size},
@@ -131,14 +134,14 @@ static ra_zarr_spec axis(const char *name, uint64_t size, const char *attributes
   return spec;
 }
 
-static void write_dataset(const char *folder) {
+static void write_dataset(const char *folder, unsigned format) {
   static float t2m[T * Y * X];
   static int16_t packed[T * Y * X];
   double time[T], place[X];
   char out[512], attributes[2][256];
-  const char *paths[] = {"time", "lat", "lon", "t2m", "packed"};
-  char *texts[5];
-  snprintf(out, sizeof out, "%s/xr", folder);
+  ra_zarr_metadata documents;
+  snprintf(out, sizeof out, "%s/xr%u", folder, format);
+  ra_zarr_metadata_init(&documents, format, save_document, out);
   for (int i = 0; i < T * Y * X; i++) {
     bool hole = i % (Y * X) == 2 * X + 3;
     t2m[i] = hole ? NAN : (float)i / 8;
@@ -147,22 +150,25 @@ static void write_dataset(const char *folder) {
   for (int i = 0; i < T; i++) time[i] = 6 * i;
   for (int i = 0; i < X; i++) place[i] = i;
   ra_zarr_spec specs[5] = {
-      axis("time", T, "\"units\":\"hours since 2020-01-01\",\"calendar\":\"standard\""),
-      axis("lat", Y, "\"units\":\"degrees_north\""), axis("lon", X, "\"units\":\"degrees_east\""),
-      field(RA_DTYPE_F32, "t2m"), field(RA_DTYPE_I16, "packed")};
+      axis(format, "time", T, "\"units\":\"hours since 2020-01-01\",\"calendar\":\"standard\""),
+      axis(format, "lat", Y, "\"units\":\"degrees_north\""),
+      axis(format, "lon", X, "\"units\":\"degrees_east\""), field(format, RA_DTYPE_F32, "t2m"),
+      field(format, RA_DTYPE_I16, "packed")};
   for (int i = 0; i < 2; i++) {
     ra_str fill;
     ra_str_init(&fill);
-    ra_zarr_fill_attribute(&specs[3 + i], &fill);
-    snprintf(attributes[i], sizeof attributes[i], "\"units\":\"K\",%s%s", fill.ptr,
+    if (format == 3) {
+      ra_str_add_char(&fill, ',');
+      ra_zarr_fill_attribute(&specs[3 + i], &fill);
+    }
+    snprintf(attributes[i], sizeof attributes[i], "\"units\":\"K\"%s%s", fill.ptr ? fill.ptr : "",
              i ? ",\"scale_factor\":0.01,\"add_offset\":273.15" : "");
     specs[3 + i].attributes = attributes[i];
     ra_str_deinit(&fill);
   }
   const void *cells[5] = {time, place, place, t2m, packed};
-  for (int i = 0; i < 5; i++) texts[i] = write_array(out, paths[i], &specs[i], cells[i]);
-  write_group(out, "\"title\":\"caf\xc3\xa9\"", paths, texts, 5);
-  for (int i = 0; i < 5; i++) free(texts[i]);
+  for (int i = 0; i < 5; i++) write_array(out, &documents, specs[i], specs[i].name, cells[i]);
+  end_group(&documents, "\"title\":\"caf\xc3\xa9\"");
 }
 
 int main(void) {
@@ -171,8 +177,10 @@ int main(void) {
   if (folder_judge(CHECK_SCRIPT, "make", folder) != 0) return 1;
   int read = read_theirs(folder);
   printf("%d arrays of zarr-python read\n", read);
-  write_random(folder);
-  write_dataset(folder);
+  for (unsigned format = 2; format <= 3; format++) {
+    write_random(folder, format);
+    write_dataset(folder, format);
+  }
   int rc = folder_judge(CHECK_SCRIPT, "judge", folder);
   folder_remove(folder);
   return rc != 0 || failures || read < 15;
