@@ -282,12 +282,13 @@ def test_ncdump(one):
 
 @pytest.mark.release_only
 @pytest.mark.parametrize("version", (2, 3))
-def test_zarrita(one, version):
+def test_zarrita(written, version):
     node, modules = shutil.which("node"), PEERS / "zarrita" / "node_modules"
     if not node or not modules.is_dir():
         pytest.skip("zarrita.js is not installed: it takes node and npm, then tests/run venv")
-    raw = one.raw()
-    got = judge(node, JUDGES / "zarrita.mjs", modules, one.stores[version], *raw)
-    for path, cells in raw.items():
-        assert got[path]["shape"] == list(cells.shape), path
-        assert got[path]["sha256"] == hashlib.sha256(np.ascontiguousarray(cells).tobytes()).hexdigest(), path
+    for one in written.values():
+        raw = one.raw()
+        got = judge(node, JUDGES / "zarrita.mjs", modules, one.stores[version], *raw)
+        for path, cells in raw.items():
+            assert got[path]["shape"] == list(cells.shape), path
+            assert got[path]["sha256"] == hashlib.sha256(np.ascontiguousarray(cells).tobytes()).hexdigest(), path
