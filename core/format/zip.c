@@ -25,6 +25,7 @@ enum {
 typedef struct entry {
   const char *name;
   uint64_t header, packed, size;  // where its local header stands; bytes stored and decoded
+  size_t place;                   // in the directory
   uint32_t crc;
   uint16_t method;
 } entry;
@@ -150,12 +151,30 @@ static int add_entry(ra_zip *zip, const uint8_t *p, size_t left, size_t *used, r
                    "its entry '%.80s' is compressed by method %u; store it, or deflate it", e.name,
                    (unsigned)e.method);
   if (e.method == STORED && e.packed != e.size) return corrupt(zip, "the size of an entry", err);
+  e.place = zip->count;
   zip->entries[zip->count++] = e;
   return RA_OK;
 }
 
 static int by_name(const void *a, const void *b) {
   return strcmp(((const entry *)a)->name, ((const entry *)b)->name);
+}
+
+static int by_name_and_place(const void *a, const void *b) {
+  size_t x = ((const entry *)a)->place, y = ((const entry *)b)->place;
+  int order = by_name(a, b);
+  return order ? order : (x > y) - (x < y);
+}
+
+// Of entries of one name the last counts, as for every unzip: zarr-python adds a text again where it has changed.
+static void sort_entries(ra_zip *zip) {
+  size_t kept = 0;
+  if (zip->count) qsort(zip->entries, zip->count, sizeof *zip->entries, by_name_and_place);
+  for (size_t i = 0; i < zip->count; i++) {
+    bool again = kept && strcmp(zip->entries[kept - 1].name, zip->entries[i].name) == 0;
+    zip->entries[again ? kept - 1 : kept++] = zip->entries[i];
+  }
+  zip->count = kept;
 }
 
 static int read_directory(ra_zip *zip, ra_err *err) {
@@ -176,11 +195,7 @@ static int read_directory(ra_zip *zip, ra_err *err) {
     rc = add_entry(zip, bytes + at, d.size - at, &used, err);
   free(bytes);
   if (rc < 0) return rc;
-  if (zip->count) qsort(zip->entries, zip->count, sizeof *zip->entries, by_name);
-  for (size_t i = 1; i < zip->count; i++) {
-    if (strcmp(zip->entries[i - 1].name, zip->entries[i].name) == 0)
-      return ra_fail(err, RA_E_CORRUPT, zip->key, "holds '%.80s' twice", zip->entries[i].name);
-  }
+  sort_entries(zip);
   return RA_OK;
 }
 
