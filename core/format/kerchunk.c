@@ -14,6 +14,7 @@ struct ra_kerchunk {
   ra_arena arena;
   size_t count;
   ra_kerchunk_ref *refs;
+  const char *last;  // target: most references of a file have the same
 };
 
 #define REFS_MOST ((size_t)10 << 20)
@@ -94,7 +95,10 @@ static int fill_target(ra_kerchunk *k, const char *key, const char *text, const 
     text = after;
   }
   ra_str_add(&out, text);
-  ref->target = out.failed ? NULL : ra_arena_strdup(&k->arena, out.ptr ? out.ptr : "");
+  const char *filled = out.ptr ? out.ptr : "";
+  if (!out.failed && !(k->last && strcmp(k->last, filled) == 0))
+    k->last = ra_arena_strdup(&k->arena, filled);
+  ref->target = out.failed ? NULL : k->last;
   ra_str_deinit(&out);
   return ref->target ? RA_OK : no_memory(err);
 }
