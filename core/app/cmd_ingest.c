@@ -11,6 +11,7 @@
 #include "app/priority.h"
 #include "app/progress.h"
 #include "ingest/checksums.h"
+#include "source/access.h"
 
 // {"sources":[…],"options":{…}}: what the workflows `ingest` and `inspect` take.
 static void arguments(const ra_cli *cli, ra_str *out) {
@@ -47,11 +48,32 @@ static void arguments(const ra_cli *cli, ra_str *out) {
   ra_str_add(out, "}}");
 }
 
+// What sources may reach: servers, and the roots of references.
+static int open_access(const ra_cli *cli, ra_source_access *access, ra_err *err) {
+  *access = (ra_source_access){.scratch = ra_config_text(cli->config, "scratch"),
+                               .most = ra_config_bytes(cli->config, "source_size"),
+                               .roots = ra_config_list(cli->config, "source_roots")};
+  int rc = ra_remote_new(ra_config_list(cli->config, "fetch_allow"),
+                         ra_config_ms(cli->config, "source_timeout"), &access->remote, err);
+  if (rc >= 0) ra_source_set_access(access);
+  return rc;
+}
+
+static void close_access(ra_source_access *access) {
+  ra_source_set_access(NULL);
+  ra_remote_free(access->remote);
+}
+
 static int run(const ra_cli *cli, const char *workflow, bool dry) {
   ra_host host;
+  ra_source_access access;
   ra_err err = {0};
   ra_priority_lower((int)ra_config_int(cli->config, "priority"));
-  if (ra_host_init(&host, cli->config, "ingest", !dry, &err) < 0) return ra_cli_fail(&err);
+  if (open_access(cli, &access, &err) < 0) return ra_cli_fail(&err);
+  if (ra_host_init(&host, cli->config, "ingest", !dry, &err) < 0) {
+    close_access(&access);
+    return ra_cli_fail(&err);
+  }
   ra_str args;
   ra_str_init(&args);
   arguments(cli, &args);
@@ -62,6 +84,7 @@ static int run(const ra_cli *cli, const char *workflow, bool dry) {
   if (rc < 0 && !shown.failed) ra_cli_fail(&err);
   ra_str_deinit(&args);
   ra_host_deinit(&host);
+  close_access(&access);
   return code;
 }
 
@@ -123,7 +146,7 @@ static int checksums(const ra_cli *cli) {
   return rc < 0 ? ra_cli_fail(&err) : RA_EXIT_DONE;
 }
 
-int ra_cmd_inspect(const ra_cli *cli) {
+static int inspect(const ra_cli *cli) {
   ra_host host;
   ra_err err = {0};
   if (ra_config_bool(cli->config, "checksums")) return checksums(cli);
@@ -137,5 +160,14 @@ int ra_cmd_inspect(const ra_cli *cli) {
   ra_str_deinit(&args);
   ra_str_deinit(&result);
   ra_host_deinit(&host);
+  return code;
+}
+
+int ra_cmd_inspect(const ra_cli *cli) {
+  ra_source_access access;
+  ra_err err = {0};
+  if (open_access(cli, &access, &err) < 0) return ra_cli_fail(&err);
+  int code = inspect(cli);
+  close_access(&access);
   return code;
 }

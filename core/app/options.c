@@ -85,6 +85,12 @@ const ra_option RA_OPTIONS[] = {
      "sources lie on, though it is private; repeatable"},
     {"source_timeout", RA_OPTION_DURATION, "10s", RA_CMD_HOST, false, false, "TIME",
      "without a byte from the server of a source; then reading it is given up"},
+    {"source_size", RA_OPTION_BYTES, "64G", RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_CONFIG, false,
+     false, "BYTES", "the largest file that is fetched for an ingest by URL"},
+    {"source_roots", RA_OPTION_LIST, NULL, RA_CMD_INGEST | RA_CMD_INSPECT | RA_CMD_CONFIG, false,
+     false, "PLACE",
+     "a folder or URL that kerchunk references may point into, besides where they lie; "
+     "repeatable"},
     {"max_connections", RA_OPTION_INT, "10000", RA_CMD_SERVE | RA_CMD_CONFIG, false, false, "N",
      "open connections; over it the answer is 503"},
     {"header_timeout", RA_OPTION_DURATION, "10s", RA_CMD_SERVE | RA_CMD_CONFIG, false, false,

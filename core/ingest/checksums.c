@@ -13,6 +13,7 @@
 #include "base/size.h"
 #include "ingest/checksums_private.h"
 #include "raster/half.h"
+#include "source/fetched.h"
 #include "source/source.h"
 #include "source/zarr_tree.h"
 
@@ -286,9 +287,25 @@ int ra__sum_mask_end(ra__sum_mask *mask, ra_err *err) {
 // ---- a source
 
 static int sum_source(ra__sums *sums, const char *path, const char **format, ra_str *head,
+                      ra_err *err);
+
+// NOLINTNEXTLINE(misc-no-recursion): as below
+static int sum_fetched(ra__sums *sums, const char *url, const char **format, ra_str *head,
+                       ra_err *err) {
+  ra_fetched *fetched;
+  int rc = ra_fetched_new(url, &fetched, err);
+  if (rc < 0) return rc;
+  rc = sum_source(sums, ra_fetched_path(fetched), format, head, err);
+  ra_fetched_free(fetched);
+  return rc;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): once, of what was fetched
+static int sum_source(ra__sums *sums, const char *path, const char **format, ra_str *head,
                       ra_err *err) {
   *format = "zarr";
   if (ra_zarr_tree_is(path)) return ra__sums_zarr(sums, path, err);
+  if (ra_is_url(path)) return sum_fetched(sums, path, format, head, err);
   *format = "tiff";
   if (ra_source_is_tiff(path)) return ra__sums_tiff(sums, path, head, err);
   return ra__sums_netcdf(sums, path, format, err);

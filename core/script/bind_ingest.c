@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "ingest/run.h"
 #include "script/host.h"
+#include "source/fetched.h"
 
 enum { PATH_SIZE = PATH_MAX, LIST_SIZE = 4096, WAIT_MOST = 60000 };
 
@@ -287,7 +288,8 @@ static int l_inspect(lua_State *L) {
 static int locate_run(ra_op *op, void *state, ra_err *err) {
   (void)op;
   work *w = state;
-  char *real = realpath(w->path, NULL);
+  // A URL is asked for when it is opened.
+  char *real = ra_is_url(w->path) ? strdup(w->path) : realpath(w->path, NULL);
   if (!real) return ra_fail(err, RA_E_NOTFOUND, w->path, "no such file");
   ra_str_add(&w->text, real);
   free(real);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/size.h"
+#include "source/fetched.h"
 #include "source/storage.h"
 #include "source/zarr_tree.h"
 
@@ -25,10 +26,27 @@ int ra__source_fail(const ra_source *source, int status, const char *what, ra_er
   return ra_fail(err, code, source->name, "%s cannot be read: %s", what, nc_strerror(status));
 }
 
+// What is fetched is a file of this machine then; a store and references stay where they are.
+static int set_url(ra_source *source, const char *url, ra_err *err) {
+  char name[128];
+  int rc = ra_remote_check_url(url, err);
+  if (rc < 0) return rc;
+  ra_url_name(url, name, sizeof name);
+  source->url = ra_arena_strdup(&source->arena, url);
+  source->name = ra_arena_strdup(&source->arena, name);
+  if (!source->url || !source->name) return ra_fail(err, RA_E_NOMEM, url, "out of memory");
+  source->path = source->url;
+  if (ra_zarr_tree_is(url)) return RA_OK;
+  rc = ra_fetched_new(url, &source->fetched, err);
+  if (rc >= 0) source->path = ra_fetched_path(source->fetched);
+  return rc;
+}
+
 static int set_path(ra_source *source, const char *path, ra_err *err) {
+  if (ra_is_url(path)) return set_url(source, path, err);
   if (strstr(path, "://") || strstr(path, "#mode=")) {
     return ra_fail(err, RA_E_UNSUPPORTED, path,
-                   "is an address; a path of a local file is what this version ingests");
+                   "is an address that is not read; a path, or a URL of http or https is");
   }
   char *real = realpath(path, NULL);
   if (!real) return ra_fail_errno(err, errno, path, "cannot be found");
@@ -118,11 +136,16 @@ void ra_source_free(ra_source *source) {
   if (source->ncid >= 0) nc_close(source->ncid);
   ra__source_unlock();
   if (source->fd >= 0) close(source->fd);
+  ra_fetched_free(source->fetched);
   ra_arena_deinit(&source->arena);
   free(source);
 }
 
-const char *ra_source_path(const ra_source *source) { return source->path; }
+const char *ra_source_path(const ra_source *source) {
+  return source->url ? source->url : source->path;
+}
+
+const char *ra_source_url(const ra_source *source) { return source->url; }
 const char *ra_source_name(const ra_source *source) { return source->name; }
 const char *ra_source_format(const ra_source *source) { return source->format; }
 uint64_t ra_source_bytes(const ra_source *source) { return source->bytes; }

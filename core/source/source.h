@@ -61,12 +61,13 @@ typedef struct ra_source_var {
 
 typedef struct ra_source ra_source;
 
-// path must be a regular file. RA_E_UNSUPPORTED or RA_E_CORRUPT with the reason when it is not a file that we read.
+// path: a regular file, a Zarr store's folder, or a URL of one of these (access.h). RA_E_UNSUPPORTED or RA_E_CORRUPT with the reason when it is not a file that we read.
 int ra_source_open(const char *path, ra_source **out, ra_err *err);
 void ra_source_free(ra_source *source);
 bool ra_source_is_tiff(const char *path);  // by its first bytes
 
-const char *ra_source_path(const ra_source *source);  // absolute
+const char *ra_source_path(const ra_source *source);  // absolute; or the URL
+const char *ra_source_url(const ra_source *source);   // NULL: it is of this machine
 const char *ra_source_name(const ra_source *source);  // last part of the path
 const char *ra_source_format(
     const ra_source *source);  // "classic", "64-bit-offset", "cdf5", "netcdf4", "netcdf4-classic"

@@ -30,7 +30,9 @@ struct ra_source {
   const char *tagged;  // a TIFF's DateTime tag; NULL: none
   ra_arena arena;
   const char *path, *name, *format;
-  int fd;  // -1: not open
+  const char *url;             // NULL: a file of this machine
+  struct ra_fetched *fetched;  // what `path` is then; NULL: nothing was
+  int fd;                      // -1: not open
   uint64_t bytes;
   struct timespec modified;
   bool hdf5;

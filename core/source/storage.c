@@ -20,7 +20,7 @@ bool ra__source_pread(const ra_source *source, void *dst, size_t size, uint64_t 
 
 int ra__source_unchanged(const ra_source *source, ra_err *err) {
   struct stat now;
-  if (source->identity) return RA_OK;  // a folder: no one time of change
+  if (source->identity || source->fetched) return RA_OK;  // no one time of change; or our own
   if (fstat(source->fd, &now) < 0)
     return ra_fail_errno(err, errno, source->name, "cannot be examined");
   if ((uint64_t)now.st_size == source->bytes && now.st_mtim.tv_sec == source->modified.tv_sec &&

@@ -12,16 +12,20 @@
 #include "base/arena.h"
 #include "format/json.h"
 #include "format/zip.h"
+#include "source/access.h"
+#include "source/far_store.h"
+#include "source/fetched.h"
 #include "source/folder.h"
 #include "source/references.h"
 
-enum { NODES_MOST = 10000, DEPTH_MOST = 32, TEXT_MOST = 16 << 20 };
+enum { NODES_MOST = 10000, DEPTH_MOST = 32, TEXT_MOST = 16 << 20, FAR_MOST = 256 << 20 };
 
 struct ra_zarr_tree {
   ra_arena arena;
   ra_folder *folder;
   ra_zip *zip;
   ra_references *references;
+  ra_far_store *far;
   ra_reader reader;
   size_t count, cap;
   ra_zarr_node *nodes;
@@ -135,14 +139,16 @@ static int walk(ra_zarr_tree *tree, const char *path, int depth, ra_err *err) {
   return rc < 0 ? rc : RA_OK;
 }
 
-// ---- an archive, or references
+// ---- an archive, references, or a store of a server
 
 static size_t name_count(const ra_zarr_tree *tree) {
+  if (tree->far) return ra_far_store_count(tree->far);
   return tree->zip ? ra_zip_count(tree->zip)
                    : ra_kerchunk_count(ra_references_keys(tree->references));
 }
 
 static const char *name_at(const ra_zarr_tree *tree, size_t i) {
+  if (tree->far) return ra_far_store_name(tree->far, i);
   return tree->zip ? ra_zip_name(tree->zip, i)
                    : ra_kerchunk_get(ra_references_keys(tree->references), i)->key;
 }
@@ -178,11 +184,35 @@ static bool is_json(const char magic[4]) {
   return magic[0] == '{' && strchr(" \t\r\n\"", magic[1]);
 }
 
-static int open_references(ra_zarr_tree *tree, const char *path, ra_err *err) {
-  int rc = ra_references_open(path, &tree->references, err);
-  if (rc < 0) return rc;
-  tree->reader = ra_references_reader(tree->references);
+static int take_references(ra_zarr_tree *tree, ra_references *references, ra_err *err) {
+  tree->references = references;
+  tree->reader = ra_references_reader(references);
   return walk_names(tree, err);
+}
+
+static int open_references(ra_zarr_tree *tree, const char *path, ra_err *err) {
+  ra_references *references;
+  int rc = ra_references_open(path, &references, err);
+  return rc < 0 ? rc : take_references(tree, references, err);
+}
+
+static int open_far_store(ra_zarr_tree *tree, const char *url, ra_err *err) {
+  int rc = ra_far_store_open(url, &tree->far, err);
+  if (rc < 0) return rc;
+  tree->reader = ra_far_store_reader(tree->far);
+  return walk_names(tree, err);
+}
+
+static int open_far_references(ra_zarr_tree *tree, const char *url, ra_err *err) {
+  ra_references *references = NULL;
+  ra_remote_state state;
+  ra_str text;
+  ra_str_init(&text);
+  int rc = ra_remote_text(ra_source_get_access()->remote, url, FAR_MOST, NULL, &text, &state, err);
+  if (rc >= 0)
+    rc = ra_references_open_text(url, text.ptr ? text.ptr : "", text.len, &references, err);
+  ra_str_deinit(&text);
+  return rc < 0 ? rc : take_references(tree, references, err);
 }
 
 static int open_archive(ra_zarr_tree *tree, ra_err *err) {
@@ -192,7 +222,18 @@ static int open_archive(ra_zarr_tree *tree, ra_err *err) {
   return walk_names(tree, err);
 }
 
+// A server's file that begins as JSON. What cannot be asked is none: whoever fetches it says why.
+static bool is_far_json(const char *url) {
+  ra_remote *remote = ra_source_get_access()->remote;
+  ra_remote_state state;
+  char magic[4];
+  return remote && ra_remote_look(remote, url, NULL, &state, NULL) >= 0 && state.size >= 4 &&
+         ra_remote_read(remote, url, &state, 0, 4, (uint8_t *)magic, NULL, NULL) >= 0 &&
+         is_json(magic);
+}
+
 bool ra_zarr_tree_is(const char *path) {
+  if (ra_is_url(path)) return ra_far_store_is(path) || is_far_json(path);
   if (is_folder_path(path)) return true;
   char magic[4];
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -202,18 +243,24 @@ bool ra_zarr_tree_is(const char *path) {
   return read && (!memcmp(magic, "PK\003\004", 4) || is_json(magic));
 }
 
-static int open_tree(ra_zarr_tree *tree, const char *path, ra_err *err) {
+static int open_local(ra_zarr_tree *tree, const char *path, ra_err *err) {
   int rc = ra_folder_open(path, &tree->folder, err);
   if (rc < 0) return rc;
   tree->reader = ra_folder_reader(tree->folder);
   if (is_folder_path(path)) {
-    rc = walk(tree, "", 0, err);
-  } else {
-    char first = 0;
-    rc = tree->reader.read(tree->reader.ctx, "file", 0, 1, (uint8_t *)&first, err);
-    if (rc == RA_OK) rc = first == '{' ? open_references(tree, path, err) : open_archive(tree, err);
-    if (rc < 0) return rc;
+    return walk(tree, "", 0, err);
   }
+  char first = 0;
+  rc = tree->reader.read(tree->reader.ctx, "file", 0, 1, (uint8_t *)&first, err);
+  if (rc < 0) return rc;
+  return first == '{' ? open_references(tree, path, err) : open_archive(tree, err);
+}
+
+static int open_tree(ra_zarr_tree *tree, const char *path, ra_references *references, ra_err *err) {
+  int rc = references              ? take_references(tree, references, err)
+           : !ra_is_url(path)      ? open_local(tree, path, err)
+           : ra_far_store_is(path) ? open_far_store(tree, path, err)
+                                   : open_far_references(tree, path, err);
   if (rc == RA_OK && tree->count == 0)
     return ra_fail(err, RA_E_UNSUPPORTED, path, "holds no Zarr array or group");
   if (tree->count) qsort(tree->nodes, tree->count, sizeof *tree->nodes, by_path);
@@ -221,9 +268,17 @@ static int open_tree(ra_zarr_tree *tree, const char *path, ra_err *err) {
 }
 
 int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err) {
+  return ra_zarr_tree_open_references(path, NULL, out, err);
+}
+
+int ra_zarr_tree_open_references(const char *name, ra_references *references, ra_zarr_tree **out,
+                                 ra_err *err) {
   ra_zarr_tree *tree = calloc(1, sizeof *tree);
-  if (!tree) return no_memory(path, err);
-  int rc = open_tree(tree, path, err);
+  if (!tree) {
+    ra_references_free(references);
+    return no_memory(name, err);
+  }
+  int rc = open_tree(tree, name, references, err);
   if (rc < 0) {
     ra_zarr_tree_free(tree);
     return rc;
@@ -236,6 +291,7 @@ void ra_zarr_tree_free(ra_zarr_tree *tree) {
   if (!tree) return;
   ra_zip_free(tree->zip);
   ra_references_free(tree->references);
+  ra_far_store_free(tree->far);
   ra_folder_free(tree->folder);
   ra_arena_deinit(&tree->arena);
   free(tree->nodes);
@@ -287,6 +343,8 @@ int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes
   const sum s = {.tree = tree, .path = "", .out = out, .bytes = bytes, .err = err};
   *bytes = 0;
   if (tree->references) return ra_references_identity(tree->references, out, bytes, err);
+  if (tree->far) ra_far_store_identity(tree->far, out);
+  if (tree->far) return RA_OK;
   if (!tree->zip) return add_objects(&s);
   for (size_t i = 0; i < ra_zip_count(tree->zip); i++) {
     uint64_t size;
@@ -296,6 +354,8 @@ int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes
   }
   return RA_OK;
 }
+
+ra_references *ra_zarr_tree_references(const ra_zarr_tree *tree) { return tree->references; }
 
 size_t ra_zarr_tree_count(const ra_zarr_tree *tree) { return tree->count; }
 

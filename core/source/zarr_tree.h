@@ -1,10 +1,11 @@
-// zarr_tree.h - a Zarr store (v2 or v3, or both) in a folder, a zip archive or a kerchunk reference file: its groups and arrays, and their
+// zarr_tree.h - a Zarr store (v2 or v3, or both) in a folder, a zip archive, a kerchunk reference file, or by URL: its groups and arrays, and their
 // metadata's texts. Nodes belong to the tree. Opened by one thread, read by any.
 #pragma once
 #include <stdbool.h>
 
 #include "base/reader.h"
 #include "base/str.h"
+#include "source/references.h"
 
 typedef struct ra_zarr_node {
   const char *path;  // "" for the root, "group/name"
@@ -16,10 +17,15 @@ typedef struct ra_zarr_node {
 
 typedef struct ra_zarr_tree ra_zarr_tree;
 
-// True where the path is a folder, a zip archive or JSON: nothing else that we read is one.
+// True where the path is a folder, a zip archive or JSON (nothing else that we read is one), or a URL that is taken for a
+// store's or is JSON.
 bool ra_zarr_tree_is(const char *path);
 // RA_E_UNSUPPORTED where there is no Zarr node; RA_E_TOOBIG beyond 10,000 nodes or 32 levels.
 int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err);
+// The same of references, which it takes. `name` is for messages.
+int ra_zarr_tree_open_references(const char *name, ra_references *references, ra_zarr_tree **out,
+                                 ra_err *err);
+ra_references *ra_zarr_tree_references(const ra_zarr_tree *tree);  // NULL: it is of another kind
 void ra_zarr_tree_free(ra_zarr_tree *tree);
 size_t ra_zarr_tree_count(const ra_zarr_tree *tree);
 const ra_zarr_node *ra_zarr_tree_node(const ra_zarr_tree *tree, size_t i);  // by path

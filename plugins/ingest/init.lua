@@ -14,8 +14,14 @@ local PUBLISH_S = 30  -- how long a catalog that another process holds is asked 
 
 -- ---- which dataset a source becomes
 
+-- A path as it is, a URL without its query, which may hold a signature.
+local function place(path)
+  if path:match("^https?://") then return (path:match("^[^?#]*"):gsub("/+$", "")) end
+  return path
+end
+
 local function split(path)
-  local folder, file = path:match("^(.*)/([^/]*)$")
+  local folder, file = place(path):match("^(.*)/([^/]*)$")
   return folder or "", file or path
 end
 
@@ -59,8 +65,8 @@ end
 local function find_published(job)
   local row, err = catalog.find(job.collection, job.dataset)
   if row == nil then return nil, err end
-  if row and row.source ~= job.path and not job.options.dataset then
-    return catalog.clash(row, job.collection, job.path)
+  if row and row.source ~= place(job.path) and not job.options.dataset then
+    return catalog.clash(row, job.collection, place(job.path))
   end
   job.old = row and row.version or nil
   return true
@@ -106,7 +112,7 @@ local function write_row(job)
   local until_ = rastrum.time.clock() + PUBLISH_S
   while true do
     local ok, err = catalog.publish {
-      body = job.body, fingerprint = job.fingerprint, source = job.path, old = job.old,
+      body = job.body, fingerprint = job.fingerprint, source = place(job.path), old = job.old,
       lease = job.lease, takeover = job.options.dataset ~= nil,
     }
     if ok or err.code ~= "busy" or rastrum.time.clock() > until_ then return ok, err end
