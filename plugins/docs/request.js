@@ -25,9 +25,13 @@ function learn(item) {
   const [west, south, east, north] = item.bbox.length === 6 ? [0, 1, 3, 4].map((i) => item.bbox[i]) : item.bbox;
   known.lon = String(Math.round(((west > east ? west - 360 : west) + east) / 2 * 100) / 100);
   known.lat = String(Math.round((south + north) / 2 * 100) / 100);
+  known.itemUrl = item.links.find((link) => link.rel === "self").href;
   for (const asset of Object.values(item.assets)) {
     const found = /\/data\/([^/]+)\/([^/]+)\/([^/]+)\/(.+)$/.exec(new URL(asset.href).pathname);
-    if (found && asset.href.endsWith(".tif")) [known.dataset, known.version, known.path] = found.slice(2).map(decodeURIComponent);
+    if (found && asset.href.endsWith(".tif")) {
+      [known.dataset, known.version, known.path] = found.slice(2).map(decodeURIComponent);
+      known.cogUrl = asset.href;
+    }
   }
 }
 
@@ -43,8 +47,9 @@ export async function samples() {
   }
 }
 
-function sample(parameter) {
-  const given = parameter.example ?? (parameter.required ? known[parameter.name] : undefined);
+function sample(parameter, operation) {
+  const name = parameter.name !== "url" ? parameter.name : operation.path.includes("/stac/") ? "itemUrl" : "cogUrl";
+  const given = parameter.example ?? (parameter.required ? known[name] : undefined);
   if (given !== undefined) return String(given);
   const first = parameter.in === "path" && (parameter.schema.enum?.[0] ?? parameter.schema.minimum);
   return first === undefined || first === false ? "" : String(first);
@@ -65,12 +70,12 @@ function choice(values, parameter) {
   return element("select", {}, [...none, ...values.map((value) => element("option", { value }, String(value)))]);
 }
 
-function input(parameter) {
+function input(parameter, operation) {
   const schema = parameter.schema || {}, values = schema.enum || (schema.type === "boolean" ? ["true", "false"] : null);
   const made = values ? choice(values, parameter) : element("input", { autocomplete: "off", spellcheck: "false",
     placeholder: schema.default ?? (schema.type === "array" ? "separated by commas" : ""), inputmode: /integer|number/.test(schema.type) ? "decimal" : undefined,
     list: parameter.name === "collection" && known.collections ? "collections" : undefined });
-  const given = sample(parameter);
+  const given = sample(parameter, operation);
   if (given) made.value = given;
   made.name = parameter.name;
   return made;
@@ -151,7 +156,7 @@ export function form(operation) {
   collectionsList();
   const { spec } = operation;
   const ordered = [...(spec.parameters || [])].sort((a, b) => (b.in === "path") - (a.in === "path") || !!b.required - !!a.required);
-  const fields = ordered.map((parameter) => ({ parameter, field: input(parameter) }));
+  const fields = ordered.map((parameter) => ({ parameter, field: input(parameter, operation) }));
   const body = spec.requestBody && element("textarea", { rows: 6, spellcheck: "false", "aria-label": "body" }, JSON.stringify(draft(operation), null, 2));
   const line = element("code", { class: "url" }), output = element("div", { class: "output", "aria-live": "polite" });
   const url = () => address(operation, fields);

@@ -6,6 +6,7 @@ local http = require "rastrum.http"
 local looks = require "rastrum.look"
 local select = require "rastrum.select"
 local tilesets = require "rastrum.tilesets"
+local titiler = require "titiler"
 
 local M = { name = "tiles", api = 1, description = "map tiles, TileJSON and the list of times" }
 
@@ -511,5 +512,10 @@ M.routes = {
     summary = "The times of a variable, each with its version",
     params = { CHOICE[1], CHOICE[2], CHOICE[4], CHOICE[5], CHOICE[7] } },
 }
+
+M.routes = join(M.routes, titiler.routes { check_address = check_address, draw = draw,
+  zooms_of = zooms_of, bounds_of = bounds_of, LOOK = LOOK, TMS = TMS, RESAMPLING = RESAMPLING,
+  TILE_FORMAT = TILE_FORMAT,
+  ADDRESS = { unpack(ADDRESS, 1, 4) } })
 
 return M

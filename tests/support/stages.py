@@ -70,17 +70,17 @@ def failure(name, why):
 
 
 def venv():
-    """The pinned packages, installed once for each version of the list."""
-    wanted = ROOT / "tests" / "support" / "requirements.txt"
+    """The pinned packages, installed once for each version of the lists."""
+    wanted, alone = (ROOT / "tests" / "support" / name for name in ("requirements.txt", "alone.txt"))
     stamp = PEERS / "venv" / ".requirements.sha256"
-    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
+    digest = hashlib.sha256(wanted.read_bytes() + alone.read_bytes()).hexdigest()
     tally = Tally()
     ok = PYTHON.exists() and stamp.exists() and stamp.read_text() == digest
     if not ok:
         PEERS.mkdir(parents=True, exist_ok=True)
         ok = PYTHON.exists() or run("/usr/bin/python3", "-m", "venv", PEERS / "venv")
-        ok = ok and run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                        "--root-user-action=ignore", "-r", wanted)
+        pip = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore")
+        ok = ok and run(*pip, "-r", wanted) and run(*pip, "--no-deps", "-r", alone)
         if ok:
             stamp.write_text(digest)
     tally.add("venv", ok)
