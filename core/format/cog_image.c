@@ -8,7 +8,13 @@
 
 #include "format/cog_tags.h"
 
-enum { KEY_MODEL = 1024, KEY_RASTER = 1025, KEY_GEOGRAPHIC = 2048, KEY_PROJECTED = 3072 };
+enum {
+  KEY_MODEL = 1024,
+  KEY_RASTER = 1025,
+  KEY_GEOGRAPHIC = 2048,
+  KEY_ANGLE = 2054,
+  KEY_PROJECTED = 3072
+};
 enum { MODEL_PROJECTED = 1, MODEL_GEOGRAPHIC = 2, PIXEL_IS_POINT = 2, USER_DEFINED = 32767 };
 
 // A key whose value stands in the directory itself; 0 when it is absent.
@@ -57,27 +63,43 @@ static int parse_keys(ra__tiff *tiff, const ra__ifd *ifd, ra_geokeys *keys, ra_e
   return rc;
 }
 
+static void from_matrix(const double *m, double *gt) {
+  memcpy(gt, (double[]){m[3], m[0], m[1], m[7], m[4], m[5]}, 6 * sizeof *gt);
+}
+
+// The first tie point, and the cell's size; some write its height negative, and GDAL takes it so, too.
+static void from_scale(const double *s, const double *t, double *gt) {
+  double y = fabs(s[1]);
+  memcpy(gt, (double[]){t[3] - t[0] * s[0], s[0], 0, t[4] + t[1] * y, 0, -y}, 6 * sizeof *gt);
+}
+
+// Where both are there the scale counts, as in GDAL.
 static int parse_affine(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra_err *err) {
-  double *gt = info->grid.gt;
   const ra__tag *scale = ra__tiff_find(ifd, RA__TAG_PIXEL_SCALE);
   const ra__tag *tie = ra__tiff_find(ifd, RA__TAG_TIEPOINTS);
   const ra__tag *matrix = ra__tiff_find(ifd, RA__TAG_TRANSFORMATION);
-  memcpy(gt, (double[]){0, 1, 0, 0, 0, 1}, 6 * sizeof *gt);
-  info->placed = matrix || (scale && tie);
-  if (matrix) {
-    double m[16];
-    int rc = ra__tiff_doubles(tiff, matrix, 16, m, err);
-    if (rc == RA_OK) memcpy(gt, (double[]){m[3], m[0], m[1], m[7], m[4], m[5]}, 6 * sizeof *gt);
-    return rc;
-  }
-  if (!scale || !tie) return RA_OK;
-  double s[2], t[6];
-  int rc = ra__tiff_doubles(tiff, scale, 2, s, err);
-  if (rc == RA_OK) rc = ra__tiff_doubles(tiff, tie, 6, t, err);
+  double s[2] = {0}, t[6], m[16];
+  int rc = RA_OK;
+  if (scale && tie) rc = ra__tiff_doubles(tiff, scale, 2, s, err);
+  bool scaled = s[0] != 0 && s[1] != 0;
+  if (rc == RA_OK && scaled) rc = ra__tiff_doubles(tiff, tie, 6, t, err);
+  if (rc == RA_OK && !scaled && matrix) rc = ra__tiff_doubles(tiff, matrix, 16, m, err);
   if (rc != RA_OK) return rc;
-  s[1] = fabs(s[1]);  // some write it negative; GDAL takes it so, too
-  memcpy(gt, (double[]){t[3] - t[0] * s[0], s[0], 0, t[4] + t[1] * s[1], 0, -s[1]}, 6 * sizeof *gt);
+  info->placed = scaled || matrix;
+  memcpy(info->grid.gt, (double[]){0, 1, 0, 0, 0, 1}, sizeof info->grid.gt);
+  if (scaled) {
+    from_scale(s, t, info->grid.gt);
+  } else if (matrix) {
+    from_matrix(m, info->grid.gt);
+  }
   return RA_OK;
+}
+
+// Longitudes and latitudes in arc seconds and the like become degrees.
+static void to_degrees(ra_cog_info *info) {
+  double degrees;
+  if (!ra_geokeys_angle(short_key(&info->keys, KEY_ANGLE), &degrees)) return;
+  for (int i = 0; i < 6 && degrees != 1; i++) info->grid.gt[i] *= degrees;
 }
 
 static int parse_place(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra_err *err) {
@@ -94,6 +116,7 @@ static int parse_place(ra__tiff *tiff, const ra__ifd *ifd, ra_cog_info *info, ra
     gt[3] -= 0.5 * (gt[4] + gt[5]);
   }
   unsigned model = short_key(&info->keys, KEY_MODEL);
+  if (model == MODEL_GEOGRAPHIC) to_degrees(info);
   unsigned code = model == MODEL_PROJECTED    ? short_key(&info->keys, KEY_PROJECTED)
                   : model == MODEL_GEOGRAPHIC ? short_key(&info->keys, KEY_GEOGRAPHIC)
                                               : 0;

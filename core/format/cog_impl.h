@@ -53,6 +53,7 @@ enum {  // types of TIFF fields
   RA__TIFF_ASCII = 2,
   RA__TIFF_SHORT = 3,
   RA__TIFF_LONG = 4,
+  RA__TIFF_FLOAT = 11,
   RA__TIFF_DOUBLE = 12,
   RA__TIFF_IFD = 13,
   RA__TIFF_LONG8 = 16,

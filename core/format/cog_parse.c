@@ -148,6 +148,12 @@ static int check_block(const ra_cog_info *info, const ra__cog_level *level, ra_e
   return RA_OK;
 }
 
+// The size of an only block that nobody wrote down: it ends with the file at the latest.
+static void mend_size(const ra__tiff *tiff, ra__cog_level *level) {
+  if (level->counts[0] == 0 && level->offsets[0] && level->offsets[0] < tiff->file_size)
+    level->counts[0] = tiff->file_size - level->offsets[0];
+}
+
 static int parse_blocks(ra__tiff *tiff, const ra__ifd *ifd, const ra_cog_info *info,
                         ra__cog_level *level, ra_err *err) {
   size_t blocks;
@@ -159,8 +165,9 @@ static int parse_blocks(ra__tiff *tiff, const ra__ifd *ifd, const ra_cog_info *i
       ra__tiff_find(ifd, level->stripped ? RA__TAG_STRIP_OFFSETS : RA__TAG_TILE_OFFSETS);
   const ra__tag *counts =
       ra__tiff_find(ifd, level->stripped ? RA__TAG_STRIP_COUNTS : RA__TAG_TILE_COUNTS);
-  if (!offsets || !counts) return corrupt(err, "the blocks' offsets or sizes are missing");
-  if (offsets->count < blocks || counts->count < blocks) {
+  if (!offsets || (!counts && blocks > 1))
+    return corrupt(err, "the blocks' offsets or sizes are missing");
+  if (offsets->count < blocks || (counts && counts->count < blocks)) {
     return corrupt(err, "fewer offsets or sizes than blocks");
   }
   level->blocks = blocks;
@@ -169,8 +176,11 @@ static int parse_blocks(ra__tiff *tiff, const ra__ifd *ifd, const ra_cog_info *i
   if (!level->offsets || !level->counts) {
     return ra_fail(err, RA_E_NOMEM, "", "no memory for the offsets of %zu blocks", blocks);
   }
+  level->counts[0] = 0;
   int rc = ra__tiff_numbers(tiff, offsets, blocks, level->offsets, err);
-  return rc == RA_OK ? ra__tiff_numbers(tiff, counts, blocks, level->counts, err) : rc;
+  if (rc == RA_OK && counts) rc = ra__tiff_numbers(tiff, counts, blocks, level->counts, err);
+  if (rc == RA_OK && blocks == 1) mend_size(tiff, level);
+  return rc;
 }
 
 static int parse_level(ra__tiff *tiff, const ra__ifd *ifd, const ra_cog_info *info,

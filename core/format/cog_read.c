@@ -90,12 +90,13 @@ static int no_block(uint32_t column, uint32_t row, unsigned band, size_t level, 
 
 static int range_of(const ra_cog *cog, const ra__cog_level *l, size_t n, uint64_t *offset,
                     uint64_t *size, ra_err *err) {
+  size_t raw = stored_bytes(cog, l, l->shown.block_height);
   *offset = l->offsets[n];
   *size = *offset ? l->counts[n] : 0;
+  if (l->compression == RA__TIFF_NONE && *size > raw) *size = raw;  // what is behind is not ours
   if (*offset > cog->file_size || *size > cog->file_size - *offset)
     return ra_fail(err, RA_E_CORRUPT, "", "TIFF: block %zu of an image %u wide is not in the file",
                    n, l->shown.width);
-  size_t raw = stored_bytes(cog, l, l->shown.block_height);
   if (*size > 2 * raw + (64 << 10))
     return ra_fail(err, RA_E_CORRUPT, "", "TIFF: a block of %zu bytes packed into %llu", raw,
                    (unsigned long long)*size);

@@ -125,18 +125,24 @@ int ra__tiff_number(ra__tiff *tiff, const ra__ifd *ifd, uint16_t tag, uint64_t f
 }
 
 int ra__tiff_doubles(ra__tiff *tiff, const ra__tag *tag, size_t count, double *out, ra_err *err) {
-  if (tag->type != RA__TIFF_DOUBLE) return bad_tag(tag, "does not hold doubles", err);
+  size_t size = type_size(tag->type);
+  if (tag->type != RA__TIFF_DOUBLE && tag->type != RA__TIFF_FLOAT)
+    return bad_tag(tag, "does not hold real numbers", err);
   int rc = want_values(tiff, tag, count, err);
   if (rc != RA_OK) return rc;
   for (size_t i = 0; i < count; i++) {
-    uint64_t bits = load(tiff, tag->at + 8 * i, 8);
-    memcpy(&out[i], &bits, 8);
+    uint64_t bits = load(tiff, tag->at + size * i, size);
+    float single;
+    memcpy(&single, &bits, sizeof single);
+    memcpy(&out[i], &bits, sizeof bits);
+    if (tag->type == RA__TIFF_FLOAT) out[i] = (double)single;
   }
   return RA_OK;
 }
 
 int ra__tiff_text(ra__tiff *tiff, const ra__tag *tag, const char **text, size_t *size, ra_err *err) {
-  if (tag->type != RA__TIFF_ASCII) return bad_tag(tag, "does not hold text", err);
+  if (tag->type != RA__TIFF_ASCII && tag->type != RA__TIFF_BYTE)
+    return bad_tag(tag, "does not hold text", err);
   if (tag->count > HEAD_MOST) return bad_tag(tag, "is too long", err);
   int rc = want_values(tiff, tag, tag->count, err);
   if (rc != RA_OK) return rc;

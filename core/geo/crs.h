@@ -60,6 +60,8 @@ typedef struct ra_geokeys {
 } ra_geokeys;
 // RA_E_UNSUPPORTED when keys can't say this CRS (rotated pole, …): the COG then has none and the item tells it.
 int ra_crs_geokeys(const ra_crs *crs, ra_geokeys *out, ra_err *err);
+// How many degrees the unit of angles with that code of the EPSG's has ("9104": arc seconds); false: none that we know.
+bool ra_geokeys_angle(unsigned code, double *degrees);
 int ra_crs_from_geokeys(const ra_geokeys *keys, ra_crs **out, ra_err *err);
 
 // bbox: west, south, east, north in degrees within ±180 and ±90, from cell edges; west > east across 180. A grid

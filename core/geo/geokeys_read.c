@@ -1,6 +1,7 @@
 // geokeys_read.c - GeoTIFF keys to a CRS. The keys come from outside: every count and index is checked against what was
 // given.
 #include <math.h>
+#include <proj_experimental.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,10 +187,54 @@ static bool get_wkt(const ra_geokeys *keys, char *out, size_t size) {
   return false;
 }
 
+bool ra_geokeys_angle(unsigned code, double *degrees) {
+  static const struct {
+    unsigned code;
+    double degrees;
+  } units[] = {{RA__DEGREES, 1}, {9122, 1},          {9101, 180 / M_PI},
+               {9103, 1 / 60.0}, {9104, 1 / 3600.0}, {9105, 0.9}};
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    if (units[i].code != code) continue;
+    *degrees = units[i].degrees;
+    return true;
+  }
+  return false;
+}
+
 static int from_code(int code, ra_crs **out, ra_err *err) {
   char text[32];
   snprintf(text, sizeof text, "EPSG:%d", code);
   return ra_crs_new(text, out, err);
+}
+
+// The unit of the first axis; 0: unknown.
+static double axis_metres(PJ_CONTEXT *ctx, const PJ *crs) {
+  double metres = 0;
+  PJ *system = proj_crs_get_coordinate_system(ctx, crs);
+  if (system) proj_cs_get_axis_info(ctx, system, 0, NULL, NULL, NULL, &metres, NULL, NULL, NULL);
+  proj_destroy(system);
+  return metres;
+}
+
+// A projected CRS by its code; a unit of length in the keys goes before the CRS's own, as in GDAL.
+static int projected_from_code(const ra_geokeys *keys, PJ_CONTEXT *ctx, int code, ra_crs **out,
+                               ra_err *err) {
+  double metres;
+  char text[16];
+  if (!find(keys, RA__KEY_LINEAR_UNIT)) return from_code(code, out, err);
+  int rc = read_unit(keys, &metres, err);
+  if (rc < 0) return rc;
+  snprintf(text, sizeof text, "%d", code);
+  PJ *crs = proj_create_from_database(ctx, "EPSG", text, PJ_CATEGORY_CRS, 0, NULL);
+  double own = crs ? axis_metres(ctx, crs) : 0;
+  PJ *changed = NULL;
+  if (own > 0 && fabs(own - metres) > 1e-9 * metres)
+    changed = proj_crs_alter_cs_linear_unit(ctx, crs, "unknown", metres, NULL, NULL);
+  const char *wkt = changed ? proj_as_wkt(ctx, changed, PJ_WKT2_2019, NULL) : NULL;
+  rc = wkt ? ra_crs_new(wkt, out, err) : from_code(code, out, err);
+  proj_destroy(changed);
+  proj_destroy(crs);
+  return rc;
 }
 
 int ra_crs_from_geokeys(const ra_geokeys *keys, ra_crs **out, ra_err *err) {
@@ -200,10 +245,14 @@ int ra_crs_from_geokeys(const ra_geokeys *keys, ra_crs **out, ra_err *err) {
   bool other = model == 0 || model == RA__USER_DEFINED;
   bool projected = model == RA__MODEL_PROJECTED || (other && code);
   char wkt[sizeof keys->ascii];
-  if (projected && code > 0 && code < RA__USER_DEFINED) return from_code(code, out, err);
+  if (projected && code > 0 && code < RA__USER_DEFINED)
+    return projected_from_code(keys, ctx, code, out, err);
   if (get_wkt(keys, wkt, sizeof wkt)) return ra_crs_new(wkt, out, err);
   int angle = get_short(keys, RA__KEY_ANGULAR_UNIT);
-  if (angle && angle != RA__DEGREES) {
+  double degrees = 1;
+  bool known = !angle || ra_geokeys_angle((unsigned)angle, &degrees);
+  // Whoever reads the image gives its place in degrees, but not the parameters of a projection.
+  if (!known || (projected && degrees != 1)) {
     return ra_fail(err, RA_E_UNSUPPORTED, "GeoTIFF keys",
                    "angles are in the unit %d; right is %d (degrees)", angle, RA__DEGREES);
   }

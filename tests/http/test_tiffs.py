@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import rasterio
+import rasterio.warp
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
@@ -127,8 +128,10 @@ def by_hand(path, images):
             out.extend(struct.pack(f"<{len(places)}I", *places))
         for tag, (kind, value, *count) in list(tags.items()):
             if kind == 2:
-                tags[tag] = (2, len(out), len(value) + 1)
-                out.extend(value.encode().ljust(len(value) + 2 - len(value) % 2, b"\0"))
+                kind, value = 2, value.encode() + b"\0"
+            if isinstance(value, bytes):
+                tags[tag] = (kind, len(out), len(value) // {2: 1, 3: 2, 11: 4, 12: 8}[kind])
+                out.extend(value + bytes(len(value) % 2))
         here = len(out)
         entries = [struct.pack("<HHII", tag, kind, *count or (1,), value) for tag, (kind, value, *count) in sorted(tags.items())]
         out.extend(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
@@ -162,6 +165,50 @@ def test_nodata_as_it_is_written(binary, tmp_path, text, dtype, cell):
     if "308" not in text:  # which GDAL takes for infinite
         same(binary, path, tmp_path)
     assert inspect(binary, path)["arrays"][0]["valid"] == cells.size - 5
+
+
+@pytest.mark.parametrize("tags", ({279: (4, 0)}, {279: (4, 10**6)}, {278: (4, 2**32 - 1)}, {279: None}, {42113: (1, 0x37)}), ids=str)
+def test_tags_that_are_wrong_or_missing(binary, tmp_path, tags):
+    cells = cells_of("uint8")[0]
+    image = by_hand(tmp_path / "t.tif", [(cells, {tag: value for tag, value in tags.items() if value}, ())])
+    if None in tags.values():  # a tag of another number that nobody knows
+        image.write_bytes(image.read_bytes().replace(struct.pack("<HHI", 279, 4, 1), struct.pack("<HHI", 65000, 4, 1)))
+    same(binary, image, tmp_path)
+
+
+def keys(*entries):
+    return {34735: (3, struct.pack(f"<{4 + 4 * len(entries)}H", 1, 1, 0, len(entries), *(n for key, n in entries for n in (key, 0, 1, n))))}
+
+
+def doubles(kind, *values):
+    return (kind, struct.pack(f"<{len(values)}{'f' if kind == 11 else 'd'}", *values))
+
+
+def place_of(binary, path):
+    done = subprocess.run([binary, "inspect", str(path), "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout)["grid"]["grids"][0]["bbox"]
+
+
+UTM, AT = keys((1024, 1), (3072, 32633)), {33922: doubles(12, 0, 0, 0, 500000, 4600000, 0)}
+SCALE = {33550: doubles(12, 30, 30, 0)}
+MATRIX = {34264: doubles(12, 60, 0, 0, 400000, 0, -60, 0, 4700000, *[0] * 7, 1)}
+PLACES = {"plain": {**UTM, **AT, **SCALE}, "single precision": {**UTM, **AT, 33550: doubles(11, 30, 30, 0)}, "matrix": {**UTM, **MATRIX},
+          "both": {**UTM, **AT, **SCALE, **MATRIX}, "no size": {**UTM, **AT, 33550: doubles(12, 0, 0, 0), **MATRIX},
+          "feet": {**keys((1024, 1), (3072, 32633), (3076, 9003)), **AT, **SCALE}}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_where_it_lies(binary, tmp_path, name):
+    path = by_hand(tmp_path / "g.tif", [(cells_of("float32")[0], PLACES[name], ())])
+    with rasterio.open(path) as d:
+        want = rasterio.warp.transform_bounds(d.crs, "EPSG:4326", *d.bounds)
+    assert place_of(binary, path) == pytest.approx(want, abs=1e-5)
+
+
+def test_angles_in_arc_seconds(binary, tmp_path):
+    place = {**keys((1024, 2), (2048, 4326), (2054, 9104)), 33550: doubles(12, 900, 900, 0), 33922: doubles(12, 0, 0, 0, 36000, 180000, 0)}
+    path = by_hand(tmp_path / "g.tif", [(cells_of("float32")[0], place, ())])
+    assert place_of(binary, path) == pytest.approx([10, 50 - HEIGHT / 4, 10 + WIDTH / 4, 50])
 
 
 @pytest.mark.parametrize("photometric", ("cmyk", "cielab"))
