@@ -133,7 +133,10 @@ const ra_option RA_OPTIONS[] = {
      "the time of a source that has none; %Y%m%d and its like: in its name; tag: a TIFF's "
      "DateTime"},
     {"in_place", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
-     "a COG stays where it is and is served from there; one that cannot be is converted"},
+     "a COG stays where it is and is served from there; one that cannot be is converted; a Zarr "
+     "store stays unless --copy is given"},
+    {"copy", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
+     "a Zarr store is copied into chunks for series and maps, though it could stay where it is"},
     {"zarr_format", RA_OPTION_INT, "3", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "3|2",
      "version of the Zarr store: 3, or 2 for old readers (no shards: many more objects)"},
     {"cog_compress", RA_OPTION_TEXT, "zstd", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "NAME",

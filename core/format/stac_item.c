@@ -12,6 +12,7 @@
 
 #define EXTENSION "https://stac-extensions.github.io/"
 #define COG_TYPE "image/tiff; application=geotiff; profile=cloud-optimized"
+#define ZARR_TYPE "application/vnd.zarr; version="
 
 static const double METRES_A_DEGREE = 111319.49079327358;
 
@@ -261,6 +262,13 @@ static void add_band(ra_str *out, const ra_dataset_variable *variable, unsigned 
   ra_str_add_char(out, '}');
 }
 
+// A variable whose maps are made of its Zarr array has no other asset than this.
+static void add_array(ra_str *out, const ra_dataset *dataset, const ra_dataset_variable *variable) {
+  ra_str_addf(out, "%s/%s\",\"type\":\"" ZARR_TYPE "%u\",\"zarr:node_type\":\"array\"",
+              ra_dataset_store(dataset), variable->array.path, variable->array.format);
+  ra_str_addf(out, ",\"zarr:zarr_format\":%u", variable->array.format);
+}
+
 static void add_asset(ra_stac_writer *writer, const ra_dataset *dataset,
                       const ra_dataset_variable *variable, bool own_projection) {
   ra_str *before = &writer->before[writer->asset_count], *after = &writer->after[writer->asset_count];
@@ -270,14 +278,17 @@ static void add_asset(ra_stac_writer *writer, const ra_dataset *dataset,
   ra_str_add_json(before, variable->name);
   ra_str_add(before, ":{\"href\":\"");
   add_data_href(before, writer, dataset);
-  if (ra_dataset_in_place(dataset)) {
+  if (variable->mapped_from_zarr) {
+    add_array(before, dataset, variable);
+  } else if (ra_dataset_in_place(dataset)) {
     ra_str_add(before, ra_dataset_in_place(dataset));
+    ra_str_add(after, "\",\"type\":\"" COG_TYPE "\"");
   } else {
     ra_key_escape(before, variable->name, true);
     ra_str_add_char(before, '/');
-    ra_str_add(after, ".tif");
+    ra_str_add(after, ".tif\",\"type\":\"" COG_TYPE "\"");
   }
-  ra_str_add(after, "\",\"type\":\"" COG_TYPE "\",\"roles\":[\"data\"],\"title\":");
+  ra_str_add(after, ",\"roles\":[\"data\"],\"title\":");
   ra_str_add_json(after, *variable->long_name ? variable->long_name : variable->name);
   if (own_projection) add_projection(after, variable->grid);
   if (variable->bands > 1) add_statistics(after, variable);
@@ -292,19 +303,21 @@ static void add_asset(ra_stac_writer *writer, const ra_dataset *dataset,
 // An image in place has none.
 static void add_zarr(ra_stac_writer *writer, const ra_dataset *dataset) {
   ra_str *out = &writer->zarr;
-  if (ra_dataset_in_place(dataset)) return;
+  const char *store = ra_dataset_store(dataset);
+  unsigned format = ra_dataset_store_format(dataset);
+  if (!store) return;
   ra_str_add(out, "\"zarr\":{\"href\":\"");
   if (writer->segment) {
-    ra_str_addf(out, "%s/data/%s/segments/%s/", writer->base_url, ra_dataset_collection(dataset),
-                writer->segment);
+    ra_str_addf(out, "%s/data/%s/segments/%s/data.zarr", writer->base_url,
+                ra_dataset_collection(dataset), writer->segment);
   } else {
     add_data_href(out, writer, dataset);
+    ra_str_add(out, store);
   }
-  unsigned format = ra_dataset_store_format(dataset);  // a segment's is that of its members
   ra_str_addf(out,
-              "data.zarr\",\"type\":\"application/vnd.zarr; version=%u\",\"roles\":[\"data\"],"
-              "\"title\":\"Zarr store that holds the step\",\"zarr:consolidated\":true,"
-              "\"zarr:node_type\":\"group\",\"zarr:zarr_format\":%u}",
+              "\",\"type\":\"" ZARR_TYPE
+              "%u\",\"roles\":[\"data\"],\"title\":\"Zarr store that holds the step\","
+              "\"zarr:consolidated\":true,\"zarr:node_type\":\"group\",\"zarr:zarr_format\":%u}",
               format, format);
 }
 
@@ -423,7 +436,8 @@ static void add_assets(ra_str *out, const ra_stac_writer *writer, const ra_datas
     ra_dataset_item_step(dataset, i, variable->axis_index, &step);
     if (asset) ra_str_add_char(out, ',');
     ra_str_add_bytes(out, writer->before[asset].ptr, writer->before[asset].len);
-    if (!ra_dataset_in_place(dataset)) ra_dataset_step_label(variable->axis, step, out);
+    if (!ra_dataset_in_place(dataset) && !variable->mapped_from_zarr)
+      ra_dataset_step_label(variable->axis, step, out);
     ra_str_add_bytes(out, writer->after[asset].ptr, writer->after[asset].len);
     asset++;
   }

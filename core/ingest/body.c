@@ -41,10 +41,13 @@ static void head(const ra_ingest *ingest, ra_str *out) {
   if (ingest->in_place) {
     ra_str_add(out, ",\"in_place\":\"source/");
     ra_str_addf(out, "%s.tif\"", ingest->options.dataset);
-    text_member(out, "root", ra_source_path(ingest->source));
   }
-  if (ingest->options.zarr_format != 3)
+  if (ingest->kept) {
+    ra_str_addf(out, ",\"store\":\"source\",\"store_format\":%u", ra__place_format(ingest, ""));
+  } else if (ingest->options.zarr_format != 3) {
     ra_str_addf(out, ",\"store_format\":%u", ingest->options.zarr_format);
+  }
+  if (ra_ingest_in_place(ingest)) text_member(out, "root", ra_source_path(ingest->source));
   ra_str_add(out, "},\"attributes\":{");
   ra__global_attributes(ingest, out);
   ra_str_add_char(out, '}');
@@ -364,7 +367,28 @@ static void add_dims(const ra__array *array, ra_str *out) {
   if (mapped && variable->run_dim >= 0) ra_str_addf(out, ",\"run_dim\":%d", variable->run_dim);
 }
 
-static void add_variable(const ra__array *array, bool statistics, ra_str *out) {
+static void add_levels(const ra__array *array, ra_str *out) {
+  ra_str_add(out, ",\"levels\":[");
+  for (unsigned i = 0; i < array->level_count; i++) {
+    const ra__level *level = &array->levels[i];
+    const ra_zarr_info *info = &level->info;
+    ra_str_add(out, i ? ",{\"path\":" : "{\"path\":");
+    ra_str_add_json(out, level->node->path);
+    ra_str_addf(out, ",\"format\":%u,", level->node->format);
+    add_sides("chunk", info->chunk, info->ndim, out);
+    ra_str_addf(out, ",\"shape\":[%llu,%llu]", (unsigned long long)info->shape[array->cf->y_dim],
+                (unsigned long long)info->shape[array->cf->x_dim]);
+    ra_str_add(out, ",\"ratio\":[");
+    ra_str_add_double(out, level->y_ratio);
+    ra_str_add_char(out, ',');
+    ra_str_add_double(out, level->x_ratio);
+    ra_str_add(out, "]}");
+  }
+  ra_str_add_char(out, ']');
+}
+
+static void add_variable(const ra_ingest *ingest, const ra__array *array, bool statistics,
+                         ra_str *out) {
   static const char *const TEXTS[] = {"long_name", "standard_name", "units", "cell_methods"};
   const ra_source_var *var = array->cf->source;
   ra_str_add(out, "{\"name\":");
@@ -380,8 +404,11 @@ static void add_variable(const ra__array *array, bool statistics, ra_str *out) {
   add_sides("chunk", array->zarr.chunk, array->zarr.ndim, out);
   ra_str_add_char(out, ',');
   add_sides("shard", array->zarr.shard, array->zarr.ndim, out);
-  if (array->zarr.format == 2) ra_str_add(out, ",\"format\":2");
-  ra_str_add(out, "}}");
+  unsigned format = ingest->kept ? ra__place_format(ingest, var->name) : array->zarr.format;
+  if (format == 2) ra_str_add(out, ",\"format\":2");
+  ra_str_add_char(out, '}');
+  if (array->direct) add_levels(array, out);
+  ra_str_add_char(out, '}');
 }
 
 static bool grid_used(const ra_ingest *ingest, const ra_cf_grid *grid) {
@@ -433,7 +460,7 @@ int ra__body(const ra_ingest *ingest, bool statistics, ra_str *out, ra_err *err)
     if (!described(&ingest->arrays[i])) continue;
     if (!first) ra_str_add_char(out, ',');
     first = false;
-    add_variable(&ingest->arrays[i], statistics, out);
+    add_variable(ingest, &ingest->arrays[i], statistics, out);
   }
   ra_str_add(out, "]}");
   return out->failed ? ra_fail(err, RA_E_NOMEM, ra_source_name(ingest->source), "out of memory")

@@ -48,10 +48,18 @@ static bool plan_blocks(ra__array *array, size_t room) {
   return true;
 }
 
+// Nothing is made of the shards of a store that stays: each block is done with at once.
+static bool plan_none(ra__array *array) {
+  const uint64_t *side = array->plan.blocks.side;
+  return cut(array, side, &array->plan.targets[RA__SHARDS]) &&
+         ra__tiling_init(&array->plan.parts[RA__SHARDS], array->zarr.ndim, side, side);
+}
+
 // Parts of a shard: runs of its inner chunks in C order, as long as fits.
-static bool plan_shards(ra__array *array, size_t room) {
+static bool plan_shards(const ra_ingest *ingest, ra__array *array, size_t room) {
   const ra_zarr_spec *zarr = &array->zarr;
   ra__plan *plan = &array->plan;
+  if (ingest->kept) return plan_none(array);
   uint64_t side[RA__DIMS];
   size_t bytes = ra_dtype_size(zarr->dtype);
   for (unsigned d = 0; d < zarr->ndim; d++) {
@@ -107,8 +115,9 @@ static size_t record_need(const ra__array *array, unsigned layout) {
 }
 
 // A part's cells and bytes, a chunk, and the index.
-static size_t shard_need(const ra__array *array) {
+static size_t shard_need(const ra_ingest *ingest, const ra__array *array) {
   const ra__plan *plan = &array->plan;
+  if (ingest->kept) return 0;
   size_t cell = ra_dtype_size(array->zarr.dtype), chunk = cell;
   for (unsigned d = 0; d < array->zarr.ndim; d++) chunk = times(chunk, array->zarr.chunk[d]);
   size_t part = side_bytes(&plan->parts[RA__SHARDS], cell);
@@ -147,8 +156,8 @@ static needs needs_of(const ra_ingest *ingest, const ra__array *array) {
   for (unsigned l = 0; l < plan->layouts; l++) {
     size_t record = all ? 0 : record_need(array, l);
     n.worker = most(n.worker, record);
-    n.encoder =
-        most(n.encoder, add(l == RA__MAPS ? maps_need(ingest, array) : shard_need(array), record));
+    n.encoder = most(
+        n.encoder, add(l == RA__MAPS ? maps_need(ingest, array) : shard_need(ingest, array), record));
   }
   return n;
 }
@@ -216,7 +225,7 @@ static size_t blocks_at_peak(const ra__plan *plan, unsigned layout) {
 }
 
 // The layout that needs fewer blocks at a time is followed; what is left of the memory gathers pieces for the other.
-static void choose_order(ra__plan *plan) {
+static void choose_order(const ra_ingest *ingest, ra__plan *plan) {
   plan->stream = RA__SHARDS;
   plan->spills[RA__SHARDS] = plan->spills[RA__MAPS] = false;
   if (plan->buffers >= plan->blocks.count) {
@@ -224,7 +233,10 @@ static void choose_order(ra__plan *plan) {
     return;
   }
   size_t shards = blocks_at_peak(plan, RA__SHARDS), peak = shards, room = plan->buffers;
-  if (plan->layouts > 1) {
+  if (plan->layouts > 1 && ingest->kept) {  // maps alone are made
+    plan->stream = RA__MAPS;
+    peak = blocks_at_peak(plan, RA__MAPS);
+  } else if (plan->layouts > 1) {
     size_t maps = blocks_at_peak(plan, RA__MAPS);
     plan->stream = maps <= shards ? RA__MAPS : RA__SHARDS;
     peak = least(maps, shards);
@@ -289,7 +301,7 @@ static bool plan_tilings(const ra_ingest *ingest, ra__array *array, size_t work)
   ra__plan *plan = &array->plan;
   plan->layouts = array->cf->mappable ? 2 : 1;
   return plan_blocks(array, least(most(work / 32, MIB / 4), sizes->block)) &&
-         plan_shards(array, least(most(work / 16, MIB), sizes->part)) &&
+         plan_shards(ingest, array, least(most(work / 16, MIB), sizes->part)) &&
          (plan->layouts == 1 || plan_maps(array, 1)) && plan->targets[RA__SHARDS].count < BLOCKS_MAX;
 }
 
@@ -305,7 +317,7 @@ int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err) {
   if (!take_room(ingest, array, strip)) return refuse(ingest, array, err);
   if (sizes->strips && plan->layouts > 1) plan_strips(array, strip);
   if (sizes->buffers && plan->buffers > sizes->buffers) plan->buffers = sizes->buffers;
-  choose_order(plan);
+  choose_order(ingest, plan);
   if (plan->layouts > 1) group_maps(ingest, array);
   plan->memory = total(ingest, array);
   plan->scratch = scratch_need(array);

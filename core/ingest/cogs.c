@@ -112,6 +112,7 @@ static int cog_begin(cog *c, ra_err *err) {
   const ra_dataset_variable *described = ra_dataset_find_variable(output->dataset, array->zarr.name);
   const ra_cf_variable *variable = array->cf;
   c->wanted = variable->time_dim < 0 || variable->time->ms[c->step] != RA_TIME_NONE;
+  c->wanted = c->wanted && !array->direct;
   c->spec = ra__cog_spec(output->ingest, array);
   c->spec.band_names = described->band_names;
   c->spec.unit = described->units;

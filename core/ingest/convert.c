@@ -33,8 +33,10 @@ static int convert_arrays(ra__output *output, ra_err *err) {
   ra__scratch *scratch = NULL;
   int rc = check_scratch(output, err);
   if (rc >= 0 && ingest->scratch) rc = ra__scratch_open(folder, &scratch, err);
-  for (size_t i = 0; i < ingest->count && rc >= 0; i++)
-    rc = convert_array(output, &ingest->arrays[i], scratch, err);
+  for (size_t i = 0; i < ingest->count && rc >= 0; i++) {
+    ra__array *array = &ingest->arrays[i];
+    if (ra__place_reads(ingest, array)) rc = convert_array(output, array, scratch, err);
+  }
   ra__scratch_free(scratch);
   return rc;
 }
@@ -65,11 +67,9 @@ static int write_all(ra__output *output, ra_err *err) {
   int rc = ra_pool_new(output->ingest->jobs, output->cancel, &output->pool, err);
   if (rc >= 0) rc = ra__maps_open(output, err);
   if (rc >= 0) rc = convert_arrays(output, err);
+  if (rc >= 0) rc = ra__place_write(output, err);
   if (rc >= 0) rc = ra_source_check(output->ingest->source, err);
-  if (rc >= 0) rc = ra__metadata_write(output, err);
-  if (rc >= 0 && output->ingest->in_place)
-    rc = ra_store_put_pointer(output->store, output->prefix, "file",
-                              ra_source_path(output->ingest->source), err);
+  if (rc >= 0 && !output->ingest->kept) rc = ra__metadata_write(output, err);
   if (rc >= 0) rc = write_manifest(output, err);
   ra_pool_free(output->pool);
   ra__maps_close(output->ingest);

@@ -121,10 +121,12 @@ static void add_array(ra_ingest *ingest, const ra__array *array, const ra__sampl
                       double *cpu) {
   ra__estimate *e = &ingest->estimate;
   double cells = (double)ra_source_var_cells(array->cf->source);
-  size_t maps = array->cf->mappable ? maps_of(array) : 0;
+  bool mapped = array->cf->mappable && !array->direct && !ingest->in_place;
+  size_t maps = mapped ? maps_of(array) : 0;
   double share = array->steps ? (double)maps / (double)array->steps : 0;
-  bool stored = sample->shards.bytes > 0;  // else all is fill
-  e->objects += maps + 1 + (stored ? array->plan.targets[RA__SHARDS].count : 0);
+  bool copied = !ra_ingest_in_place(ingest);
+  bool stored = copied && sample->shards.bytes > 0;  // else all is fill
+  e->objects += maps + copied + (stored ? array->plan.targets[RA__SHARDS].count : 0);
   e->bytes += (uint64_t)(shards_bytes(array, sample, cells) * stored);
   // A regridded map has other numbers of cells, which are like the source's.
   double pixels = array->plane ? cells * (double)array->map_plane / (double)array->plane : 0;
@@ -132,7 +134,7 @@ static void add_array(ra_ingest *ingest, const ra__array *array, const ra__sampl
   double spilled = spilled_cells(array, cells);
   uint64_t scratch = (uint64_t)(spilled * ratio(&sample->spill));
   if (scratch > e->scratch) e->scratch = scratch;
-  double encode = pace(&sample->shards) * cells + pace(&sample->maps) * pixels * share;
+  double encode = pace(&sample->shards) * cells * copied + pace(&sample->maps) * pixels * share;
   double threads = array->plan.workers;
   *cpu += (pace(&sample->decode) * cells + encode + pace(&sample->spill) * spilled) / threads;
 }
@@ -184,6 +186,7 @@ static int sample_all(ra_ingest *ingest, ra_cancel *cancel, double *cpu, ra_err 
   ingest->estimate = (ra__estimate){.made = true};
   for (size_t i = 0; i < ingest->count; i++) {
     const ra__array *array = &ingest->arrays[i];
+    if (!ra__place_reads(ingest, array)) continue;
     ra__sample sample = {.decode = {0}};
     int rc = sample_array(ingest, array, room_of(ingest, array), cancel, &sample, err);
     if (rc < 0) return rc;
@@ -203,7 +206,7 @@ int ra_ingest_estimate(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   double cpu = 0, disk = 0, hash = 0;
   int rc = sample_all(ingest, cancel, &cpu, err);
   if (rc < 0) return rc;
-  add_metadata(ingest);
+  if (!ra_ingest_in_place(ingest)) add_metadata(ingest);
   rc = disk_seconds(ingest, ingest->estimate.bytes, &disk, err);
   if (rc >= 0) rc = ra__hash_seconds(ingest, &hash, err);
   ingest->estimate.seconds = hash + (cpu > disk ? cpu : disk);

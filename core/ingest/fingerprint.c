@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/sha256.h"
@@ -39,6 +40,17 @@ int ra__hash_seconds(const ra_ingest *ingest, double *seconds, ra_err *err) {
   return rc;
 }
 
+// What is served where it lies is known there by its time of change.
+static void add_place(const ra_ingest *ingest, ra_str *text) {
+  struct stat info;
+  const char *path = ra_source_path(ingest->source);
+  if (!ra_ingest_in_place(ingest)) return;
+  ra_str_addf(text, "in place %s\n", path);
+  if (stat(path, &info) < 0 || !S_ISREG(info.st_mode)) return;
+  ra_str_addf(text, "%lld %lld.%09ld\n", (long long)info.st_size, (long long)info.st_mtim.tv_sec,
+              info.st_mtim.tv_nsec);
+}
+
 int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   ra_sha256 *hash;
   int rc = ra_sha256_new(&hash, err);
@@ -53,8 +65,8 @@ int ra_ingest_fingerprint(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   ra_str_addf(&text, "%s\nwriter %d\ncompress %d\nvariables %s\ndatetime %s\n", ingest->sha256,
               RA__WRITER_FORMAT, (int)o->compress, o->variables ? o->variables : "",
               o->datetime ? o->datetime : "");
-  if (o->zarr_format != 3) ra_str_addf(&text, "zarr %u\n", o->zarr_format);
-  if (ingest->in_place) ra_str_addf(&text, "in place %s\n", ra_source_path(ingest->source));
+  if (!ingest->kept && o->zarr_format != 3) ra_str_addf(&text, "zarr %u\n", o->zarr_format);
+  add_place(ingest, &text);
   if (text.failed) {
     rc = ra_fail(err, RA_E_NOMEM, ra_source_name(ingest->source), "out of memory");
   } else {

@@ -54,22 +54,7 @@ static void note_created(ra_ingest *ingest) {
   strftime(ingest->created, sizeof ingest->created, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
-// The map layout is north-up and begins at -180; an image that lies otherwise is converted.
-static int decide_place(ra_ingest *ingest, ra_err *err) {
-  const ra_source *source = ingest->source;
-  if (!ingest->options.in_place) return RA_OK;
-  if (strcmp(ra_source_format(source), "tiff") != 0)
-    return ra_fail(err, RA_E_UNSUPPORTED, ra_source_name(source),
-                   "is no TIFF: --in-place is for Cloud Optimized GeoTIFFs");
-  ingest->in_place = ra_source_is_servable(source);
-  for (const ra_cf_grid *grid = ingest->cf->grids; grid; grid = grid->next) {
-    if (grid->x_reversed || grid->y_reversed || grid->roll || grid->layout != RA_CF_EVEN)
-      ingest->in_place = false;
-  }
-  return RA_OK;
-}
-
-bool ra_ingest_in_place(const ra_ingest *ingest) { return ingest->in_place; }
+bool ra_ingest_in_place(const ra_ingest *ingest) { return ingest->in_place || ingest->kept; }
 
 static int open_all(ra_ingest *ingest, const char *path, const ra_ingest_options *options,
                     ra_err *err) {
@@ -79,7 +64,7 @@ static int open_all(ra_ingest *ingest, const char *path, const ra_ingest_options
     rc = ra_source_datetime(ingest->source, ingest->options.datetime, &ingest->options.datetime, err);
   if (rc >= 0) rc = ra_cf_read(ingest->source, ingest->options.datetime, &ingest->cf, err);
   if (rc >= 0) rc = ra_cf_refusal(ingest->cf, err);
-  if (rc >= 0) rc = decide_place(ingest, err);
+  if (rc >= 0) rc = ra__place_decide(ingest, err);
   return rc < 0 ? rc : ra__ingest_plan(ingest, err);
 }
 

@@ -13,7 +13,8 @@ typedef struct ra_ingest_options {
   const char *datetime;              // time of variables without one; NULL: none
   ra_cog_compress compress;
   unsigned zarr_format;  // 2 or 3; 0: 3
-  bool in_place;         // a COG stays where it is, where it can be served so
+  bool in_place;         // a COG stays where it is, where it can be served so; a Zarr store has to
+  bool copy;             // a Zarr store is converted, though it could stay where it is
   size_t memory;         // bytes that the whole process may use; 0: 512 MiB
   const char *scratch;   // folder for what does not fit in them; NULL: $TMPDIR, else /var/tmp
   unsigned jobs;         // encoder threads; 0: one a core
@@ -41,7 +42,7 @@ void ra_ingest_keep(ra_ingest *ingest);
 // The catalog row's body (JSON). Needs convert, else its statistics are null.
 int ra_ingest_describe(const ra_ingest *ingest, ra_str *body, ra_err *err);
 
-// Whether the source stays where it is: it was asked for, and our own reader serves it as it lies.
+// Whether the source stays where it is, served as it lies: a COG where it was asked for, a Zarr store wherever that can be.
 bool ra_ingest_in_place(const ra_ingest *ingest);
 
 typedef struct ra_ingest_progress {

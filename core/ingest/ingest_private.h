@@ -12,6 +12,7 @@
 #include "ingest/region.h"
 #include "raster/stats.h"
 #include "source/cf.h"
+#include "source/zarr_tree.h"
 
 enum { RA__WRITER_FORMAT = 2 };  // raised when the same source would give other bytes
 
@@ -34,6 +35,13 @@ typedef struct ra__plan {
   uint64_t scratch;  // bytes at most
 } ra__plan;
 
+// A coarser copy of an array in the source's pyramid.
+typedef struct ra__level {
+  const ra_zarr_node *node;
+  ra_zarr_info info;
+  double x_ratio, y_ratio;  // cells of the array that one of it stands for
+} ra__level;
+
 // One array of the Zarr store.
 typedef struct ra__array {
   const ra_cf_variable *cf;
@@ -42,7 +50,10 @@ typedef struct ra__array {
   size_t plane;             // bytes of one step's cells; 0: no COG
   size_t map_plane;         // bytes of one COG's pixels: as many, unless the map is regridded
   const ra_regrid *regrid;  // NULL: the map has the source's own cells
-  size_t steps;             // COGs
+  size_t steps;             // maps
+  bool direct;              // they are made of the source's own levels: there are no COGs
+  unsigned level_count;
+  ra__level *levels;  // coarser copies, from fine to coarse
   ra__plan plan;
   bool has_stats;
   ra_stats stats;
@@ -73,7 +84,9 @@ struct ra_ingest {
   ra_source *source;
   ra_cf *cf;
   ra_ingest_options options;  // texts in the arena
-  bool in_place;              // nothing is written but where the source lies
+  bool in_place;              // a COG: nothing is written but where the source lies
+  const char *kept;  // a Zarr store that stays, as this kind ("folder", "zip"): no array of it is written
+  const char *copied;  // why a Zarr store does not stay; NULL: it does, or the source is none
   size_t count;
   ra__array *arrays;
   ra__map *maps;
@@ -91,6 +104,16 @@ struct ra_ingest {
 
 // Chooses the arrays, their chunks, and how each is converted; RA_E_TOOBIG when it does not fit.
 int ra__ingest_plan(ra_ingest *ingest, ra_err *err);
+// Whether a COG or a Zarr store stays where it is, and what the version holds of it then (place.c).
+int ra__place_decide(ra_ingest *ingest, ra_err *err);
+int ra__place_write(struct ra__output *output, ra_err *err);
+// Whether an array is read at all: of a store that stays, what has maps.
+bool ra__place_reads(const ra_ingest *ingest, const ra__array *array);
+// The Zarr version of a kept store's node.
+unsigned ra__place_format(const ra_ingest *ingest, const char *path);
+// Finds the coarser copies of a kept array, and whether maps can be made of them (place_levels.c).
+int ra__place_levels(ra_ingest *ingest, ra__array *array, ra_err *err);
+
 // The last of these steps, on its own: memory, for ingest->sizes.
 int ra__ingest_fit(ra_ingest *ingest, ra_err *err);
 

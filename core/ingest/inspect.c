@@ -158,8 +158,8 @@ static void add_variable(const ra__array *array, ra_str *out) {
   add_sides("shape", array->zarr.shape, array->zarr.ndim, out);
   add_sides("chunk", array->zarr.chunk, array->zarr.ndim, out);
   add_sides("shard", array->zarr.shard, array->zarr.ndim, out);
-  ra_str_addf(out, ",\"bytes\":%zu,\"cogs\":%zu,\"bands\":%llu", array->raw, array->steps,
-              (unsigned long long)v->bands);
+  ra_str_addf(out, ",\"bytes\":%zu,\"cogs\":%zu,\"bands\":%llu", array->raw,
+              array->direct ? 0 : array->steps, (unsigned long long)v->bands);
   add_reads(array, out);
   ra_str_add_char(out, '}');
 }
@@ -198,6 +198,9 @@ static int add_plan(const ra_ingest *ingest, ra_str *out, ra_err *err) {
               (unsigned long long)ingest->bytes_total, ingest->need,
               (unsigned long long)ingest->scratch, ingest->jobs);
   add_estimate(&ingest->estimate, out);
+  ra_str_addf(out, ",\"in_place\":%s,\"copied\":", ra_ingest_in_place(ingest) ? "true" : "false");
+  if (ingest->copied) ra_str_add_json(out, ingest->copied);
+  if (!ingest->copied) ra_str_add(out, "null");
   ra_str_add_char(out, '}');
   return RA_OK;
 }

@@ -88,7 +88,12 @@ static void plan_array(const ra_ingest *ingest, const ra_cf_variable *variable, 
     zarr->dimension_names[d] = ra_source_get_dim(ingest->source, var->dims[d])->base;
   }
   plan_fill(variable, zarr);
-  ra_zarr_plan(zarr, variable->time_dim, variable->y_dim, variable->x_dim);
+  if (ingest->kept) {
+    memcpy(zarr->chunk, var->chunk, sizeof zarr->chunk);
+    memcpy(zarr->shard, var->chunk, sizeof zarr->shard);
+  } else {
+    ra_zarr_plan(zarr, variable->time_dim, variable->y_dim, variable->x_dim);
+  }
   if (!variable->mappable) return;
   array->steps = variable->time_dim >= 0 ? var->shape[variable->time_dim] : 1;
   if (variable->run_dim >= 0) array->steps *= var->shape[variable->run_dim];
@@ -112,6 +117,7 @@ int ra__ingest_fit(ra_ingest *ingest, ra_err *err) {
   if (ingest->jobs > JOBS_MAX) ingest->jobs = JOBS_MAX;
   for (size_t i = 0; i < ingest->count; i++) {
     ra__array *array = &ingest->arrays[i];
+    if (!ra__place_reads(ingest, array)) continue;
     int rc = ra__budget(ingest, array, err);
     if (rc < 0) return rc;
     if (array->plan.memory > ingest->need) ingest->need = array->plan.memory;
@@ -122,8 +128,10 @@ int ra__ingest_fit(ra_ingest *ingest, ra_err *err) {
 
 static void add_totals(ra_ingest *ingest) {
   for (size_t i = 0; i < ingest->count; i++) {
-    ingest->bytes_total += ingest->arrays[i].raw;
-    ingest->steps_total += ingest->arrays[i].steps;
+    const ra__array *array = &ingest->arrays[i];
+    if (!ra__place_reads(ingest, array)) continue;
+    ingest->bytes_total += array->raw;
+    if (!array->direct) ingest->steps_total += array->steps;
   }
 }
 
@@ -137,6 +145,10 @@ int ra__ingest_plan(ra_ingest *ingest, ra_err *err) {
   for (size_t i = 0; i < cf->count; i++) {
     if (wanted(ingest, &cf->variables[i]))
       plan_array(ingest, &cf->variables[i], &ingest->arrays[ingest->count++]);
+  }
+  for (size_t i = 0; ingest->kept && i < ingest->count; i++) {
+    rc = ra__place_levels(ingest, &ingest->arrays[i], err);
+    if (rc < 0) return rc;
   }
   add_totals(ingest);
   return ra__ingest_fit(ingest, err);

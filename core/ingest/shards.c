@@ -88,6 +88,7 @@ int ra__shard_make(const ra__target *target, ra_err *err) {
   for (unsigned d = 0; d < zarr->ndim; d++) number[d] = target->region.start[d] / zarr->shard[d];
   making m = {.target = target};
   bool wanted = !ra__target_output(target)->ingest->in_place;
+  wanted = wanted && !ra__target_output(target)->ingest->kept;
   int rc = wanted ? ra_zarr_shard_new(zarr, number, &m.shard, err) : RA_OK;
   if (rc >= 0 && wanted) rc = make(&m, number, err);
   ra_zarr_shard_free(m.shard);

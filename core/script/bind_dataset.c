@@ -112,6 +112,14 @@ static int l_zarr_format(lua_State *L) {
   return 1;
 }
 
+// dataset:store() -> "data.zarr" | "source" | nil
+static int l_store(lua_State *L) {
+  const ra_dataset *dataset = ra_bind_check_dataset(L, 1);
+  if (!ra_dataset_store(dataset)) return 0;
+  lua_pushstring(L, ra_dataset_store(dataset));
+  return 1;
+}
+
 static int l_body(lua_State *L) {
   size_t size;
   const char *body = ra_dataset_body(ra_bind_check_dataset(L, 1), &size);
@@ -255,6 +263,7 @@ static void push_variable(lua_State *L, const ra_dataset_variable *variable) {
   set_text(L, "standard_name", variable->standard_name);
   set_text(L, "units", variable->units);
   set_text(L, "cell_methods", variable->cell_methods);
+  set_text(L, "mapped_from", variable->mapped_from_zarr ? "zarr" : "cog");
   set_text(L, "dtype", ra_dtype_name(variable->dtype));
   lua_pushboolean(L, variable->mappable);
   lua_setfield(L, -2, "mappable");
@@ -413,6 +422,7 @@ static const luaL_Reg METHODS[] = {{"id", l_id},
                                    {"version", l_version},
                                    {"zarr_format", l_zarr_format},
                                    {"body", l_body},
+                                   {"store", l_store},
                                    {"about", l_about},
                                    {"bbox", l_bbox},
                                    {"cube", l_cube},

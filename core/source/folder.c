@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,8 @@
 
 struct ra_folder {
   int fd;
-  bool single;  // a file
+  bool single;        // a file
+  atomic_bool links;  // some were left out
 };
 
 int ra_folder_open(const char *path, ra_folder **out, ra_err *err) {
@@ -34,7 +36,8 @@ int ra_folder_open(const char *path, ra_folder **out, ra_err *err) {
     free(folder);
     return rc;
   }
-  *folder = (ra_folder){.fd = fd, .single = S_ISREG(st.st_mode)};
+  folder->fd = fd;
+  folder->single = S_ISREG(st.st_mode);
   *out = folder;
   return RA_OK;
 }
@@ -112,6 +115,8 @@ ra_reader ra_folder_reader(ra_folder *folder) {
 
 // ---- listing
 
+bool ra_folder_has_links(const ra_folder *folder) { return folder->links; }
+
 static bool is_folder(int dir, const struct dirent *entry) {
   struct stat st;
   if (entry->d_type != DT_UNKNOWN) return entry->d_type == DT_DIR;
@@ -119,15 +124,14 @@ static bool is_folder(int dir, const struct dirent *entry) {
 }
 
 static int is_listed(const struct dirent *entry) {
-  return entry->d_type != DT_LNK && strcmp(entry->d_name, ".") != 0 &&
-         strcmp(entry->d_name, "..") != 0;
+  return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-int ra_folder_list(const ra_folder *folder, const char *path,
+int ra_folder_list(ra_folder *folder, const char *path,
                    int (*each)(void *ctx, const char *name, bool is_folder), void *ctx, ra_err *err) {
   struct dirent **entries;
   int dir = ra_open_beneath(folder->fd, *path ? path : ".", O_RDONLY | O_DIRECTORY);
@@ -135,7 +139,9 @@ int ra_folder_list(const ra_folder *folder, const char *path,
   int count = scandirat(dir, ".", &entries, is_listed, by_bytes);
   int rc = count < 0 ? ra_fail_errno(err, errno, path, "cannot be listed") : RA_OK;
   for (int i = 0; i < count; i++) {
-    if (rc == RA_OK) rc = each(ctx, entries[i]->d_name, is_folder(dir, entries[i]));
+    if (entries[i]->d_type == DT_LNK) folder->links = true;
+    if (rc == RA_OK && entries[i]->d_type != DT_LNK)
+      rc = each(ctx, entries[i]->d_name, is_folder(dir, entries[i]));
     free(entries[i]);
   }
   if (count >= 0) free(entries);

@@ -109,6 +109,10 @@ int ra_source_raw(const ra_source *source, uint64_t offset, void *dst, size_t si
 // RA_E_CONFLICT when the source has changed since it was opened: for the end of a reading, since a change of a folder is not
 // noticed by each read.
 int ra_source_check(ra_source *source, ra_err *err);
+// The Zarr store that it is (zarr_tree.h); NULL: none.
+typedef struct ra_zarr_tree ra_zarr_tree;
+const ra_zarr_tree *ra_source_tree(const ra_source *source);
+const char *ra_source_identity(const ra_source *source);  // of it: ra_zarr_tree_identity at opening
 // How many threads a read may use; 1 until it is set.
 void ra_source_set_threads(ra_source *source, unsigned threads);
 // All cells of a small variable, read once and kept by the source (at most 64 MiB).

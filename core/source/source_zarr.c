@@ -1,5 +1,6 @@
 // source_zarr.c - a Zarr store as a source: its arrays of numbers as variables, their attributes, and dimensions by the names
-// that xarray (v2), Zarr v3 and netCDF's NCZarr give. Of a pyramid (multiscales) the first level is the data.
+// that xarray (v2), Zarr v3 and netCDF's NCZarr give. Of a pyramid (multiscales.h) the finest level is the
+// data.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/base64.h"
 #include "format/json.h"
 #include "format/zarr.h"
+#include "source/multiscales.h"
 #include "source/source_private.h"
 #include "source/zarr_tree.h"
 
@@ -320,20 +322,14 @@ static bool add_level(ra_source *source, state *s, const char *group, const char
   return levels[s->level_count++] != NULL;
 }
 
-// Notes the groups of a pyramid's levels but the first: `multiscales` of GeoZarr and of ndpyramid.
-static bool add_levels(ra_source *source, state *s, const ra_zarr_node *node,
-                       const json_t *attributes) {
-  const json_t *scales = json_object_get(attributes, "multiscales");
-  const json_t *levels = json_is_array(scales)
-                             ? json_object_get(json_array_get(scales, 0), "datasets")
-                             : json_object_get(scales, "layout");
-  for (size_t k = 1; k < json_array_size(levels); k++) {
-    const json_t *level = json_array_get(levels, k);
-    const char *name = json_string_value(json_object_get(level, "path"));
-    if (!name) name = json_string_value(json_object_get(level, "asset"));
-    if (name && *name && !add_level(source, s, node->path, name)) return false;
+// Notes the groups of a pyramid's levels but the finest.
+static bool add_levels(ra_source *source, state *s, const ra_zarr_node *node) {
+  const char *names[RA_MULTISCALES];
+  int count = ra_multiscales_names(s->tree, node, &source->arena, names);
+  for (int k = 1; k < count; k++) {
+    if (!add_level(source, s, node->path, names[k])) return false;
   }
-  return true;
+  return count >= 0;
 }
 
 // ---- opening
@@ -380,7 +376,7 @@ static bool add_globals(ra_source *source, const json_t *attributes) {
 static int add_group(ra_source *source, state *s, const ra_zarr_node *node, ra_err *err) {
   json_t *root = load(node->format == 2 ? node->attributes : node->metadata);
   const json_t *attributes = node->format == 2 ? root : json_object_get(root, "attributes");
-  bool good = add_levels(source, s, node, attributes);
+  bool good = add_levels(source, s, node);
   if (good && !*node->path) good = add_globals(source, attributes);
   json_decref(root);
   return good ? RA_OK : no_memory(source, err);
@@ -398,6 +394,12 @@ static int fill_model(ra_source *source, state *s, ra_err *err) {
     if (node->array && !is_lower_level(s, node->path)) rc = add_array(source, s, node, err);
   }
   return rc;
+}
+
+const char *ra_source_identity(const ra_source *source) { return source->identity; }
+
+const ra_zarr_tree *ra_source_tree(const ra_source *source) {
+  return source->backend == &BACKEND ? ((const state *)source->backend_state)->tree : NULL;
 }
 
 int ra__source_open_zarr(ra_source *source, ra_err *err) {

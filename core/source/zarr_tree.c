@@ -357,6 +357,12 @@ int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes
 
 ra_references *ra_zarr_tree_references(const ra_zarr_tree *tree) { return tree->references; }
 
+const char *ra_zarr_tree_kind(const ra_zarr_tree *tree) {
+  if (tree->references || tree->far) return NULL;
+  if (tree->zip) return "zip";
+  return ra_folder_has_links(tree->folder) ? NULL : "folder";
+}
+
 size_t ra_zarr_tree_count(const ra_zarr_tree *tree) { return tree->count; }
 
 const ra_zarr_node *ra_zarr_tree_node(const ra_zarr_tree *tree, size_t i) {

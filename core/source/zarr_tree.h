@@ -32,4 +32,10 @@ const ra_zarr_node *ra_zarr_tree_node(const ra_zarr_tree *tree, size_t i);  // b
 // Adds a line for each object of the store: its name, and its size and time of change, or its checksum in an archive. Two
 // stores with the same lines hold the same data. *bytes: of all objects.
 int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes, ra_err *err);
+// What a store in a folder or in an archive is called where it is read in place: "folder", "zip"; NULL where it cannot be, since
+// it is neither, or has links, which are not followed there.
+const char *ra_zarr_tree_kind(const ra_zarr_tree *tree);
+// The metadata of all nodes in one document, for stores whose root has none of the kind: of v3 as the root's zarr.json, of v2 as
+// its .zmetadata. *key: its name; NULL: the store has it, or no root.
+int ra_zarr_tree_consolidate(const ra_zarr_tree *tree, const char **key, ra_str *out, ra_err *err);
 ra_reader ra_zarr_tree_reader(const ra_zarr_tree *tree);  // of keys below the store's root

@@ -72,6 +72,7 @@
 ---@field version fun(self): string
 ---@field zarr_format fun(self): integer
 ---@field body fun(self): string
+---@field store fun(self): string|nil  the key of its Zarr store below the version
 ---@field bbox fun(self): number[]
 ---@field geometry fun(self): string
 ---@field variables fun(self): table[]

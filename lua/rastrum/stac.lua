@@ -133,7 +133,7 @@ local function item_assets(shot)
     local variable = shot.variables[name]
     if variable.mappable then
       out[name] = {
-        type = COG, roles = array { "data" }, title = variable.long_name ~= ""
+        type = variable.mapped_from == "zarr" and ZARR or COG, roles = array { "data" }, title = variable.long_name ~= ""
         and variable.long_name or name,
         data_type = variable.dtype, unit = variable.units ~= "" and variable.units or nil,
         ["raster:sampling"] = "area",
@@ -193,13 +193,15 @@ local function store_links(links, base, shot)
   local stores = segments.stores(shot)
   for i = #stores, math.max(1, #stores - MOST_STORES + 1), -1 do
     local store, names = stores[i], array {}
-    for v, variable in ipairs(store.dataset:variables()) do names[v] = variable.name end
-    links[#links + 1] = link("store",
-      ("%s/data/%s/%s/%s/data.zarr"):format(base, store.dataset:collection(), store.dataset:id(),
-        store.dataset:version()), zarr_type(store.dataset),
-      { title = store.first == store.last and store.first or store.first .. " to " .. store.last,
+    local dataset = store.dataset
+    local key = dataset:store()
+    for v, variable in ipairs(dataset:variables()) do names[v] = variable.name end
+    links[#links + 1] = key and link("store", ("%s/data/%s/%s/%s/%s"):format(base,
+      dataset:collection(), dataset:id(), dataset:version(), key), zarr_type(dataset), {
+        title = store.first == store.last and store.first or store.first .. " to " .. store.last,
         variables = names, start_datetime = rfc3339(store.start),
-        end_datetime = rfc3339(store.stop) })
+        end_datetime = rfc3339(store.stop),
+      })
   end
 end
 

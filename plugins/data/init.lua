@@ -5,14 +5,17 @@ local http = require "rastrum.http"
 local M = { name = "data", api = 1,
   description = "the store's COG and Zarr objects over HTTP, with ranges" }
 
+local METADATA = { [".zarray"] = true, [".zattrs"] = true, [".zgroup"] = true, [".zmetadata"] = true }
+
 local TYPES = {
   tif = "image/tiff; application=geotiff; profile=cloud-optimized",
   json = "application/json",
 }
 
--- COG and Zarr objects of a dataset; the manifest and anything else stays inside.
+-- COG and Zarr objects of a dataset, and what its source holds where it stayed in place; the
+-- manifest and anything else stays inside.
 local function served(path)
-  return path:match("^data%.zarr/[^%s]+$") or path:match("%.tif$")  -- also of source/: in place
+  return path:match("^data%.zarr/[^%s]+$") or path:match("^source/[^%s]+$") or path:match("%.tif$")
 end
 
 -- "bytes=a-b", "bytes=a-", "bytes=-n" of one range; nil: ignore (the whole), false: cannot be
@@ -55,6 +58,7 @@ local function object(req)
       nil, headers)
   end
   local kind = TYPES[p.path:match("%.(%a+)$") or ""] or "application/octet-stream"
+  if METADATA[p.path:match("[^/]+$")] then kind = TYPES.json end
   if not first then return { status = 200, type = kind, headers = headers, file = file } end
   headers["Content-Range"] = ("bytes %d-%d/%d"):format(first, last, size)
   return { status = 206, type = kind, headers = headers, file = file, first = first, last = last }
