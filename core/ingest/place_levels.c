@@ -83,9 +83,11 @@ static double *read_axis(const ra_zarr_tree *tree, const char *level, const char
     ra_err ignored;
     const uint64_t start[RA_ZARR_DIMS] = {0};
     if (!node->array || strcmp(node->path, path) != 0) continue;
-    if (ra_zarr_array_parse(node->metadata, strlen(node->metadata), &array, &ignored) < 0) continue;
+    if (ra_zarr_array_parse_any(node->metadata, strlen(node->metadata), node->format, &array,
+                                &ignored) < 0)
+      continue;
     const ra_zarr_info *info = ra_zarr_array_info(array);
-    bool fits = info->ndim == 1 && info->shape[0] == size && size <= AXIS_MOST;
+    bool fits = info->numeric && info->ndim == 1 && info->shape[0] == size && size <= AXIS_MOST;
     double *cells = fits ? calloc(size, sizeof *cells) : NULL;
     void *raw = fits ? malloc(size * info->cell) : NULL;
     ra_reader reader = ra_zarr_tree_reader(tree);

@@ -128,7 +128,7 @@ local function finish_dry(job)
     text = said.planned {
       file = job.file, collection = job.collection, dataset = job.dataset,
       variables = variable_names(job.plan), steps = step_count(job.plan), bytes = job.plan.bytes,
-      estimate = p.estimate, memory = p.memory_bytes,
+      estimate = p.estimate, memory = p.memory_bytes, in_place = p.in_place,
     },
   }
   return true

@@ -58,7 +58,7 @@ function M.progress(file, p, seconds)
 end
 
 ---What a dry run foretells.
----@param what table  {file, collection, dataset, variables, steps, bytes, estimate, memory}
+---@param what table  {file, collection, dataset, variables, steps, bytes, estimate, memory, in_place}
 function M.planned(what)
   local e = what.estimate
   local rows = {
@@ -66,6 +66,7 @@ function M.planned(what)
     { "  steps", ("%d"):format(what.steps) },
     { "  before", bytes(what.bytes) },
     { "  after", ("%s in %d objects"):format(bytes(e.bytes), e.objects) },
+    { "  source", what.in_place and "stays where it is" or "is copied" },
     { "  memory", "at most " .. bytes(what.memory) },
     { "  scratch", e.scratch_bytes > 0 and bytes(e.scratch_bytes) or "none" },
     { "  seconds", seconds_text(e.seconds) },
@@ -128,6 +129,8 @@ local function plan_lines(plan, lines)
   local p = plan.plan
   add("plan      %.1f MB raw, %d arrays, %d COGs, %.0f MB of memory", p.raw_bytes / 1e6, p.arrays,
     p.cogs, p.memory_bytes / 1e6)
+  if p.in_place then add("place     the source stays where it is") end
+  if type(p.copied) == "string" then add("place     a copy is made: %s", p.copied) end
 end
 
 ---What inspect finds in a file.
