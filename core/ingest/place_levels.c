@@ -1,13 +1,13 @@
 // place_levels.c - the pyramid of an array that stays where it is: which of its levels are the same cells at a lower
 // resolution, from the array's own corner on, and whether maps can be made of them at a fair price. A level that is not sure
 // to be so is left out, and without levels maps are made as COGs.
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
+#include "format/json.h"
 #include "ingest/ingest_private.h"
 #include "source/multiscales.h"
 
@@ -19,7 +19,7 @@ static const double APART = 0.1;  // of a level's cell, that its centres may be 
 // ---- the same thing?
 
 static json_t *load(const char *text) {
-  return text ? json_loads(text, JSON_DECODE_INT_AS_REAL, NULL) : NULL;
+  return text ? ra_json_load(text, strlen(text), NULL) : NULL;
 }
 
 static bool same_members(const json_t *a, const json_t *b, const char *const *names, size_t count) {

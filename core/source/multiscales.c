@@ -1,9 +1,10 @@
 // multiscales.c - see multiscales.h
 #include "source/multiscales.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "format/json.h"
 
 enum { ARRAYS = 64 };  // of a level that are looked at for their sizes
 
@@ -23,7 +24,7 @@ typedef struct list {
 } list;
 
 static json_t *load(const char *text) {
-  return text ? json_loads(text, JSON_DECODE_INT_AS_REAL, NULL) : NULL;
+  return text ? ra_json_load(text, strlen(text), NULL) : NULL;
 }
 
 static bool is_below(const char *path, const char *group) {
