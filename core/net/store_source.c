@@ -193,7 +193,7 @@ static int get(ra_store *store, const char *version, ra__source **out, ra_err *e
   pthread_mutex_unlock(&table->lock);
   if (*out) return RA_OK;
   int rc = open_source(store, version, &made, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !made) return rc;
   pthread_mutex_lock(&table->lock);
   *out = find(table, version);
   if (!*out) old = insert(table, *out = made);
@@ -252,7 +252,7 @@ static int open_foreign(ra_store *store, const char *key, ra__store_object *out,
   memcpy(version, key, length);
   version[length] = 0;
   int rc = get(store, version, &source, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !source) return rc;
   rc = source->kind->object(source->state, key + length + sizeof "/source/" - 1, out, err);
   if (rc == RA_E_CONFLICT) ra__store_changed(key, err);
   give_back(store, source, rc < 0 && rc != RA_E_NOTFOUND);

@@ -83,9 +83,9 @@ static int archive_read(void *ctx, const char *key, uint64_t offset, size_t size
 
 static int open_zip(const ra_store *store, const char *version, const char *text, void **state,
                     ra_err *err) {
-  void *opened;
+  void *opened = NULL;
   int rc = open_file(store, version, text, &opened, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !opened) return rc;
   archive *a = opened;
   const ra_reader reader = {archive_read, archive_size, a};
   a->fd = ra__source_open_file(a->path, &a->state);

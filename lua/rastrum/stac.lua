@@ -133,8 +133,9 @@ local function item_assets(shot)
     local variable = shot.variables[name]
     if variable.mappable then
       out[name] = {
-        type = variable.mapped_from == "zarr" and ZARR or COG, roles = array { "data" }, title = variable.long_name ~= ""
-        and variable.long_name or name,
+        type = variable.mapped_from == "zarr" and ZARR or COG,
+        roles = array { "data" },
+        title = variable.long_name ~= "" and variable.long_name or name,
         data_type = variable.dtype, unit = variable.units ~= "" and variable.units or nil,
         ["raster:sampling"] = "area",
       }

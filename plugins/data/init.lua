@@ -5,7 +5,9 @@ local http = require "rastrum.http"
 local M = { name = "data", api = 1,
   description = "the store's COG and Zarr objects over HTTP, with ranges" }
 
-local METADATA = { [".zarray"] = true, [".zattrs"] = true, [".zgroup"] = true, [".zmetadata"] = true }
+local METADATA = {
+  [".zarray"] = true, [".zattrs"] = true, [".zgroup"] = true, [".zmetadata"] = true,
+}
 
 local TYPES = {
   tif = "image/tiff; application=geotiff; profile=cloud-optimized",
