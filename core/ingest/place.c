@@ -54,6 +54,7 @@ static const char *array_copied(const ra_zarr_tree *tree, const ra_cf_variable *
 
 static const char *store_copied(const ra_ingest *ingest, const ra_zarr_tree *tree) {
   if (ingest->options.copy) return "a copy was asked for";
+  if (ra_source_url(ingest->source)) return "it is on another machine";
   if (!ra_zarr_tree_kind(tree)) return "it is no archive and no folder without links";
   if (strchr(ra_source_path(ingest->source), '\n')) return "its path cannot be kept";
   for (size_t i = 0; i < ingest->cf->count; i++) {
@@ -84,6 +85,9 @@ int ra__place_decide(ra_ingest *ingest, ra_err *err) {
     return ra_fail(err, RA_E_UNSUPPORTED, wanted, "cannot be served where it is: %s", ingest->copied);
   }
   if (!wanted) return RA_OK;
+  if (ra_source_url(source))
+    return ra_fail(err, RA_E_UNSUPPORTED, wanted,
+                   "is on another machine: --in-place is for files of this one");
   if (strcmp(ra_source_format(source), "tiff") != 0)
     return ra_fail(err, RA_E_UNSUPPORTED, wanted,
                    "is neither a TIFF nor a Zarr store: --in-place is for these");
