@@ -515,7 +515,7 @@ M.routes = {
 
 M.routes = join(M.routes, titiler.routes { check_address = check_address, draw = draw,
   zooms_of = zooms_of, bounds_of = bounds_of, LOOK = LOOK, TMS = TMS, RESAMPLING = RESAMPLING,
-  TILE_FORMAT = TILE_FORMAT,
+  TILE_FORMAT = TILE_FORMAT, PICTURES = PICTURES,
   ADDRESS = { unpack(ADDRESS, 1, 4) } })
 
 return M

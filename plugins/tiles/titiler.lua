@@ -181,7 +181,7 @@ local function info_of(target, key)
     dtype = first.data_type, nodata_type = first.nodata and "Nodata" or "None",
     nodata_value = first.nodata, count = #asset.bands, width = shape[2], height = shape[1],
     driver = "GTiff",
-    colorinterp = per_band(asset, function() return "gray" end),
+    colorinterp = per_band(asset, function(_, i) return i == 1 and "gray" or "undefined" end),
     scales = per_band(asset, function(band) return band["raster:scale"] or 1 end),
     offsets = per_band(asset, function(band) return band["raster:offset"] or 0 end),
   }
@@ -296,12 +296,22 @@ local function point(target, p)
   return made
 end
 
--- Whether a tile of Web Mercator touches a box of degrees.
-local function touches(p, row, bbox)
+local DEGREES = { ["OGC:CRS84"] = true, ["EPSG:4326"] = true }
+
+-- {west, south, east, north} of a tile whose set is in degrees or Web Mercator; nil of others.
+local function extent_of(p, row, place)
+  if DEGREES[place.crs] then
+    return { place.left, place.top - place.side, place.left + place.side, place.top }
+  end
+  if p.tms and p.tms ~= tilesets.DEFAULT then return nil end
   local n = 2 ^ p.z
   local function lat(y) return math.deg(math.atan(math.sinh(math.pi * (1 - 2 * y / n)))) end
-  if lat(row) <= bbox[2] or lat(row + 1) >= bbox[4] then return false end
-  local west, east = p.x / n * 360 - 180, (p.x + 1) / n * 360 - 180
+  return { p.x / n * 360 - 180, lat(row + 1), (p.x + 1) / n * 360 - 180, lat(row) }
+end
+
+local function touches(extent, bbox)
+  local west, south, east, north = unpack(extent)
+  if north <= bbox[2] or south >= bbox[4] then return false end
   if bbox[1] > bbox[3] then return east > bbox[1] or west < bbox[3] end
   return east > bbox[1] and west < bbox[3]
 end
@@ -317,7 +327,7 @@ local function draw_what(q, keys)
 end
 
 -- titiler's parameters as those of /tiles.
-local function translated(target, p)
+local function translated(host, target, p)
   local keys, err = chosen(target, p.assets)
   if not keys then return nil, err end
   local q = {}
@@ -328,17 +338,18 @@ local function translated(target, p)
   -- where the counts differ the first range serves all
   local bands = q.bidx and #q.bidx or 1
   if q.rescale and not q.expression and #q.rescale ~= bands then q.rescale = { q.rescale[1] } end
-  -- the collection's own range is one of values
-  if not q.rescale then q.unscale = true end
+  -- a picture's range that nobody gave is the collection's, which is one of values
+  if not q.rescale and host.PICTURES[q.format] then q.unscale = true end
   return q
 end
 
 local function tile(host, target, req)
-  local q, err = translated(target, req.params)
+  local q, err = translated(host, target, req.params)
   if not q then return nil, err end
   local row, size, place = host.check_address(q)
   if not row then return nil, size end
-  if (not q.tms or tilesets.is_default(q.tms)) and not touches(q, row, target.item.bbox) then
+  local extent = extent_of(q, row, place)
+  if extent and not touches(extent, target.item.bbox) then
     return not_found("z", "tile %d/%d/%d lies outside of the data", q.z, q.x, row)
   end
   local own = setmetatable({ params = q }, { __index = req })
