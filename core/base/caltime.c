@@ -19,6 +19,8 @@ static const struct {
     {"360_day", RA_CALENDAR_360_DAY},    {"julian", RA_CALENDAR_JULIAN},
     {"gregorian", RA_CALENDAR_STANDARD}, {"365_day", RA_CALENDAR_NOLEAP},
     {"366_day", RA_CALENDAR_ALL_LEAP},   {"", RA_CALENDAR_STANDARD},
+    {"360", RA_CALENDAR_360_DAY},        {"365", RA_CALENDAR_NOLEAP},
+    {"366", RA_CALENDAR_ALL_LEAP},  // of the IRI Data Library and others
 };
 
 static const int before_month[13] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};

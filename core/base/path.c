@@ -32,7 +32,7 @@ bool ra_name_valid(const char *name) {
   return n > 0 && n <= 64 && name[n] == 0;
 }
 
-void ra_key_escape(ra_str *out, const char *text, bool keep_slash) {
+static void escape(ra_str *out, const char *text, bool keep_slash, bool keep_equals) {
   bool first = true;
   for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
     if (*p == '/' && keep_slash) {
@@ -40,12 +40,30 @@ void ra_key_escape(ra_str *out, const char *text, bool keep_slash) {
       first = true;
       continue;
     }
-    if (plain(*p) && !(first && *p == '.')) {
+    if ((plain(*p) && !(first && *p == '.')) || (keep_equals && *p == '=')) {
       ra_str_add_char(out, (char)*p);
     } else {
       ra_str_addf(out, "=%02X", *p);
     }
     first = false;
+  }
+}
+
+void ra_key_escape(ra_str *out, const char *text, bool keep_slash) {
+  escape(out, text, keep_slash, false);
+}
+
+void ra_key_add_path(ra_str *out, const char *name) { escape(out, name, true, true); }
+
+static int digit(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+void ra_key_add_name(ra_str *out, const char *path) {
+  for (const char *p = path; *p; p++) {
+    int high = *p == '=' ? digit(p[1]) : -1, low = high >= 0 ? digit(p[2]) : -1;
+    ra_str_add_char(out, low >= 0 && high + low > 0 ? (char)(high * 16 + low) : *p);
+    if (low >= 0 && high + low > 0) p += 2;
   }
 }
 

@@ -12,6 +12,10 @@ bool ra_name_valid(const char *name);
 // Appends one key part made of `text`: bytes outside [A-Za-z0-9._-] become "=XX"; a leading '.' too. A '/'
 // stays where keep_slash is set (groups).
 void ra_key_escape(ra_str *out, const char *text, bool keep_slash);
+// The same for the path of an array or group of any name; '=' stays, so that what is a key stays as it is.
+void ra_key_add_path(ra_str *out, const char *name);
+// The name again, of a path written so.
+void ra_key_add_name(ra_str *out, const char *path);
 // A collection or dataset id from any text: allowed bytes [A-Za-z0-9._-] stay, runs of others become one
 // '-', none at the ends; "data" when nothing is left. At most 200 bytes.
 void ra_id_sanitise(const char *text, char *out, size_t size);

@@ -117,7 +117,7 @@ void ra_dataset_zarr_key(const ra_dataset *dataset, const char *array, ra_str *o
   ra_str_add(out, dataset->store ? dataset->store : "data.zarr");
   if (!*array) return;
   ra_str_add_char(out, '/');
-  ra_str_add(out, array);
+  ra_key_add_path(out, array);
 }
 
 const char *ra_dataset_store(const ra_dataset *dataset) { return dataset->store; }

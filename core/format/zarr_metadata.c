@@ -1,5 +1,6 @@
 // zarr_metadata.c - the documents of a store: zarr.json of each node (v3), or .zarray, .zgroup and .zattrs (v2, with the
 // names of dimensions as xarray has them), and the consolidated copy at the root.
+#include "base/path.h"
 #include "format/zarr.h"
 
 void ra_zarr_metadata_init(ra_zarr_metadata *self, unsigned format, ra_zarr_put *put, void *ctx) {
@@ -19,7 +20,7 @@ static int put(ra_zarr_metadata *self, const char *path, const char *name, const
   ra_str key;
   if (text->failed) return no_memory(path, err);
   ra_str_init(&key);
-  ra_str_add(&key, path);
+  ra_key_add_path(&key, path);
   if (self->format == 2) {
     if (*path) ra_str_add_char(&key, '/');
     ra_str_add(&key, name);

@@ -20,8 +20,8 @@ void ra__json_number(ra_str *out, double value) {
 static void add_element(const ra_source_attr *attr, size_t i, double shift, ra_str *out) {
   if (attr->texts) {
     ra_str_add_json(out, attr->texts[i]);
-  } else if (attr->integers && attr->dtype == RA_DTYPE_U64) {
-    ra_str_addf(out, "%llu", (unsigned long long)attr->integers[i]);
+  } else if (attr->integers && attr->dtype == RA_DTYPE_U64 && attr->integers[i] < 0) {
+    ra_str_addf(out, "%.17g", (double)(uint64_t)attr->integers[i]);  // more than JSON's readers hold
   } else if (attr->integers) {
     ra_str_add_int(out, attr->integers[i] + (attr->integers[i] < 0 ? (int64_t)shift : 0));
   } else {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "base/size.h"
 #include "format/json.h"
 #include "ingest/segment_private.h"
@@ -27,6 +28,25 @@ static int read_document(const ra__segment *segment, const char *key, json_t **o
   return *out ? RA_OK : ra_fail(err, RA_E_CORRUPT, key, "is not JSON: %s", problem.text);
 }
 
+// Nodes by the names of their arrays, as they were before they became parts of keys. Owned by the document.
+static json_t *by_name(json_t *document, json_t *nodes) {
+  json_t *named = json_object();
+  const char *path;
+  json_t *node;
+  json_object_foreach(nodes, path, node) {
+    ra_str name;
+    ra_str_init(&name);
+    ra_key_add_name(&name, path);
+    if (name.failed || json_object_set(named, name.ptr ? name.ptr : "", node)) {
+      json_decref(named);
+      named = NULL;
+    }
+    ra_str_deinit(&name);
+    if (!named) return NULL;
+  }
+  return named && !json_object_set_new(document, "by_name", named) ? named : NULL;
+}
+
 static int open_store(ra__segment *segment, ra__segment_store *store, ra_err *err) {
   ra_str key;
   ra_str_init(&key);
@@ -44,6 +64,9 @@ static int open_store(ra__segment *segment, ra__segment_store *store, ra_err *er
     store->nodes = json_object_get(consolidated, "metadata");
     if (!json_is_object(store->nodes)) {
       rc = ra_fail(err, RA_E_CORRUPT, key.ptr, "has no consolidated metadata");
+    } else {
+      store->nodes = by_name(store->document, store->nodes);
+      if (!store->nodes) rc = ra_fail(err, RA_E_NOMEM, key.ptr, "no memory for the metadata");
     }
   }
   ra_str_deinit(&key);

@@ -406,12 +406,15 @@ static int l_extra_index(lua_State *L) {
     lua_pushnumber(L, wanted);
     return 1;
   }
+  size_t best = extra->size;  // dates as numbers (20200101) are near each other too
   for (size_t i = 0; i < extra->size; i++) {
-    if (!near(extra->values[i], wanted)) continue;
-    lua_pushnumber(L, (lua_Number)i);
-    return 1;
+    bool closer = best == extra->size ||
+                  fabs(extra->values[i] - wanted) < fabs(extra->values[best] - wanted);
+    if (near(extra->values[i], wanted) && closer) best = i;
   }
-  return fail_extra(L, extra, text);
+  if (best == extra->size) return fail_extra(L, extra, text);
+  lua_pushnumber(L, (lua_Number)best);
+  return 1;
 }
 
 static const luaL_Reg OPERATIONS[] = {{"parse", l_parse}, {"parse_list", l_parse_list}, {NULL, NULL}};

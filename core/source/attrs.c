@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/size.h"
+#include "base/str.h"
 #include "source/source_private.h"
 
 enum { ATTR_BYTES_MAX = 16 << 20 };
@@ -87,6 +88,62 @@ static int read_strings(ra_source *source, int ncid, int varid, ra_source_attr *
   return RA_OK;
 }
 
+int ra__source_plain_type(int ncid, int type) {
+  nc_type base;
+  int class;
+  bool is_enum = type >= NC_FIRSTUSERTYPEID &&
+                 nc_inq_user_type(ncid, type, NULL, NULL, &base, NULL, &class) == NC_NOERR &&
+                 class == NC_ENUM;
+  return is_enum ? base : type;
+}
+
+static bool add_flags(ra_source *source, ra_source_var *var, double *values, int64_t *integers,
+                      ra_str *meanings, size_t count) {
+  ra_source_attr *list = ra_arena_calloc(&source->arena, var->attr_count + 2, sizeof *list);
+  const char **texts = ra_arena_calloc(&source->arena, 1, sizeof *texts);
+  if (!list || !texts || meanings->failed) return false;
+  texts[0] = ra_arena_strdup(&source->arena, meanings->ptr);
+  memcpy(list, var->attrs, var->attr_count * sizeof *list);
+  list[var->attr_count] = (ra_source_attr){.name = "flag_values",
+                                           .dtype = var->dtype,
+                                           .count = count,
+                                           .numbers = values,
+                                           .integers = integers};
+  list[var->attr_count + 1] =
+      (ra_source_attr){.name = "flag_meanings", .count = 1, .texts = texts};
+  var->attrs = list;
+  var->attr_count += 2;
+  return texts[0] != NULL;
+}
+
+int ra__source_enum_flags(ra_source *source, ra_source_var *var, int type, ra_err *err) {
+  size_t count;
+  if (ra_source_var_attr(var, "flag_values") || ra_source_var_attr(var, "flag_meanings") ||
+      nc_inq_enum(var->ncid, type, NULL, NULL, NULL, &count) != NC_NOERR || count == 0)
+    return RA_OK;
+  double *values = ra_arena_calloc(&source->arena, count, sizeof *values);
+  int64_t *integers = ra_arena_calloc(&source->arena, count, sizeof *integers);
+  if (!values || !integers) return ra_fail(err, RA_E_NOMEM, source->name, "out of memory");
+  ra_str meanings;
+  ra_str_init(&meanings);
+  for (size_t i = 0; i < count; i++) {
+    char name[NC_MAX_NAME + 1];
+    int64_t cell = 0;
+    int status = nc_inq_enum_member(var->ncid, type, (int)i, name, &cell);
+    if (status) {
+      ra_str_deinit(&meanings);
+      return ra__source_fail(source, status, var->name, err);
+    }
+    values[i] = ra_dtype_load(var->dtype, &cell, 0);
+    integers[i] = load_integer(var->dtype, &cell, 0);
+    for (char *p = name; *p; p++) *p = *p == ' ' ? '_' : *p;
+    ra_str_addf(&meanings, i ? " %s" : "%s", name);
+  }
+  bool added = add_flags(source, var, values, integers, &meanings, count);
+  ra_str_deinit(&meanings);
+  return added ? RA_OK : ra_fail(err, RA_E_NOMEM, source->name, "out of memory");
+}
+
 // False in *kept: a type that has no meaning here (compound, opaque, …).
 static int read_attr(ra_source *source, int ncid, int varid, int index, ra_source_attr *attr,
                      bool *kept, ra_err *err) {
@@ -103,6 +160,7 @@ static int read_attr(ra_source *source, int ncid, int varid, int index, ra_sourc
   attr->name = ra_arena_strdup(&source->arena, name);
   if (!attr->name) return ra_fail(err, RA_E_NOMEM, source->name, "out of memory");
   *kept = true;
+  type = ra__source_plain_type(ncid, type);
   if (type == NC_CHAR) return read_chars(source, ncid, varid, attr, err);
   if (type == NC_STRING) return read_strings(source, ncid, varid, attr, err);
   if (number_type(type, &attr->dtype)) return read_numbers(source, ncid, varid, attr, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/path.h"
 #include "source/cf_private.h"
 
 void ra__cf_reason(ra_cf *cf, ra_cf_variable *variable, int code, const char *fmt, ...) {
@@ -231,11 +232,23 @@ static int read_variable(ra_cf *cf, ra_cf_variable *variable, ra_err *err) {
   return read_extras(cf, variable, dims, err);
 }
 
+static void note_name(ra_cf *cf, const ra_source_var *var) {
+  ra_str path;
+  ra_str_init(&path);
+  ra_key_add_path(&path, var->name);
+  if (path.ptr && strcmp(path.ptr, var->name) != 0) {
+    ra__cf_find(cf, "name-escaped", "info", var->name,
+                "is called '%s' in the Zarr store, whose keys have no such letters", path.ptr);
+  }
+  ra_str_deinit(&path);
+}
+
 // An auxiliary coordinate that is itself a field on the grid (a height that changes with time) is data as well.
 static void note_variables(ra_cf *cf) {
   for (size_t i = 0; i < cf->count; i++) {
     const ra_cf_variable *v = &cf->variables[i];
     cf->mappable_count += v->mappable;
+    note_name(cf, v->source);
     if (v->role == RA_CF_TEXT) {
       ra__cf_find(cf, "text-skipped", "info", v->source->name, "holds no numbers and is left out");
     } else if (v->role == RA_CF_DATA && !v->mappable && v->source->ndim > 1) {

@@ -23,13 +23,17 @@ static const word_class STANDARD_NAMES[] = {
     {"forecast_reference_time", RA__CF_TIME},
 };
 
+// In lower case, without blanks, '_' and '.'.
 static const word_class UNITS[] = {
-    {"degrees_east", RA__CF_LON},      {"degree_east", RA__CF_LON},      {"degree_e", RA__CF_LON},
-    {"degrees_e", RA__CF_LON},         {"degreee", RA__CF_LON},          {"degreese", RA__CF_LON},
-    {"degrees_north", RA__CF_LAT},     {"degree_north", RA__CF_LAT},     {"degree_n", RA__CF_LAT},
-    {"degrees_n", RA__CF_LAT},         {"degreen", RA__CF_LAT},          {"degreesn", RA__CF_LAT},
-    {"degrees longitude", RA__CF_LON}, {"degrees latitude", RA__CF_LAT},
+    {"degreeseast", RA__CF_LON},      {"degreeeast", RA__CF_LON},      {"degreese", RA__CF_LON},
+    {"degreee", RA__CF_LON},          {"degeast", RA__CF_LON},         {"dege", RA__CF_LON},
+    {"degreesnorth", RA__CF_LAT},     {"degreenorth", RA__CF_LAT},     {"degreesn", RA__CF_LAT},
+    {"degreen", RA__CF_LAT},          {"degnorth", RA__CF_LAT},        {"degn", RA__CF_LAT},
+    {"degreeslongitude", RA__CF_LON}, {"degreeslatitude", RA__CF_LAT},
 };
+// Angles that do not say of what: the name tells.
+static const char *const ANGLES[] = {"",       "1",       "degrees", "degree",         "deg",
+                                     "radian", "radians", "rad",     "decimaldegrees", "decimaldegree"};
 
 // Of the CDM (netcdf-java), where CF attributes are missing.
 static const word_class AXIS_TYPES[] = {
@@ -39,7 +43,25 @@ static const word_class AXIS_TYPES[] = {
 };
 
 static const word_class NAMES[] = {
-    {"lon", RA__CF_LON}, {"longitude", RA__CF_LON}, {"lat", RA__CF_LAT}, {"latitude", RA__CF_LAT}};
+    {"lon", RA__CF_LON},          {"lat", RA__CF_LAT},          {"longitude", RA__CF_LON},
+    {"latitude", RA__CF_LAT},     {"lons", RA__CF_LON},         {"lats", RA__CF_LAT},
+    {"longitudes", RA__CF_LON},   {"latitudes", RA__CF_LAT},    {"nav_lon", RA__CF_LON},
+    {"nav_lat", RA__CF_LAT},      {"xlong", RA__CF_LON},        {"xlat", RA__CF_LAT},
+    {"lon_rho", RA__CF_LON},      {"lat_rho", RA__CF_LAT},      {"lon_u", RA__CF_LON},
+    {"lat_u", RA__CF_LAT},        {"lon_v", RA__CF_LON},        {"lat_v", RA__CF_LAT},
+    {"geolon", RA__CF_LON},       {"geolat", RA__CF_LAT},       {"tlon", RA__CF_LON},
+    {"tlat", RA__CF_LAT},         {"tlong", RA__CF_LON},        {"ulon", RA__CF_LON},
+    {"ulat", RA__CF_LAT},         {"ulong", RA__CF_LON},        {"rlon", RA__CF_ROTATED_X},
+    {"rlat", RA__CF_ROTATED_Y},   {"grid_longitude", RA__CF_ROTATED_X},
+    {"grid_latitude", RA__CF_ROTATED_Y},
+};
+
+// Axes of which only a grid mapping tells what they measure.
+static const word_class PLANE_NAMES[] = {
+    {"x", RA__CF_X},        {"y", RA__CF_Y},        {"xc", RA__CF_X},    {"yc", RA__CF_Y},
+    {"easting", RA__CF_X},  {"northing", RA__CF_Y}, {"xdim", RA__CF_X},  {"ydim", RA__CF_Y},
+    {"eastings", RA__CF_X}, {"northings", RA__CF_Y},
+};
 
 static const char *const VERTICAL_NAMES[] = {"height", "altitude", "depth", "air_pressure",
                                              "model_level_number"};
@@ -85,8 +107,9 @@ static ra__cf_class by_vertical_signs(const ra_source_var *var, const char *stan
 
 static ra__cf_class by_axis_letter(char letter, const char *units, const char *base) {
   bool length = ra__cf_is_length(units);
-  if (letter == 'X' || !strcasecmp(base, "x")) return length ? RA__CF_PROJ_X : RA__CF_X;
-  if (letter == 'Y' || !strcasecmp(base, "y")) return length ? RA__CF_PROJ_Y : RA__CF_Y;
+  ra__cf_class named = FIND(base, PLANE_NAMES);
+  if (letter == 'X' || named == RA__CF_X) return length ? RA__CF_PROJ_X : RA__CF_X;
+  if (letter == 'Y' || named == RA__CF_Y) return length ? RA__CF_PROJ_Y : RA__CF_Y;
   if (letter == 'Z') return RA__CF_VERTICAL;
   return RA__CF_NONE;
 }
@@ -98,6 +121,26 @@ bool ra__cf_is_dated(const ra_source_var *var) {
          !(calendar && !strcasecmp(calendar, "none"));
 }
 
+// "Degrees East" and "degrees_east " are one unit.
+static void plain_units(const char *units, char out[24]) {
+  size_t n = 0;
+  for (const char *p = units ? units : ""; *p && n < 23; p++) {
+    if (!isspace((unsigned char)*p) && *p != '_' && *p != '.')
+      out[n++] = (char)tolower((unsigned char)*p);
+  }
+  out[n] = 0;
+}
+
+// Longitude and latitude of a file that has no attributes, or angles without a direction.
+static ra__cf_class by_name(const ra_source_var *var, const char *plain) {
+  if (!IN(plain, ANGLES)) return RA__CF_NONE;
+  ra__cf_class class = FIND(var->base, NAMES);
+  if (class) return class;
+  const char *title = ra_source_var_text(var, "long_name");
+  class = FIND(title, STANDARD_NAMES);
+  return class == RA__CF_LON || class == RA__CF_LAT ? class : RA__CF_NONE;
+}
+
 ra__cf_class ra__cf_classify(const ra_source_var *var) {
   if (var->kind != RA_SOURCE_NUMBERS) return RA__CF_NONE;
   const char *standard_name = ra_source_var_text(var, "standard_name");
@@ -106,11 +149,12 @@ ra__cf_class ra__cf_classify(const ra_source_var *var) {
   if (class == RA__CF_TIME && !ra__cf_is_dated(var)) class = RA__CF_NONE;
   if (class) return class;
   if (ra__cf_is_dated(var)) return RA__CF_TIME;
-  if ((class = FIND(units, UNITS))) return class;
+  char plain[24];
+  plain_units(units, plain);
+  if ((class = FIND(plain, UNITS))) return class;
   if ((class = FIND(ra_source_var_text(var, "_CoordinateAxisType"), AXIS_TYPES))) return class;
   if ((class = by_vertical_signs(var, standard_name, units))) return class;
-  bool bare = !units || !*units || !strcasecmp(units, "degrees") || !strcasecmp(units, "degree");
-  if (bare && (class = FIND(var->base, NAMES))) return class;
+  if ((class = by_name(var, plain))) return class;
   const char *axis = axis_letter(var);
   return by_axis_letter(axis ? (char)toupper((unsigned char)*axis) : 0, units, var->base);
 }

@@ -67,12 +67,11 @@ static bool find_places(const ra_cf *cf, const ra_cf_variable *variable, const r
   return dims[out->x_dim].class != RA__CF_TIME && dims[out->y_dim].class != RA__CF_TIME;
 }
 
-// Rows [first, first + rows) as decoded degrees.
-static int read_rows(ra_cf *cf, ra_source_var *var, uint64_t first, uint64_t rows, void *cells,
-                     double *values, ra_err *err) {
-  uint64_t start[RA_SOURCE_DIMS] = {0}, count[RA_SOURCE_DIMS];
+// `rows` rows from `start` as decoded degrees.
+static int read_rows(ra_cf *cf, ra_source_var *var, const uint64_t *start, uint64_t rows,
+                     void *cells, double *values, ra_err *err) {
+  uint64_t count[RA_SOURCE_DIMS];
   for (unsigned d = 0; d < var->ndim; d++) count[d] = 1;
-  start[var->ndim - 2] = first;
   count[var->ndim - 2] = rows;
   count[var->ndim - 1] = var->shape[var->ndim - 1];
   int rc = ra_source_read(cf->source, var, start, count, cells, err);
@@ -104,8 +103,10 @@ static int read_lattice(ra_cf *cf, const places *p, ra_lattice *out, ra_err *err
   int rc = RA_OK;
   for (uint64_t row = 0; row < height && rc >= 0; row += rows) {
     uint64_t count = height - row < rows ? height - row : rows;
-    rc = read_rows(cf, p->lon, row, count, raw, lon, err);
-    if (rc >= 0) rc = read_rows(cf, p->lat, row, count, raw, lat, err);
+    uint64_t start[RA_SOURCE_DIMS] = {0};
+    start[p->lat->ndim - 2] = row;
+    rc = read_rows(cf, p->lon, start, count, raw, lon, err);
+    if (rc >= 0) rc = read_rows(cf, p->lat, start, count, raw, lat, err);
     for (size_t i = 0; i < count * width && rc >= 0; i++)
       ra_lattice_put(out, (size_t)(row * width) + i, lon[i], lat[i]);
   }
@@ -200,6 +201,50 @@ static bool check_places(ra_cf *cf, ra_cf_variable *variable, const places *p) {
   return variable->reason == NULL;
 }
 
+// WRF's `Time` has no coordinate of its own.
+static bool is_time(const ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims,
+                    unsigned dim) {
+  int d = dim_of(variable->source, dim);
+  return dims[d].class == RA__CF_TIME || !strcasecmp(ra_source_get_dim(cf->source, dim)->base, "time");
+}
+
+// Is the first row of the last member along the places' dimension d another one than that of the first member?
+static int differs(ra_cf *cf, const places *p, unsigned d, bool *out, ra_err *err) {
+  uint64_t width = p->lat->shape[p->lat->ndim - 1], start[RA_SOURCE_DIMS] = {0};
+  ra_source_var *vars[2] = {p->lon, p->lat};
+  void *raw = ra_arena_alloc(&cf->arena, (size_t)width * 8);
+  double *first = ra_arena_calloc(&cf->arena, (size_t)width, sizeof *first);
+  double *last = ra_arena_calloc(&cf->arena, (size_t)width, sizeof *last);
+  if (!raw || !first || !last) return ra_fail(err, RA_E_NOMEM, p->lat->name, "out of memory");
+  *out = false;
+  for (int i = 0; i < 2; i++) {
+    start[d] = 0;
+    int rc = read_rows(cf, vars[i], start, 1, raw, first, err);
+    start[d] = vars[i]->shape[d] - 1;
+    if (rc >= 0) rc = read_rows(cf, vars[i], start, 1, raw, last, err);
+    if (rc < 0) return rc;
+    for (size_t k = 0; k < width; k++) *out |= fabs(first[k] - last[k]) > 1e-4;
+  }
+  return RA_OK;
+}
+
+// Places may repeat over time. Along anything else they are those of the faces of a cubed sphere, of tiles and the like.
+static int check_leading(ra_cf *cf, ra_cf_variable *variable, const places *p,
+                         const ra__cf_dim *dims, ra_err *err) {
+  for (unsigned d = 0; d + 2 < p->lat->ndim; d++) {
+    bool faces = false;
+    if (p->lat->shape[d] < 2 || is_time(cf, variable, dims, p->lat->dims[d])) continue;
+    int rc = differs(cf, p, d, &faces, err);
+    if (rc < 0) return rc;
+    if (!faces) continue;
+    ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,
+                  "its places '%s' and '%s' change along '%s': faces or tiles, not one raster",
+                  p->lon->name, p->lat->name, ra_source_get_dim(cf->source, p->lat->dims[d])->name);
+    return 1;
+  }
+  return RA_OK;
+}
+
 static int use_grid(ra_cf *cf, ra_cf_variable *variable, const places *p, const ra__cf_dim *dims,
                     bool disputed, ra_err *err) {
   ra_cf_grid *grid = same_places(cf, p);
@@ -207,7 +252,9 @@ static int use_grid(ra_cf *cf, ra_cf_variable *variable, const places *p, const 
     ra_lattice lattice;
     bool same = false;
     ra_err why = {0};
-    int rc = read_lattice(cf, p, &lattice, err);
+    int rc = check_leading(cf, variable, p, dims, err);
+    if (rc != 0) return rc;
+    rc = read_lattice(cf, p, &lattice, err);
     if (rc >= 0 && disputed) rc = same_as_axes(cf, p, dims, &lattice, &same, err);
     if (rc < 0 || same) return rc < 0 ? rc : 0;
     rc = make_grid(cf, p, &lattice, &grid, &why);

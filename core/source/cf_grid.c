@@ -12,6 +12,7 @@ typedef struct pair {
   const ra__cf_dim *x_dim, *y_dim;
   bool degrees;  // plain longitude and latitude
   bool rotated;  // those of a rotated pole
+  bool bare;     // only the grid mapping tells which they are
 } pair;
 
 static bool find_pair(const ra_cf_variable *variable, const ra__cf_dim *dims, ra__cf_class x,
@@ -27,7 +28,8 @@ static bool find_pair(const ra_cf_variable *variable, const ra__cf_dim *dims, ra
                 .x_dim = &dims[found_x],
                 .y_dim = &dims[found_y],
                 .degrees = x == RA__CF_LON,
-                .rotated = x == RA__CF_ROTATED_X};
+                .rotated = x == RA__CF_ROTATED_X,
+                .bare = x == RA__CF_X};
   return true;
 }
 
@@ -65,6 +67,11 @@ static bool shares_dims(const ra_source_var *var, unsigned x_dim, unsigned y_dim
   return x && y;
 }
 
+// rioxarray finds its mapping by this name where the attribute was lost.
+static bool called_spatial_ref(const ra_source_var *mapping) {
+  return mapping && !strcmp(mapping->base, "spatial_ref");
+}
+
 // A variable without the attribute lies in the same system as another one on the same axes; else in the file's only one.
 static ra_source_var *mapping_of(const ra_cf *cf, const ra_cf_variable *variable, const pair *axes) {
   ra_source_var *mapping = named_mapping(cf, variable->source, axes->x_dim->var->base);
@@ -78,12 +85,13 @@ static ra_source_var *mapping_of(const ra_cf *cf, const ra_cf_variable *variable
       mapping = named_mapping(cf, other, axes->x_dim->var->base);
       if (mapping) return mapping;
     }
-    if (ra_source_var_text(other, "grid_mapping_name")) {
+    if (ra_source_var_text(other, "grid_mapping_name") || ra_source_var_text(other, "crs_wkt") ||
+        ra_source_var_text(other, "spatial_ref")) {
       only = other;
       count++;
     }
   }
-  return count == 1 ? only : NULL;
+  return count == 1 && (!axes->bare || called_spatial_ref(only)) ? only : NULL;
 }
 
 static bool is_radians(const ra_source_var *var) {
@@ -323,7 +331,25 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
   return rc;
 }
 
-static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, const pair *axes,
+// The places of a variable whose grid mapping cannot be used, where it has some; else that is why it is refused.
+static int without_mapping(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims,
+                           const ra_source_var *mapping, const ra_err *why, ra_err *err) {
+  if (why->code == RA_E_NOMEM)
+    return ra_fail(err, RA_E_NOMEM, mapping->name, "out of memory");
+  int rc = ra__cf_curved(cf, variable, dims, false, err);
+  if (rc == 0) {
+    ra__cf_reason(cf, variable, why->code, "its grid mapping '%s' cannot be used: %s",
+                  mapping->name, why->message);
+  } else if (rc > 0 && variable->mappable) {
+    ra__cf_find(cf, "grid-mapping-ignored", "warning", mapping->name,
+                "cannot be used (%s): the file's latitudes and longitudes place the cells",
+                why->message);
+  }
+  return rc < 0 ? rc : 1;
+}
+
+// 1: the variable has its grid, or a reason. 0 where `axes` are those of its map layout still to be noted.
+static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, pair *axes,
                      ra_err *err) {
   ra_source_var *mapping = mapping_of(cf, variable, axes);
   if (!mapping) {
@@ -337,18 +363,19 @@ static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims
   if (figure < 0) return figure;
   if (ra__cf_mapping_crs(cf, mapping, axes->x_dim->var, axes->y_dim->var, figure, &crs, &scale,
                          &why) < 0) {
-    ra__cf_reason(cf, variable, why.code, "its grid mapping '%s' cannot be used: %s", mapping->name,
-                  why.message);
-    return why.code == RA_E_NOMEM ? ra_fail(err, RA_E_NOMEM, mapping->name, "out of memory") : RA_OK;
+    return without_mapping(cf, variable, dims, mapping, &why, err);
   }
-  if (ra_crs_is_rotated_pole(crs) != axes->rotated || ra_crs_is_geographic(crs)) {
+  if (axes->bare) {
+    axes->degrees = ra_crs_is_geographic(crs);
+    axes->rotated = ra_crs_is_rotated_pole(crs);
+  } else if (ra_crs_is_rotated_pole(crs) != axes->rotated || ra_crs_is_geographic(crs)) {
     ra__cf_reason(cf, variable, RA_E_UNSUPPORTED,
                   "its axes '%s' and '%s' are not those of its grid mapping '%s' (%s)",
                   axes->x_dim->var->name, axes->y_dim->var->name, mapping->name, ra_crs_name(crs));
     ra_crs_unref(crs);
     return RA_OK;
   }
-  if (axes->rotated && is_radians(axes->x_dim->var)) scale = 180 / M_PI;
+  if ((axes->rotated || axes->degrees) && is_radians(axes->x_dim->var)) scale = 180 / M_PI;
   return make_grid(cf, variable, axes, mapping, crs, scale, err);
 }
 
@@ -367,9 +394,15 @@ static int by_degrees(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dim
   return rc != 0 ? rc : geographic(cf, variable, axes, err);
 }
 
-static int by_projection(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims,
-                         const pair *axes, ra_err *err) {
-  int rc = mapping_of(cf, variable, axes) ? 0 : ra__cf_curved(cf, variable, dims, false, err);
+// Axes that say nothing of themselves may only count cells: where there are 2-D places they have to agree.
+static int by_projection(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, pair *axes,
+                         ra_err *err) {
+  ra_source_var *mapping = mapping_of(cf, variable, axes);
+  int agrees = mapping != NULL;
+  if (mapping && axes->bare)
+    agrees = ra__cf_agrees(cf, variable, dims, axes->x, axes->y, mapping, err);
+  if (agrees < 0) return agrees;
+  int rc = agrees ? 0 : ra__cf_curved(cf, variable, dims, false, err);
   return rc != 0 ? rc : projected(cf, variable, dims, axes, err);
 }
 
@@ -379,7 +412,8 @@ int ra__cf_grid(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims, ra_
   if (find_pair(variable, dims, RA__CF_LON, RA__CF_LAT, &axes)) {
     rc = by_degrees(cf, variable, dims, &axes, err);
   } else if (find_pair(variable, dims, RA__CF_PROJ_X, RA__CF_PROJ_Y, &axes) ||
-             find_pair(variable, dims, RA__CF_ROTATED_X, RA__CF_ROTATED_Y, &axes)) {
+             find_pair(variable, dims, RA__CF_ROTATED_X, RA__CF_ROTATED_Y, &axes) ||
+             find_pair(variable, dims, RA__CF_X, RA__CF_Y, &axes)) {
     rc = by_projection(cf, variable, dims, &axes, err);
   } else {
     rc = ra__cf_curved(cf, variable, dims, false, err);

@@ -112,12 +112,15 @@ static double error_of(ra_cf *cf, const probe *p, const ra_source_var *mapping, 
   return count ? sum / count : INFINITY;
 }
 
+static double cell_size(const ra_lattice *lattice) {
+  return ra_geo_distance(lattice->lon[0] * RA_PLACE_UNIT, lattice->lat[0] * RA_PLACE_UNIT,
+                         lattice->lon[1] * RA_PLACE_UNIT, lattice->lat[1] * RA_PLACE_UNIT);
+}
+
 // A hundredth of a cell is as good as any rounding; another figure has to be ten times as good as the usual one.
 static int best_figure(ra_cf *cf, const probe *p, const ra_source_var *mapping, ra_crs *degrees) {
   double usual = error_of(cf, p, mapping, 0, degrees), least = usual;
-  double cell =
-      ra_geo_distance(p->lattice.lon[0] * RA_PLACE_UNIT, p->lattice.lat[0] * RA_PLACE_UNIT,
-                      p->lattice.lon[1] * RA_PLACE_UNIT, p->lattice.lat[1] * RA_PLACE_UNIT);
+  double cell = cell_size(&p->lattice);
   int best = 0;
   for (int i = 1; i < FIGURE_COUNT && usual > 0.01 * cell; i++) {
     double error = error_of(cf, p, mapping, i, degrees);
@@ -140,18 +143,41 @@ static int best_figure(ra_cf *cf, const probe *p, const ra_source_var *mapping, 
   return best;
 }
 
+// Takes what a comparison needs; *found false: the file has no 2-D places on these axes.
+static int read_probe(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x,
+                      int y, probe *p, bool *found, ra_err *err) {
+  *p = (probe){.x_var = dims[x].var, .y_var = dims[y].var};
+  int rc = ra__cf_places(cf, variable, dims, x, y, &p->lattice, found, err);
+  *found = *found && p->lattice.width >= 2;
+  if (rc < 0 || !*found) return rc;
+  rc = ra__cf_values(cf, p->x_var, &p->x, &p->width, err);
+  return rc < 0 ? rc : ra__cf_values(cf, p->y_var, &p->y, &p->height, err);
+}
+
+int ra__cf_agrees(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
+                  const ra_source_var *mapping, ra_err *err) {
+  probe p;
+  bool found;
+  ra_crs *degrees;
+  int rc = read_probe(cf, variable, dims, x, y, &p, &found, err);
+  if (rc < 0 || !found) return rc < 0 ? rc : 1;
+  rc = ra_crs_new("EPSG:4326", &degrees, err);
+  if (rc < 0) return rc;
+  double error = error_of(cf, &p, mapping, 0, degrees);
+  ra_crs_unref(degrees);
+  return error <= 0.5 * cell_size(&p.lattice);
+}
+
 int ra__cf_figure(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
                   const ra_source_var *mapping, ra_err *err) {
   if (says_figure(mapping)) return 0;
   if (cf->figure_of == mapping) return cf->figure;
-  probe p = {.x_var = dims[x].var, .y_var = dims[y].var};
+  probe p;
   ra_crs *degrees;
   bool found;
-  int rc = ra__cf_places(cf, variable, dims, x, y, &p.lattice, &found, err);
-  if (rc < 0 || !found || p.lattice.width < 2) return rc;
-  rc = ra__cf_values(cf, p.x_var, &p.x, &p.width, err);
-  if (rc >= 0) rc = ra__cf_values(cf, p.y_var, &p.y, &p.height, err);
-  if (rc >= 0) rc = ra_crs_new("EPSG:4326", &degrees, err);
+  int rc = read_probe(cf, variable, dims, x, y, &p, &found, err);
+  if (rc < 0 || !found) return rc;
+  rc = ra_crs_new("EPSG:4326", &degrees, err);
   if (rc < 0) return rc;
   cf->figure = best_figure(cf, &p, mapping, degrees);
   cf->figure_of = mapping;

@@ -62,6 +62,10 @@ int ra__cf_mapping_crs(ra_cf *cf, const ra_source_var *mapping, const ra_source_
 // the axes at dims `x` and `y` come to lie there. 0: nothing has to be found out; negative: a failure.
 int ra__cf_figure(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
                   const ra_source_var *mapping, ra_err *err);
+// Do the axes at dims `x` and `y`, by the mapping, lie where the file's 2-D longitudes and latitudes say? 1, or 0;
+// 1 where it has none; negative: a failure.
+int ra__cf_agrees(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
+                  const ra_source_var *mapping, ra_err *err);
 // 2-D longitudes and latitudes over the dims `x` and `y` of the variable, row by row. *found false: there are none.
 int ra__cf_places(ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims, int x, int y,
                   ra_lattice *out, bool *found, ra_err *err);

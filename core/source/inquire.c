@@ -165,7 +165,8 @@ static int read_var(tables *t, int ncid, int varid, const char *group, ra_err *e
   var->ncid = ncid;
   var->varid = varid;
   if (!var->base || !var->name) return nomem(source, err);
-  var->kind = kind_of(type, &var->dtype);
+  nc_type plain = ra__source_plain_type(ncid, type);
+  var->kind = kind_of(plain, &var->dtype);
   if (ndim > RA_SOURCE_DIMS) {
     var->kind = RA_SOURCE_OTHER;
     ndim = 0;
@@ -174,6 +175,7 @@ static int read_var(tables *t, int ncid, int varid, const char *group, ra_err *e
   int rc = read_shape(source, var, ids, err);
   if (rc < 0) return rc;
   rc = ra__source_attrs(source, ncid, varid, &var->attrs, &var->attr_count, err);
+  if (rc >= 0 && plain != type) rc = ra__source_enum_flags(source, var, type, err);
   if (rc < 0) return rc;
   ra__source_apply_unsigned(var);
   read_chunking(source, var);

@@ -95,5 +95,9 @@ void ra__source_close_hdf5(ra_source *source);  // lock held
 // Attributes of a variable (NC_GLOBAL: of the group). Lock held.
 int ra__source_attrs(ra_source *source, int ncid, int varid, const ra_source_attr **attrs,
                      size_t *count, ra_err *err);
+// An enumeration's type of numbers; other types as they are (nc_type). Lock held.
+int ra__source_plain_type(int ncid, int type);
+// flag_values and flag_meanings of a variable of an enumerated type, where it has none. Lock held.
+int ra__source_enum_flags(ra_source *source, ra_source_var *var, int type, ra_err *err);
 // RA_E_CORRUPT, RA_E_IO or RA_E_UNSUPPORTED with netcdf-c's own words.
 int ra__source_fail(const ra_source *source, int status, const char *what, ra_err *err);

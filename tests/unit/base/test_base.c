@@ -91,6 +91,17 @@ static void keys_cannot_climb(void **state) {
   ra_key_escape(&str, "group/..\xc3\xa9 x", true);
   assert_true(ra_key_valid(str.ptr));
   ra_str_deinit(&str);
+  ra_key_add_path(&str, "g/air temp=1/.\xc3\xa9");
+  assert_string_equal(str.ptr, "g/air=20temp=1/=2E=C3=A9");
+  ra_str back;
+  ra_str_init(&back);
+  ra_key_add_name(&back, str.ptr);
+  assert_string_equal(back.ptr, "g/air temp=1/.\xc3\xa9");
+  ra_str_deinit(&back);
+  ra_key_add_path(&back, str.ptr);
+  assert_string_equal(back.ptr, str.ptr);
+  ra_str_deinit(&back);
+  ra_str_deinit(&str);
   char id[256];
   ra_id_sanitise("../My file (1).nc", id, sizeof id);
   assert_string_equal(id, "My-file-1-.nc");
