@@ -408,8 +408,8 @@ static int l_extra_index(lua_State *L) {
   }
   size_t best = extra->size;  // dates as numbers (20200101) are near each other too
   for (size_t i = 0; i < extra->size; i++) {
-    bool closer = best == extra->size ||
-                  fabs(extra->values[i] - wanted) < fabs(extra->values[best] - wanted);
+    bool closer =
+        best == extra->size || fabs(extra->values[i] - wanted) < fabs(extra->values[best] - wanted);
     if (near(extra->values[i], wanted) && closer) best = i;
   }
   if (best == extra->size) return fail_extra(L, extra, text);

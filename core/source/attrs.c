@@ -109,8 +109,7 @@ static bool add_flags(ra_source *source, ra_source_var *var, double *values, int
                                            .count = count,
                                            .numbers = values,
                                            .integers = integers};
-  list[var->attr_count + 1] =
-      (ra_source_attr){.name = "flag_meanings", .count = 1, .texts = texts};
+  list[var->attr_count + 1] = (ra_source_attr){.name = "flag_meanings", .count = 1, .texts = texts};
   var->attrs = list;
   var->attr_count += 2;
   return texts[0] != NULL;

@@ -110,11 +110,16 @@ static ra_source_var *own_coordinate(const ra_cf *cf, const ra_source_var *var, 
 
 static bool is_place(ra__cf_class class) { return class == RA__CF_LON || class == RA__CF_LAT; }
 
+static bool is_plane(ra__cf_class class) {
+  return class == RA__CF_PROJ_X || class == RA__CF_PROJ_Y || class == RA__CF_ROTATED_X ||
+         class == RA__CF_ROTATED_Y;
+}
+
 // How well an auxiliary 1-D coordinate serves where the dimension has none of its own that says what it is.
 static int aux_rank(const ra_source_var *var, const ra_source_var *aux, ra__cf_class class) {
   const char *coordinates = ra_source_var_text(var, "coordinates");
   const char *name = ra_source_var_text(aux, "standard_name");
-  int rank = is_place(class) ? 8 : class == RA__CF_TIME ? 4 : 0;
+  int rank = is_place(class) ? 8 : is_plane(class) || class == RA__CF_TIME ? 4 : 0;
   if (!rank) return 0;
   if (coordinates && ra__cf_list_has(coordinates, aux->base)) rank += 2;
   return rank + (name && !strcmp(name, "time"));

@@ -32,8 +32,9 @@ static const word_class UNITS[] = {
     {"degreeslongitude", RA__CF_LON}, {"degreeslatitude", RA__CF_LAT},
 };
 // Angles that do not say of what: the name tells.
-static const char *const ANGLES[] = {"",       "1",       "degrees", "degree",         "deg",
-                                     "radian", "radians", "rad",     "decimaldegrees", "decimaldegree"};
+static const char *const ANGLES[] = {
+    "",       "1",       "degrees", "degree",         "deg",
+    "radian", "radians", "rad",     "decimaldegrees", "decimaldegree"};
 
 // Of the CDM (netcdf-java), where CF attributes are missing.
 static const word_class AXIS_TYPES[] = {
@@ -43,23 +44,42 @@ static const word_class AXIS_TYPES[] = {
 };
 
 static const word_class NAMES[] = {
-    {"lon", RA__CF_LON},          {"lat", RA__CF_LAT},          {"longitude", RA__CF_LON},
-    {"latitude", RA__CF_LAT},     {"lons", RA__CF_LON},         {"lats", RA__CF_LAT},
-    {"longitudes", RA__CF_LON},   {"latitudes", RA__CF_LAT},    {"nav_lon", RA__CF_LON},
-    {"nav_lat", RA__CF_LAT},      {"xlong", RA__CF_LON},        {"xlat", RA__CF_LAT},
-    {"lon_rho", RA__CF_LON},      {"lat_rho", RA__CF_LAT},      {"lon_u", RA__CF_LON},
-    {"lat_u", RA__CF_LAT},        {"lon_v", RA__CF_LON},        {"lat_v", RA__CF_LAT},
-    {"geolon", RA__CF_LON},       {"geolat", RA__CF_LAT},       {"tlon", RA__CF_LON},
-    {"tlat", RA__CF_LAT},         {"tlong", RA__CF_LON},        {"ulon", RA__CF_LON},
-    {"ulat", RA__CF_LAT},         {"ulong", RA__CF_LON},        {"rlon", RA__CF_ROTATED_X},
-    {"rlat", RA__CF_ROTATED_Y},   {"grid_longitude", RA__CF_ROTATED_X},
+    {"lon", RA__CF_LON},
+    {"lat", RA__CF_LAT},
+    {"longitude", RA__CF_LON},
+    {"latitude", RA__CF_LAT},
+    {"lons", RA__CF_LON},
+    {"lats", RA__CF_LAT},
+    {"longitudes", RA__CF_LON},
+    {"latitudes", RA__CF_LAT},
+    {"nav_lon", RA__CF_LON},
+    {"nav_lat", RA__CF_LAT},
+    {"xlong", RA__CF_LON},
+    {"xlat", RA__CF_LAT},
+    {"lon_rho", RA__CF_LON},
+    {"lat_rho", RA__CF_LAT},
+    {"lon_u", RA__CF_LON},
+    {"lat_u", RA__CF_LAT},
+    {"lon_v", RA__CF_LON},
+    {"lat_v", RA__CF_LAT},
+    {"geolon", RA__CF_LON},
+    {"geolat", RA__CF_LAT},
+    {"tlon", RA__CF_LON},
+    {"tlat", RA__CF_LAT},
+    {"tlong", RA__CF_LON},
+    {"ulon", RA__CF_LON},
+    {"ulat", RA__CF_LAT},
+    {"ulong", RA__CF_LON},
+    {"rlon", RA__CF_ROTATED_X},
+    {"rlat", RA__CF_ROTATED_Y},
+    {"grid_longitude", RA__CF_ROTATED_X},
     {"grid_latitude", RA__CF_ROTATED_Y},
 };
 
 // Axes of which only a grid mapping tells what they measure.
 static const word_class PLANE_NAMES[] = {
-    {"x", RA__CF_X},        {"y", RA__CF_Y},        {"xc", RA__CF_X},    {"yc", RA__CF_Y},
-    {"easting", RA__CF_X},  {"northing", RA__CF_Y}, {"xdim", RA__CF_X},  {"ydim", RA__CF_Y},
+    {"x", RA__CF_X},        {"y", RA__CF_Y},         {"xc", RA__CF_X},   {"yc", RA__CF_Y},
+    {"easting", RA__CF_X},  {"northing", RA__CF_Y},  {"xdim", RA__CF_X}, {"ydim", RA__CF_Y},
     {"eastings", RA__CF_X}, {"northings", RA__CF_Y},
 };
 
@@ -90,6 +110,11 @@ static bool is_in(const char *text, const char *const *table, size_t count) {
 }
 
 bool ra__cf_is_length(const char *units) { return IN(units, LENGTH_UNITS); }
+
+bool ra__cf_is_radians(const ra_source_var *var) {
+  const char *units = ra_source_var_text(var, "units");
+  return units && (!strncasecmp(units, "radian", 6) || !strcasecmp(units, "rad"));
+}
 
 // Attribute or its upper-case form, which some writers use.
 static const char *axis_letter(const ra_source_var *var) {

@@ -81,8 +81,7 @@ static int read_rows(ra_cf *cf, ra_source_var *var, const uint64_t *start, uint6
   ra__cf_packing(&variable);
   variable.packing.has_valid_min = variable.packing.has_valid_max = false;
   ra_unpack_f64(var->dtype, cells, n, &variable.packing, true, values);
-  const char *units = ra_source_var_text(var, "units");
-  double unit = units && !strncasecmp(units, "radian", 6) ? 180 / M_PI : 1;
+  double unit = ra__cf_is_radians(var) ? 180 / M_PI : 1;
   for (size_t i = 0; i < n && unit != 1; i++) values[i] *= unit;
   return RA_OK;
 }
@@ -205,7 +204,8 @@ static bool check_places(ra_cf *cf, ra_cf_variable *variable, const places *p) {
 static bool is_time(const ra_cf *cf, const ra_cf_variable *variable, const ra__cf_dim *dims,
                     unsigned dim) {
   int d = dim_of(variable->source, dim);
-  return dims[d].class == RA__CF_TIME || !strcasecmp(ra_source_get_dim(cf->source, dim)->base, "time");
+  return dims[d].class == RA__CF_TIME ||
+         !strcasecmp(ra_source_get_dim(cf->source, dim)->base, "time");
 }
 
 // Is the first row of the last member along the places' dimension d another one than that of the first member?

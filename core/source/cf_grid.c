@@ -94,11 +94,6 @@ static ra_source_var *mapping_of(const ra_cf *cf, const ra_cf_variable *variable
   return count == 1 && (!axes->bare || called_spatial_ref(only)) ? only : NULL;
 }
 
-static bool is_radians(const ra_source_var *var) {
-  const char *units = ra_source_var_text(var, "units");
-  return units && !strncasecmp(units, "radian", 6);
-}
-
 // Longitude and latitude: the mapping tells the ellipsoid; one that is missing or unusable leaves WGS 84.
 static int degrees_crs(ra_cf *cf, const ra_source_var *mapping, const pair *axes, ra_crs **crs,
                        double *scale, ra_err *err) {
@@ -118,7 +113,7 @@ static int degrees_crs(ra_cf *cf, const ra_source_var *mapping, const pair *axes
                   "the grid mapping does not describe longitudes and latitudes; WGS 84 is taken");
     }
   }
-  *scale = is_radians(axes->x_dim->var) ? 180 / M_PI : 1;
+  *scale = ra__cf_is_radians(axes->x_dim->var) ? 180 / M_PI : 1;
   return *crs ? RA_OK : ra_crs_new("EPSG:4326", crs, err);
 }
 
@@ -334,8 +329,7 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
 // The places of a variable whose grid mapping cannot be used, where it has some; else that is why it is refused.
 static int without_mapping(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims,
                            const ra_source_var *mapping, const ra_err *why, ra_err *err) {
-  if (why->code == RA_E_NOMEM)
-    return ra_fail(err, RA_E_NOMEM, mapping->name, "out of memory");
+  if (why->code == RA_E_NOMEM) return ra_fail(err, RA_E_NOMEM, mapping->name, "out of memory");
   int rc = ra__cf_curved(cf, variable, dims, false, err);
   if (rc == 0) {
     ra__cf_reason(cf, variable, why->code, "its grid mapping '%s' cannot be used: %s",
@@ -375,7 +369,7 @@ static int projected(ra_cf *cf, ra_cf_variable *variable, const ra__cf_dim *dims
     ra_crs_unref(crs);
     return RA_OK;
   }
-  if ((axes->rotated || axes->degrees) && is_radians(axes->x_dim->var)) scale = 180 / M_PI;
+  if ((axes->rotated || axes->degrees) && ra__cf_is_radians(axes->x_dim->var)) scale = 180 / M_PI;
   return make_grid(cf, variable, axes, mapping, crs, scale, err);
 }
 

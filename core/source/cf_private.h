@@ -20,6 +20,7 @@ typedef enum ra__cf_class {
 ra__cf_class ra__cf_classify(const ra_source_var *var);
 bool ra__cf_is_length(const char *units);
 bool ra__cf_is_dated(const ra_source_var *var);  // times that are dates
+bool ra__cf_is_radians(const ra_source_var *var);
 
 // Decoded values of a small variable, in the arena: scale and offset applied, fill values NaN.
 int ra__cf_values(ra_cf *cf, ra_source_var *var, const double **values, size_t *count, ra_err *err);

@@ -74,9 +74,9 @@ static herr_t visit(hid_t group, const char *path, const H5L_info_t *info, void 
   }
   hid_t object = H5Oopen(group, path, H5P_DEFAULT);
   if (object < 0) {
-    w->rc = ra_fail(w->err, RA_E_CORRUPT, w->source->name,
-                    "object '%s' cannot be opened: it is damaged, or newer than HDF5 1.10 reads",
-                    path);
+    w->rc =
+        ra_fail(w->err, RA_E_CORRUPT, w->source->name,
+                "object '%s' cannot be opened: it is damaged, or newer than HDF5 1.10 reads", path);
     return -1;
   }
   if (H5Iget_type(object) == H5I_DATASET) w->rc = check_dataset(w, path, object);
