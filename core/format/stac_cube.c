@@ -39,14 +39,18 @@ static void add_side(names *told, const ra_dataset_grid *grid, bool is_x, ra_str
   const char *name = is_x ? grid->x_dim : grid->y_dim;
   if (!*name || !begin(told, name, out)) return;
   const double *gt = grid->grid.gt;
-  double cell = is_x ? gt[1] : gt[5], edge = is_x ? gt[0] : gt[3];
-  double far_edge = edge + cell * (double)(is_x ? grid->grid.width : grid->grid.height);
+  double width = (double)grid->grid.width, height = (double)grid->grid.height;
+  double edge = is_x ? gt[0] : gt[3];
+  double along = is_x ? gt[1] * width : gt[5] * height, askew = is_x ? gt[2] * height : gt[4] * width;
   ra_str_addf(out, "\"type\":\"spatial\",\"axis\":\"%s\",\"extent\":[", is_x ? "x" : "y");
-  ra_str_add_double(out, fmin(edge, far_edge));
+  ra_str_add_double(out, edge + fmin(0, along) + fmin(0, askew));
   ra_str_add_char(out, ',');
-  ra_str_add_double(out, fmax(edge, far_edge));
+  ra_str_add_double(out, edge + fmax(0, along) + fmax(0, askew));
   ra_str_add(out, "],\"step\":");
-  ra_str_add_double(out, fabs(cell));
+  if (askew != 0)
+    ra_str_add(out, "null");
+  else
+    ra_str_add_double(out, fabs(is_x ? gt[1] : gt[5]));
   add_reference_system(grid, out);
 }
 

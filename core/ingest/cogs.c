@@ -73,8 +73,9 @@ static bool needs_fold(const ra_cf_variable *variable) {
 }
 
 ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array) {
+  static const double upright[6] = {0, 1, 0, 0, 0, -1};
   const ra_cf_variable *variable = array->cf;
-  return (ra_cog_spec){
+  ra_cog_spec spec = {
       .grid = variable->grid->grid,
       .crs = variable->grid->crs,
       .dtype = variable->source->dtype,
@@ -86,6 +87,9 @@ ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array) {
       .categorical = variable->categorical,
       .compress = ingest->in_place ? RA_COG_NONE : ingest->options.compress,
   };
+  // It stays where it is: what is made is measured and dropped.
+  if (ra_source_affine(ingest->source)) memcpy(spec.grid.gt, upright, sizeof upright);
+  return spec;
 }
 
 // One COG in the making: its levels wait for the header, which is made last and comes first.

@@ -13,7 +13,7 @@
 
 static const size_t CHUNK_MOST = (size_t)64 << 20;  // bytes that a value of a series may cost
 
-// The map layout is north-up and begins at -180; an image that lies otherwise is converted.
+// The map layout is north-up and begins at -180; an image that lies otherwise is converted, unless it is askew.
 static bool image_stays(const ra_ingest *ingest) {
   bool stays = ra_source_is_servable(ingest->source);
   for (const ra_cf_grid *grid = ingest->cf->grids; grid; grid = grid->next) {
@@ -84,6 +84,10 @@ int ra__place_decide(ra_ingest *ingest, ra_err *err) {
     if (!ingest->copied || !wanted) return RA_OK;
     return ra_fail(err, RA_E_UNSUPPORTED, wanted, "cannot be served where it is: %s", ingest->copied);
   }
+  if (ra_source_affine(source) && !(wanted && image_stays(ingest)))
+    return ra_fail(err, RA_E_UNSUPPORTED, ra_source_name(source),
+                   "its rows do not run along an axis of its CRS: it is served where it lies "
+                   "(--in-place) where we read all of it, or after a warp, as with gdalwarp");
   if (!wanted) return RA_OK;
   if (ra_source_url(source))
     return ra_fail(err, RA_E_UNSUPPORTED, wanted,

@@ -216,6 +216,13 @@ static void place(ra_cf_grid *grid, axis_line *x, axis_line *y, bool degrees) {
   affine(x, y, &grid->extent);
 }
 
+// Cells that run along no axis of the CRS stay as they are.
+static void place_skewed(ra_cf_grid *grid, const double *gt) {
+  grid->grid = (ra_grid){.width = grid->native_width, .height = grid->native_height};
+  memcpy(grid->grid.gt, gt, sizeof grid->grid.gt);
+  grid->native = grid->extent = grid->grid;
+}
+
 // ---- uneven axes
 
 enum { CELLS_A_CENTRE = 16 };
@@ -303,7 +310,9 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
   if (!grid) {
     bool usable = read_axis(cf, variable, axes->x_dim->var, degrees, scale, &x, &rc, err) &&
                   read_axis(cf, variable, axes->y_dim->var, false, scale, &y, &rc, err);
-    if (usable && degrees && fabs(y.line.first + y.line.step * (double)(y.count - 1) / 2) > 90.5) {
+    const double *skewed = ra_source_affine(cf->source);
+    if (usable && degrees && !skewed &&
+        fabs(y.line.first + y.line.step * (double)(y.count - 1) / 2) > 90.5) {
       ra__cf_reason(cf, variable, RA_E_INVALID, "its latitudes '%s' lie outside -90..90",
                     axes->y_dim->var->name);
       usable = false;
@@ -311,7 +320,9 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
     if (usable) {
       like.native_width = (int64_t)x.count;
       like.native_height = (int64_t)y.count;
-      if (x.line.even && y.line.even) {
+      if (skewed) {
+        place_skewed(&like, skewed);
+      } else if (x.line.even && y.line.even) {
         place(&like, &x, &y, degrees);
       } else {
         place_uneven(cf, &like, &x, &y, degrees);

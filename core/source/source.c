@@ -150,6 +150,9 @@ const char *ra_source_name(const ra_source *source) { return source->name; }
 const char *ra_source_format(const ra_source *source) { return source->format; }
 uint64_t ra_source_bytes(const ra_source *source) { return source->bytes; }
 bool ra_source_is_servable(const ra_source *source) { return source->servable; }
+const double *ra_source_affine(const ra_source *source) {
+  return source->skewed ? source->affine : NULL;
+}
 size_t ra_source_dim_count(const ra_source *source) { return source->dim_count; }
 const ra_source_dim *ra_source_get_dim(const ra_source *source, size_t i) {
   return &source->dims[i];

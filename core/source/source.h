@@ -74,6 +74,8 @@ const char *ra_source_format(
 uint64_t ra_source_bytes(const ra_source *source);
 // A TIFF that can be served where it lies: our own reader knows all of it, and blocks are no larger than a server wants.
 bool ra_source_is_servable(const ra_source *source);
+// The affine of a TIFF whose rows do not run along an axis of its CRS, in GDAL's order (grid.h); NULL: they do.
+const double *ra_source_affine(const ra_source *source);
 // The time that the option --datetime gives the source: itself; by a pattern of strptime, its name's; by "tag", its DateTime
 // tag's. NULL stays NULL.
 int ra_source_datetime(ra_source *source, const char *option, const char **out, ra_err *err);

@@ -27,6 +27,8 @@ struct ra_source {
   const char *identity;  // of a folder: what stands for its bytes, `identity_size` of it; else NULL
   size_t identity_size;
   bool servable;
+  bool skewed;  // rows run along no axis of the CRS: `affine` counts, not the values of x and y
+  double affine[6];
   const char *tagged;  // a TIFF's DateTime tag; NULL: none
   ra_arena arena;
   const char *path, *name, *format;

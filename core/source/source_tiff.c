@@ -20,9 +20,14 @@ static int no_memory(const ra_source *source, ra_err *err) {
 
 // ---- cells
 
+static bool is_skewed(const double *gt) { return gt[2] != 0 || gt[4] != 0; }
+
+// Along rows that follow no axis of the CRS: the distance from the first cell's corner.
 static double centre(const ra_tiff_info *info, bool rows, uint64_t i) {
   const double *gt = info->grid.gt;
-  return rows ? gt[3] + gt[5] * ((double)i + 0.5) : gt[0] + gt[1] * ((double)i + 0.5);
+  double at = (double)i + 0.5;
+  if (is_skewed(gt)) return rows ? -at * hypot(gt[2], gt[5]) : at * hypot(gt[1], gt[4]);
+  return rows ? gt[3] + gt[5] * at : gt[0] + gt[1] * at;
 }
 
 // Columns [x, x + n) of a row into floats, NaN where it is missing.
@@ -169,14 +174,10 @@ static bool add_data(ra_source *source, state *s, unsigned y, unsigned x) {
 
 static int find_crs(const ra_source *source, ra_tiff *tiff, ra_crs **out, ra_err *err) {
   const ra_tiff_info *info = ra_tiff_get_info(tiff);
-  const double *gt = info->grid.gt;
   if (!info->has_place)
     return ra_fail(err, RA_E_UNSUPPORTED, source->name,
                    "says nowhere where it lies (no GeoTIFF tags); give it a georeference, as with "
                    "gdal_edit");
-  if (gt[2] != 0 || gt[4] != 0)
-    return ra_fail(err, RA_E_UNSUPPORTED, source->name,
-                   "its rows do not run along an axis of its CRS; warp it, as with gdalwarp");
   if (info->wkt) return ra_crs_new(info->wkt, out, err);
   if (info->keys.directory_count < 8 && !info->epsg)
     return ra_fail(err, RA_E_UNSUPPORTED, source->name,
@@ -197,6 +198,8 @@ static int fill_model(ra_source *source, state *s, ra_err *err) {
     if (err && !err->where[0]) snprintf(err->where, sizeof err->where, "%s", source->name);
     return rc;
   }
+  source->skewed = is_skewed(info->grid.gt);
+  memcpy(source->affine, info->grid.gt, sizeof source->affine);
   source->servable = info->native;
   source->tagged = info->datetime[0] ? ra_arena_strdup(&source->arena, info->datetime) : NULL;
   bool geographic = ra_crs_is_geographic(crs);

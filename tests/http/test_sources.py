@@ -1,6 +1,8 @@
 """GeoTIFFs and Zarr stores as sources: in place, or converted."""
 import http.server
+import io
 import json
+import math
 import os
 import subprocess
 import threading
@@ -113,6 +115,27 @@ def test_a_cog_that_was_changed_is_not_served(binary, tmp_path, serve):
         ingest(binary, path, store, "--in-place")
         href = http.get("/stac/collections/c/items").json()["features"][0]["assets"]["data"]["href"]
         assert http.get(href).content == path.read_bytes()
+
+
+@pytest.mark.parametrize("turn", (20, 90, 200))
+def test_rows_along_no_axis(binary, tmp_path, serve, turn):
+    """What is never converted: an image that lies askew in its CRS. Each pixel is found where GDAL puts it, in tiles too."""
+    path, store = tmp_path / "t.tif", tmp_path / "store"
+    cells = image(path, transform=PLACE * rasterio.Affine.rotation(turn) * rasterio.Affine.shear(5))
+    ingest(binary, path, store, "--in-place", "--datetime", "2020-01-01T00:00:00Z", "--dataset", "x")
+    server = serve(store)
+    with httpx.Client(base_url=server.url, timeout=30) as http, rasterio.open(path) as d:
+        item = http.get("/stac/collections/c/items").json()["features"][0]
+        assert item["properties"]["proj:transform"] == pytest.approx(list(d.transform)[:6])
+        for row, col in ((1, 1), (0, 8), (299, 398), (17, 250)):
+            (lon,), (lat,) = rasterio.warp.transform(d.crs, "EPSG:4326", *([v] for v in d.xy(row, col)))
+            assert http.get(f"/collections/c/items/{item['id']}/point/{lon},{lat}").json()["values"] == [cells[row, col]]
+            series = http.get("/api/timeseries", params={"collection": "c", "lon": lon, "lat": lat}).json()
+            assert series["values"] == [cells[row, col]]
+            zoom = 12
+            x, y = (lon + 180) / 360 * 2**zoom, (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * 2**zoom
+            tile = np.load(io.BytesIO(http.get(f"/tiles/c/{zoom}/{int(x)}/{int(y)}.npy", params={"resampling": "nearest"}).content))
+            assert tile[0, int(y % 1 * 256), int(x % 1 * 256)] == cells[row, col]
 
 
 def test_what_cannot_be_served_as_it_lies_is_converted(binary, tmp_path):
