@@ -107,6 +107,18 @@ static uint64_t tile_blocks(const ra_cf_grid *grid) {
   return blocks;
 }
 
+// The same of a pyramid's arrays, whose chunks stand for the blocks.
+static uint64_t tile_chunks(const ra__array *array) {
+  const int dims[] = {array->cf->y_dim, array->cf->x_dim};
+  uint64_t chunks = 1;
+  for (int i = 0; i < 2; i++) {
+    uint64_t side = array->zarr.chunk[dims[i]];
+    uint64_t all = (array->zarr.shape[dims[i]] + side - 1) / side, some = 2 * BLOCK / side + 1;
+    chunks *= all < some ? all : some;
+  }
+  return chunks;
+}
+
 // Chunks along time at one place, and one of each other dimension.
 static uint64_t series_chunks(const ra__array *array) {
   const ra_cf_variable *v = array->cf;
@@ -128,7 +140,9 @@ static void add_reads(const ra__array *array, ra_str *out) {
   uint64_t cell = ra_dtype_size(array->zarr.dtype), chunk = cell, chunks = series_chunks(array);
   for (unsigned d = 0; d < array->zarr.ndim; d++) chunk *= array->zarr.chunk[d];
   ra_str_add(out, ",\"reads\":{\"tile\":");
-  if (array->cf->mappable) {
+  if (array->direct) {
+    add_read("chunks", tile_chunks(array), tile_chunks(array) * chunk, out);
+  } else if (array->cf->mappable) {
     uint64_t blocks = tile_blocks(array->cf->grid);
     add_read("blocks", blocks, blocks * BLOCK * BLOCK * cell, out);
   } else {

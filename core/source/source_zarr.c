@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "format/json.h"
@@ -21,6 +22,7 @@ typedef struct state {
   size_t count;
   const char **levels;  // groups that hold coarser copies of another
   size_t level_count;
+  struct stat opened;  // of an archive: its members say nothing of the time it was written
 } state;
 
 static int no_memory(const ra_source *source, ra_err *err) {
@@ -347,13 +349,24 @@ static int add_identity(ra_source *source, const ra_zarr_tree *tree, ra_err *err
   return source->identity ? RA_OK : no_memory(source, err);
 }
 
+// An archive is still the file that was opened; the members of a folder tell it themselves.
+static bool is_same_file(const ra_source *source, const state *s) {
+  struct stat now;
+  const struct stat *was = &s->opened;
+  if (!S_ISREG(was->st_mode)) return true;
+  return stat(source->path, &now) == 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino &&
+         now.st_size == was->st_size && now.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+         now.st_mtim.tv_nsec == was->st_mtim.tv_nsec;
+}
+
 int ra__source_zarr_unchanged(ra_source *source, ra_err *err) {
   const state *s = source->backend_state;
   uint64_t bytes;
   ra_str text;
   ra_str_init(&text);
   int rc = ra_zarr_tree_identity(s->tree, &text, &bytes, err);
-  bool same = rc == RA_OK && !text.failed && text.len == source->identity_size &&
+  bool same = rc == RA_OK && is_same_file(source, s) && !text.failed &&
+              text.len == source->identity_size &&
               memcmp(text.ptr ? text.ptr : "", source->identity, text.len) == 0;
   bool failed = text.failed;
   ra_str_deinit(&text);
@@ -408,6 +421,7 @@ int ra__source_open_zarr(ra_source *source, ra_err *err) {
   source->backend = &BACKEND;
   source->backend_state = s;
   source->format = "zarr";
+  if (stat(source->path, &s->opened) < 0) s->opened.st_mode = 0;  // a URL
   int rc = ra_zarr_tree_open(source->path, &s->tree, err);
   if (rc < 0) {
     if (err) snprintf(err->where, sizeof err->where, "%s", source->name);

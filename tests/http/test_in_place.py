@@ -3,7 +3,7 @@ import io
 import json
 import math
 import os
-import pathlib
+import re
 import shutil
 import subprocess
 import zipfile
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def serve(binary, tmp_path):
     servers = []
 
-    def start(store):
-        servers.append(Server(binary, store, log=tmp_path / "server.log"))
+    def start(store, *options):
+        servers.append(Server(binary, store, tmp_path / "server.log", options))
         return httpx.Client(base_url=servers[-1].url, timeout=60)
     yield start
     for server in servers:
@@ -339,18 +339,20 @@ def test_the_finest_level_is_the_data(binary, tmp_path):
 def test_dear_series_are_refused_by_their_price(binary, tmp_path, serve):
     """Chunks of whole maps cost a series all of them; the limit says so before anything is read."""
     path, store = tmp_path / "w.zarr", tmp_path / "store"
-    rows, columns, steps = 600, 1200, 100
-    cells = np.broadcast_to(np.float32(1), (steps, rows, columns))
-    lat, lon = 90 - (np.arange(rows) + 0.5) * 180 / rows, -180 + (np.arange(columns) + 0.5) * 360 / columns
-    data = xarray.Dataset({"v": (("time", "lat", "lon"), cells)},
-                          {"time": np.arange(steps).astype("M8[D]"), "lat": ("lat", lat, {"units": "degrees_north"}),
-                           "lon": ("lon", lon, {"units": "degrees_east"})})
-    data.isel(lat=slice(0, 60), lon=slice(0, 60)).to_zarr(path, zarr_format=2, encoding={"v": {"chunks": (1, 60, 60)}})
+    data = field(200, 400).isel(time=[0] * 40, height=0, drop=True)
+    data = data.assign_coords(time=np.arange(40).astype("M8[D]").astype("M8[ns]"))
+    data.to_zarr(path, zarr_format=2, encoding={"v": {"chunks": (1, 200, 400)}})
     ingest(binary, path, store)
-    body = json.loads(subprocess.run([binary, "catalog", "show", "c", "w", "--store", str(store), "--json"], capture_output=True, text=True, check=True).stdout)
-    assert pathlib.Path(path).exists() and body
+    query = {"lon": 20, "lat": 40, "variable": "v"}
+    wanted = data["v"].sel(lon=20, lat=40, method="nearest").values
     http = serve(store)
-    assert series(http, lon=-179.0, lat=89.0, variable="v").tolist() == [1.0] * steps
+    assert np.allclose(series(http, **query), wanted)
+    assert re.search(r'rastrum_lane_jobs_total\{[^}]*lane="heavy"[^}]*\} 1\n', http.get("/metrics").text)
+    http = serve(store, "--request-bytes", "4M")
+    answer = http.get("/api/timeseries", params={"collection": "c", **query})
+    assert answer.status_code == 413 and "40 chunks of 12800000 bytes" in answer.json()["detail"], answer.text
+    assert np.allclose(series(http, datetime="1970-01-01/1970-01-10", **query),
+                       wanted[:10])
 
 
 def test_inspect_and_the_dry_run_say_it(binary, tmp_path):
