@@ -105,6 +105,12 @@ function M.closing(list)
   return columns(rows, { [4] = true, [5] = true, [6] = true, [7] = true })
 end
 
+-- Of a COG blocks, of a pyramid in a Zarr store chunks.
+local function tile_reads(tile)
+  return ("; a tile at most %d %s, %s"):format(tile.blocks or tile.chunks,
+    tile.blocks and "blocks" or "chunks", bytes(tile.bytes))
+end
+
 local function plan_lines(plan, lines)
   local function add(...) lines[#lines + 1] = (...):format(select(2, ...)) end
   for _, grid in ipairs(plan.grid.grids) do
@@ -117,14 +123,15 @@ local function plan_lines(plan, lines)
       tostring(axis.first), tostring(axis.last))
   end
   for _, variable in ipairs(plan.variables) do
-    local maps = ("%d maps of %d bands"):format(variable.cogs, variable.bands)
+    local maps = variable.cogs > 0 and ("%d maps of %d bands"):format(variable.cogs, variable.bands)
+      or ("maps of %d bands, of its own levels"):format(variable.bands)
     add("variable  %s (%s) %s, %s: %s", variable.name, table.concat(variable.dims, ", "),
       variable.dtype, table.concat(variable.shape, " x "),
       variable.mappable and maps or "Zarr only")
     local reads = variable.reads
     add("reads     %s: a series %d chunks of %s, %s%s", variable.name, reads.series.chunks,
       table.concat(variable.chunk, " x "), bytes(reads.series.bytes), variable.mappable and
-      ("; a tile at most %d blocks, %s"):format(reads.tile.blocks, bytes(reads.tile.bytes)) or "")
+      tile_reads(reads.tile) or "")
   end
   local p = plan.plan
   add("plan      %.1f MB raw, %d arrays, %d COGs, %.0f MB of memory", p.raw_bytes / 1e6, p.arrays,
