@@ -163,6 +163,9 @@ def test_a_store_that_was_changed_gives_no_wrong_values(binary, tmp_path, serve,
         (path / "t2m" / ".zarray").write_text(json.dumps(told))
     else:
         shutil.copyfile(chunks[1], path / "t2m" / "0.0.0")
+    base = http.get("/stac/collections/c/items").json()["features"][0]["assets"]["zarr"]["href"]
+    touched = {"rewritten": chunks[1].name, "removed": "3.0.0", "metadata": ".zarray", "added": "0.0.0"}[how]
+    assert http.get(f"{base}/t2m/{touched}").status_code == 409
     answer = http.get("/api/timeseries", params=query)
     assert answer.status_code == 409 and "ingest it again" in answer.json()["detail"], answer.text
     if how == "metadata":

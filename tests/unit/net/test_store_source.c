@@ -108,6 +108,8 @@ static void what_is_not_as_it_was_is_refused(void **state) {
   assert_int_equal(get(store, "c/d/v/source/t/0.01", "CELLS"), RA_E_CONFLICT);
   write_file("a.zarr/t/0.02", "CELLS", 5000);
   assert_int_equal(get(store, "c/d/v/source/t/0.02", "CELLS"), RA_E_CONFLICT);
+  ra_store_file file;  // what is sent is not read through the store
+  assert_int_equal(ra_store_open_object(store, "c/d/v/source/t/0.02", &file, NULL), RA_E_CONFLICT);
   write_file("a.zarr/t/0.03", "longer", 1003);
   assert_int_equal(get(store, "c/d/v/source/t/0.03", "longe"), RA_E_CONFLICT);
   snprintf(path, sizeof path, "%s/a.zarr/t/0.04", folder);
