@@ -187,12 +187,12 @@ static bool get_wkt(const ra_geokeys *keys, char *out, size_t size) {
   return false;
 }
 
+// Grads are left out: they are the own unit of the CRS that are told so.
 bool ra_geokeys_angle(unsigned code, double *degrees) {
   static const struct {
     unsigned code;
     double degrees;
-  } units[] = {{RA__DEGREES, 1}, {9122, 1},          {9101, 180 / M_PI},
-               {9103, 1 / 60.0}, {9104, 1 / 3600.0}, {9105, 0.9}};
+  } units[] = {{RA__DEGREES, 1}, {9122, 1}, {9101, 180 / M_PI}, {9103, 1 / 60.0}, {9104, 1 / 3600.0}};
   for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
     if (units[i].code != code) continue;
     *degrees = units[i].degrees;

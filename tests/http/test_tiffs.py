@@ -194,6 +194,7 @@ SCALE = {33550: doubles(12, 30, 30, 0)}
 MATRIX = {34264: doubles(12, 60, 0, 0, 400000, 0, -60, 0, 4700000, *[0] * 7, 1)}
 PLACES = {"plain": {**UTM, **AT, **SCALE}, "single precision": {**UTM, **AT, 33550: doubles(11, 30, 30, 0)}, "matrix": {**UTM, **MATRIX},
           "both": {**UTM, **AT, **SCALE, **MATRIX}, "no size": {**UTM, **AT, 33550: doubles(12, 0, 0, 0), **MATRIX},
+          "grads": {**keys((1024, 2), (2048, 4807), (2054, 9105)), 33550: doubles(12, .25, .25, 0), 33922: doubles(12, 0, 0, 0, 3, 55, 0)},
           "feet": {**keys((1024, 1), (3072, 32633), (3076, 9003)), **AT, **SCALE}}
 
 
