@@ -207,12 +207,9 @@ def test_archives(binary, tmp_path, method):
     zarr.create_array(tmp_path / "s" / "in" / "a", data=cells, chunks=CHUNKS)
     zarr.create_array(tmp_path / "s" / "b", data=cells[0], chunks=(4, 4), zarr_format=2)
     with zipfile.ZipFile(tmp_path / "s.zip", "w", method) as archive:
+        archive.writestr("in/a/c/0/0/0", b"older")  # as zarr-python leaves it: of entries of one name the last counts
         for file in sorted((tmp_path / "s").rglob("*")):
             archive.write(file, str(file.relative_to(tmp_path / "s")))
-        twice = "in/a/c/0/0/0"  # as zarr-python does: of entries of one name the last counts
-        good = archive.read(twice)
-        archive.writestr(twice, b"older")
-        archive.writestr(twice, good)
     found = inspect(binary, tmp_path / "s.zip")
     assert found["in/a"]["sha256"] == digest(cells) and found["b"]["sha256"] == digest(cells[0])
 
