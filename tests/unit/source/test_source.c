@@ -43,7 +43,7 @@ static void foreign_files_are_named(void **state) {
   refused(nc_path("cut.nc"), "truncated or damaged");
   refused(nc_path("none.nc"), "cannot be found");
   refused(nc_dir, "no Zarr array");
-  refused("http://127.0.0.1/x.nc", "address");
+  refused("http://127.0.0.1/x.nc", "servers");
   refused("x.nc#mode=bytes", "address");
 }
 
