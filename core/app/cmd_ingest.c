@@ -20,7 +20,7 @@ static void arguments(const ra_cli *cli, ra_str *out) {
                                       "scratch",    "root",         NULL};
   static const char *const bytes[] = {"memory", NULL};
   static const char *const ints[] = {"jobs", "zarr_format", NULL};
-  static const char *const bools[] = {"dry_run", "json", "in_place", "copy", NULL};
+  static const char *const bools[] = {"dry_run", "json", "in_place", "copy", "virtual", NULL};
   ra_str_add(out, "{\"sources\":[");
   for (int i = 0; i < cli->word_count; i++) {
     if (i) ra_str_add_char(out, ',');

@@ -77,7 +77,8 @@ static int make_store(ra_host *host, const ra_config *config, bool create, ra_er
   int rc = ra_store_open(url, create, &host->ops.store, err);
   if (rc == RA_E_NOTFOUND && !create) return RA_OK;  // commands that only need the catalog
   if (rc < 0) return rc;
-  ra_store_set_remote(host->ops.store, host->ops.remote);
+  rc = ra_store_set_remote(host->ops.store, host->ops.remote, err);
+  if (rc < 0) return rc;
   ra_reader reader = ra_store_reader(host->ops.store);
   return ra_render_context_new(&reader, ra_config_bytes(config, "header_cache"),
                                ra_config_bytes(config, "block_cache"), &host->ops.render, err);

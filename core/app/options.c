@@ -135,6 +135,10 @@ const ra_option RA_OPTIONS[] = {
     {"in_place", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
      "a COG stays where it is and is served from there; one that cannot be is converted; a Zarr "
      "store stays unless --copy is given"},
+    {"virtual", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
+     "the chunks of a NetCDF file, or what kerchunk references point to, are served where they "
+     "lie, "
+     "at once; an ingest without it puts a copy in their place"},
     {"copy", RA_OPTION_BOOL, "false", RA_CMD_INGEST, true, false, NULL,
      "a Zarr store is copied into chunks for series and maps, though it could stay where it is"},
     {"zarr_format", RA_OPTION_INT, "3", RA_CMD_INGEST | RA_CMD_CONFIG, false, false, "3|2",

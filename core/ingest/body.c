@@ -44,6 +44,7 @@ static void head(const ra_ingest *ingest, ra_str *out) {
   }
   if (ingest->kept) {
     ra_str_addf(out, ",\"store\":\"source\",\"store_format\":%u", ra__place_format(ingest, ""));
+    if (ra__place_is_far(ingest)) bool_member(out, "far", true);
   } else if (ingest->options.zarr_format != 3) {
     ra_str_addf(out, ",\"store_format\":%u", ingest->options.zarr_format);
   }
@@ -319,12 +320,17 @@ static void add_histogram(const ra__array *array, ra_str *out) {
 
 static void add_statistics(const ra__array *array, ra_str *out) {
   const ra_stats *s = &array->stats;
-  if (!array->has_stats || !s->count) {
+  if (!array->has_stats || !s->count || array->sampled) {
+    bool seen = array->has_stats && !array->sampled;
     ra_str_addf(out,
                 ",\"statistics\":{\"min\":null,\"max\":null,\"mean\":null,\"stddev\":null,"
                 "\"valid\":0,\"total\":%llu}",
-                array->has_stats ? (unsigned long long)s->total : 0);
-    ra_str_add(out, ",\"histogram\":null,\"p2\":null,\"p98\":null");
+                seen ? (unsigned long long)s->total : 0);
+    if (array->sampled && s->count) {
+      add_histogram(array, out);
+    } else {
+      ra_str_add(out, ",\"histogram\":null,\"p2\":null,\"p98\":null");
+    }
     return;
   }
   ra_str_add(out, ",\"statistics\":{\"min\":");

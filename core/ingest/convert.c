@@ -35,7 +35,9 @@ static int convert_arrays(ra__output *output, ra_err *err) {
   if (rc >= 0 && ingest->scratch) rc = ra__scratch_open(folder, &scratch, err);
   for (size_t i = 0; i < ingest->count && rc >= 0; i++) {
     ra__array *array = &ingest->arrays[i];
-    if (ra__place_reads(ingest, array)) rc = convert_array(output, array, scratch, err);
+    if (!ra__place_reads(ingest, array)) continue;
+    rc = ingest->options.by_reference ? ra__place_sample(ingest, array, output->cancel, err)
+                                      : convert_array(output, array, scratch, err);
   }
   ra__scratch_free(scratch);
   return rc;

@@ -60,6 +60,7 @@ static int open_all(ra_ingest *ingest, const char *path, const ra_ingest_options
                     ra_err *err) {
   int rc = copy_options(ingest, options, err);
   if (rc >= 0) rc = ra_source_open(path, &ingest->source, err);
+  if (rc >= 0) rc = ra__place_refer(ingest, err);
   if (rc >= 0)
     rc = ra_source_datetime(ingest->source, ingest->options.datetime, &ingest->options.datetime, err);
   if (rc >= 0) rc = ra_cf_read(ingest->source, ingest->options.datetime, &ingest->cf, err);

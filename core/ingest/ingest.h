@@ -14,10 +14,11 @@ typedef struct ra_ingest_options {
   ra_cog_compress compress;
   unsigned zarr_format;  // 2 or 3; 0: 3
   bool in_place;         // a COG stays where it is, where it can be served so; a Zarr store has to
-  bool copy;             // a Zarr store is converted, though it could stay where it is
-  size_t memory;         // bytes that the whole process may use; 0: 512 MiB
-  const char *scratch;   // folder for what does not fit in them; NULL: $TMPDIR, else /var/tmp
-  unsigned jobs;         // encoder threads; 0: one a core
+  bool by_reference;  // a NetCDF file, or references, stay: their chunks are served where they lie
+  bool copy;          // a Zarr store is converted, though it could stay where it is
+  size_t memory;      // bytes that the whole process may use; 0: 512 MiB
+  const char *scratch;  // folder for what does not fit in them; NULL: $TMPDIR, else /var/tmp
+  unsigned jobs;        // encoder threads; 0: one a core
 } ra_ingest_options;
 
 typedef struct ra_ingest ra_ingest;

@@ -56,6 +56,7 @@ typedef struct ra__array {
   ra__level *levels;  // coarser copies, from fine to coarse
   ra__plan plan;
   bool has_stats;
+  bool sampled;  // of some of its cells: good for a stretch, and for no more
   ra_stats stats;
   ra_histogram histogram;
 } ra__array;
@@ -107,6 +108,11 @@ int ra__ingest_plan(ra_ingest *ingest, ra_err *err);
 // Whether a COG or a Zarr store stays where it is, and what the version holds of it then (place.c).
 int ra__place_decide(ra_ingest *ingest, ra_err *err);
 int ra__place_write(struct ra__output *output, ra_err *err);
+// Puts references in the source's place, where they are wanted.
+int ra__place_refer(ra_ingest *ingest, ra_err *err);
+int ra__place_references(struct ra__output *output, ra_err *err);  // what the version holds of them
+bool ra__place_is_far(const ra_ingest *ingest);                    // some of them lead to servers
+int ra__place_sample(ra_ingest *ingest, ra__array *array, ra_cancel *cancel, ra_err *err);
 // Whether an array is read at all: of a store that stays, what has maps.
 bool ra__place_reads(const ra_ingest *ingest, const ra__array *array);
 // The Zarr version of a kept store's node.

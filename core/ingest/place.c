@@ -43,23 +43,29 @@ static size_t chunk_bytes(const ra_source_var *var) {
 }
 
 // Why an array cannot be read where it lies; NULL: it can.
-static const char *array_copied(const ra_zarr_tree *tree, const ra_cf_variable *variable) {
+static const char *array_copied(const ra_ingest *ingest, const ra_zarr_tree *tree,
+                                const ra_cf_variable *variable) {
   const ra_source_var *var = variable->source;
   if (!node_of(tree, var->name) || !ra_key_valid(var->name) || strlen(var->name) > 500)
     return "the name of an array is no key of an object (letters, digits, '.', '_', '=', '-')";
-  if (chunk_bytes(var) > CHUNK_MOST)
+  if (ingest->options.by_reference && variable->grid->layout != RA_CF_EVEN)
+    return "the cells of a grid that is uneven or curvilinear are no map: one has to be made";
+  if (!ingest->options.by_reference && chunk_bytes(var) > CHUNK_MOST)
     return "its chunks have more than 64 MiB, all of which one value would cost";
   return NULL;
 }
 
 static const char *store_copied(const ra_ingest *ingest, const ra_zarr_tree *tree) {
+  bool references = ra_zarr_tree_references(tree) != NULL;
   if (ingest->options.copy) return "a copy was asked for";
-  if (ra_source_url(ingest->source)) return "it is on another machine";
+  if (references && !ingest->options.by_reference)
+    return "references are served as they are with --virtual only";
+  if (!references && ra_source_url(ingest->source)) return "it is on another machine";
   if (!ra_zarr_tree_kind(tree)) return "it is no archive and no folder without links";
   if (strchr(ra_source_path(ingest->source), '\n')) return "its path cannot be kept";
   for (size_t i = 0; i < ingest->cf->count; i++) {
     const ra_cf_variable *variable = &ingest->cf->variables[i];
-    const char *why = variable->mappable ? array_copied(tree, variable) : NULL;
+    const char *why = variable->mappable ? array_copied(ingest, tree, variable) : NULL;
     if (why) return why;
   }
   return NULL;
@@ -74,10 +80,30 @@ unsigned ra__place_format(const ra_ingest *ingest, const char *path) {
   return node ? node->format : 3;
 }
 
+int ra__place_refer(ra_ingest *ingest, ra_err *err) {
+  ra_source *referred;
+  const char *name = ra_source_name(ingest->source);
+  const ra_zarr_tree *tree = ra_source_tree(ingest->source);
+  if (!ingest->options.by_reference) return RA_OK;
+  if (ingest->options.copy || ingest->options.in_place)
+    return ra_fail(err, RA_E_INVALID, "virtual", "is one of --virtual, --in-place and --copy");
+  if (tree && ra_zarr_tree_references(tree)) return RA_OK;
+  if (tree || strcmp(ra_source_format(ingest->source), "tiff") == 0)
+    return ra_fail(err, RA_E_UNSUPPORTED, name,
+                   "is neither a NetCDF file nor references: --virtual is for these; Zarr stores "
+                   "stay where they are without it, TIFFs with --in-place");
+  int rc = ra_source_refer(ingest->source, &referred, err);
+  if (rc < 0) return rc;
+  ra_source_free(ingest->source);
+  ingest->source = referred;
+  return RA_OK;
+}
+
 int ra__place_decide(ra_ingest *ingest, ra_err *err) {
   const ra_source *source = ingest->source;
   const ra_zarr_tree *tree = ra_source_tree(source);
-  const char *wanted = ingest->options.in_place ? ra_source_name(source) : NULL;
+  bool stays = ingest->options.in_place || ingest->options.by_reference;
+  const char *wanted = stays ? ra_source_name(source) : NULL;
   if (tree) {
     ingest->copied = store_copied(ingest, tree);
     if (!ingest->copied) ingest->kept = ra_zarr_tree_kind(tree);
@@ -165,6 +191,7 @@ int ra__place_write(ra__output *output, ra_err *err) {
   if (!ingest->kept && !ingest->in_place) return RA_OK;
   if (ingest->kept && strcmp(ingest->kept, "folder") == 0)
     rc = write_list(output, ra_source_identity(source), err);
+  if (rc >= 0 && ingest->options.by_reference) rc = ra__place_references(output, err);
   if (rc >= 0 && ingest->kept) rc = write_consolidated(output, ra_source_tree(source), err);
   if (rc < 0) return rc;
   return ra_store_put_pointer(output->store, output->prefix, ingest->kept ? ingest->kept : "file",

@@ -222,6 +222,6 @@ int ra__place_levels(ra_ingest *ingest, ra__array *array, ra_err *err) {
   }
   if (!own || parse(own, &info) < 0) return RA_OK;
   for (int i = 0; i < count; i++) add_level(ingest, array, own, &info, nodes[i]);
-  array->direct = is_fair(variable, &info, array);
+  array->direct = ingest->options.by_reference || is_fair(variable, &info, array);
   return RA_OK;
 }

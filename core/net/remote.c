@@ -8,12 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "loop/lane.h"
 #include "net/outward.h"
 #include "net/remote_head.h"
 
-enum { IDLE = 16, REDIRECTS = 5, STALLS = 6, HOUR_MS = 3600 * 1000, HEAD_MOST = 64 << 10 };
+#define SILENT_NS ((uint64_t)1000 * 1000 * 1000)
+enum {
+  SILENT = 16,
+  IDLE = 16,
+  REDIRECTS = 5,
+  STALLS = 6,
+  HOUR_MS = 3600 * 1000,
+  HEAD_MOST = 64 << 10
+};
 _Static_assert((int)RA_REMOTE_TAG == (int)RA__REMOTE_TAG, "a tag is kept whole");
+
+typedef struct silent {
+  char server[200];  // scheme, host and port, or their beginning
+  uint64_t until;    // clock, ns
+} silent;
 
 struct ra_remote {
   const char *const *allowed;
@@ -21,6 +35,8 @@ struct ra_remote {
   pthread_mutex_t lock;
   CURL *idle[IDLE];
   unsigned idle_count;
+  silent silent[SILENT];  // servers that did not answer in time, of late
+  unsigned next_silent;
 };
 
 typedef struct transfer {
@@ -78,6 +94,10 @@ static int say_refused(const transfer *t) {
   int rc = ra__outward_refused(shown.ptr ? shown.ptr : "", t->err);
   ra_str_deinit(&shown);
   return rc;
+}
+
+static int say_late(const transfer *t) {
+  return say(t, RA_E_UPSTREAM_TIMEOUT, "the server did not answer in time");
 }
 
 static int changed(const transfer *t) {
@@ -174,6 +194,31 @@ static int tick(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t 
   return ra_cancel_is_set(((const transfer *)ctx)->cancel);
 }
 
+// ---- servers that are silent: whoever asks next, or has waited for the same, is told so at once
+
+static void server_of(const char *url, char out[200]) {
+  const char *host = strstr(url, "://") + 3;
+  snprintf(out, 200, "%.*s", (int)((size_t)(host - url) + strcspn(host, "/?#")), url);
+}
+
+static bool is_silent(ra_remote *remote, const char *server) {
+  bool found = false;
+  uint64_t now = ra_clock_ns();
+  pthread_mutex_lock(&remote->lock);
+  for (unsigned i = 0; i < SILENT && !found; i++)
+    found = strcmp(remote->silent[i].server, server) == 0 && remote->silent[i].until > now;
+  pthread_mutex_unlock(&remote->lock);
+  return found;
+}
+
+static void note_silent(ra_remote *remote, const char *server) {
+  pthread_mutex_lock(&remote->lock);
+  silent *slot = &remote->silent[remote->next_silent++ % SILENT];
+  snprintf(slot->server, sizeof slot->server, "%s", server);
+  slot->until = ra_clock_ns() + SILENT_NS;
+  pthread_mutex_unlock(&remote->lock);
+}
+
 // ---- one transfer
 
 static CURL *take_handle(ra_remote *remote) {
@@ -225,8 +270,7 @@ static int judge_end(transfer *t, CURLcode code) {
   if (t->rc < 0) return t->rc;
   if (t->failed) return ra_fail_errno(t->err, t->failed, "", "what was fetched cannot be kept");
   const char *detail = t->message[0] ? t->message : curl_easy_strerror(code);
-  if (code == CURLE_OPERATION_TIMEDOUT)
-    return say(t, RA_E_UPSTREAM_TIMEOUT, "the server did not answer in time");
+  if (code == CURLE_OPERATION_TIMEDOUT) return say_late(t);
   if (code) return say(t, RA_E_UPSTREAM, detail);
   if (t->got == 0) t->rc = judge_head(t);
   if (t->rc < 0) return t->rc;
@@ -239,12 +283,16 @@ static int run(transfer *t) {
   ra_lane_assert_off_loop("reading from a server");
   int rc = ra_remote_check_url(t->url, t->err);
   if (rc < 0) return rc;
+  char server[200];
+  server_of(t->url, server);
+  if (is_silent(t->remote, server)) return say_late(t);
   t->outward.allowed = t->remote->allowed;
   t->easy = take_handle(t->remote);
   if (!t->easy) return say(t, RA_E_NOMEM, "no memory for an HTTP request");
   CURLcode code = set_up(t);
   if (!code) code = curl_easy_perform(t->easy);
   rc = judge_end(t, code);
+  if (rc == RA_E_UPSTREAM_TIMEOUT) note_silent(t->remote, server);
   give_handle(t->remote, t->easy);
   return rc;
 }

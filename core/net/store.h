@@ -13,9 +13,10 @@ void ra_store_free(ra_store *store);
 const char *ra_store_url(const ra_store *store);   // "file:///absolute/path"
 const char *ra_store_root(const ra_store *store);  // the absolute path of a file store
 
-// What files of HTTP servers are read with (the sources of virtual datasets); it must outlive the store. NULL: they are not.
+// What files of HTTP servers are read with (the sources of virtual datasets); it must outlive the store. Once, before
+// the first read; without it they are not.
 struct ra_remote;
-void ra_store_set_remote(ra_store *store, struct ra_remote *remote);
+int ra_store_set_remote(ra_store *store, struct ra_remote *remote, ra_err *err);
 
 // Whether the store's folder is there and can be read; another folder in its place is none. Blocks.
 int ra_store_check(const ra_store *store, ra_err *err);
@@ -44,6 +45,8 @@ int ra_store_put_stream(ra_store *store, const char *key, ra_store_next *next, v
 // for people).
 int ra_store_put_pointer(ra_store *store, const char *version, const char *kind, const char *path,
                          ra_err *err);
+// What tells that a regular file is still what it was, as such pointers hold it.
+int ra_store_file_state(const char *path, uint64_t *size, int64_t *changed, ra_err *err);
 // The object of a version that lists the files of a source folder: lines "NAME SIZE CHANGED", CHANGED in nanoseconds, in the
 // order of the names' bytes.
 #define RA_STORE_LIST "source.list"

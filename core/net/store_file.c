@@ -117,6 +117,7 @@ void ra_store_free(ra_store *store) {
   if (!store) return;
   ra__store_cache_deinit(&store->cache);
   ra__sources_deinit(&store->sources);
+  ra_cache_free(store->ranges);
   if (store->root_fd >= 0) close(store->root_fd);
   free(store->root);
   free(store->url);
@@ -125,8 +126,6 @@ void ra_store_free(ra_store *store) {
 
 const char *ra_store_url(const ra_store *store) { return store->url; }
 const char *ra_store_root(const ra_store *store) { return store->root; }
-
-void ra_store_set_remote(ra_store *store, ra_remote *remote) { store->remote = remote; }
 
 int ra_store_check(const ra_store *store, ra_err *err) {
   struct stat now, opened;
@@ -157,11 +156,7 @@ int ra__pread_all(int fd, const char *what, uint64_t offset, size_t size, uint8_
 static int read_all(const ra_store *store, const ra__store_entry *entry, uint64_t offset,
                     size_t size, uint8_t *dst, ra_err *err) {
   const ra__store_object *object = &entry->object;
-  if (object->far && !store->remote)
-    return ra_fail(err, RA_E_UNSUPPORTED, entry->key, "lies on another server");
-  if (object->far)
-    return ra_remote_read(store->remote, object->far->url, &object->far->state,
-                          object->offset + offset, size, dst, NULL, err);
+  if (object->far) return ra__store_read_far(store, object, offset, size, dst, err);
   if (object->bytes) {
     memcpy(dst, ra_buf_data(object->bytes) + offset, size);
     return RA_OK;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "cache/cache.h"
 #include "net/remote.h"
 #include "net/store.h"
 
@@ -66,6 +67,7 @@ struct ra_store {
   ra__store_cache cache;
   ra__sources sources;
   ra_remote *remote;  // of others; NULL: far files are not read
+  ra_cache *ranges;   // of far files, as they were fetched; with `remote`
 };
 
 void ra__store_cache_init(ra__store_cache *cache);
@@ -93,6 +95,10 @@ void ra__sources_init(ra__sources *table);
 void ra__sources_deinit(ra__sources *table);
 // store_file.c: exactly `size` bytes; what they are of is for messages.
 int ra__pread_all(int fd, const char *what, uint64_t offset, size_t size, uint8_t *dst, ra_err *err);
+
+// store_far.c: bytes of a far object, from `offset` of the object on.
+int ra__store_read_far(const ra_store *store, const ra__store_object *object, uint64_t offset,
+                       size_t size, uint8_t *dst, ra_err *err);
 
 // store_path.c
 int ra__store_check_key(const char *key, ra_err *err);

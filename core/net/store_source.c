@@ -113,6 +113,15 @@ ra__file_state ra__file_state_of(const struct stat *info) {
       .changed = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec};
 }
 
+int ra_store_file_state(const char *path, uint64_t *size, int64_t *changed, ra_err *err) {
+  struct stat info;
+  if (stat(path, &info) < 0) return ra_fail_errno(err, errno, path, "cannot be examined");
+  ra__file_state state = ra__file_state_of(&info);
+  *size = state.size;
+  *changed = state.changed;
+  return RA_OK;
+}
+
 bool ra__source_parse(const char *text, ra__file_state *state, const char **path) {
   int used = 0;
   if (sscanf(text, "%" SCNu64 " %" SCNd64 " %n", &state->size, &state->changed, &used) != 2)

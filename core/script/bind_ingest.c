@@ -60,7 +60,7 @@ typedef struct arguments {
   const char *path, *collection, *dataset, *variables, *datetime, *compress, *scratch;
   double memory;
   lua_Integer jobs, zarr_format;
-  bool estimate, in_place, copy;
+  bool estimate, in_place, copy, by_reference;
 } arguments;
 
 static const char *option(lua_State *L, const char *name, size_t room) {
@@ -86,6 +86,7 @@ static arguments check_arguments(lua_State *L) {
   a.jobs = table ? ra_bind_opt_integer(L, 2, "jobs", 0) : 0;
   a.zarr_format = table ? ra_bind_opt_integer(L, 2, "zarr_format", 3) : 3;
   a.in_place = table && ra_bind_opt_boolean(L, 2, "in_place", false);
+  a.by_reference = table && ra_bind_opt_boolean(L, 2, "virtual", false);
   a.copy = table && ra_bind_opt_boolean(L, 2, "copy", false);
   a.estimate = table && ra_bind_opt_boolean(L, 2, "estimate", false);
   if (!(a.memory >= 0 && a.memory < 1e15)) luaL_error(L, "bad option 'memory' (bytes expected)");
@@ -112,6 +113,7 @@ static void copy_arguments(const arguments *a, work *w) {
       .zarr_format = (unsigned)a->zarr_format,
       .in_place = a->in_place,
       .copy = a->copy,
+      .by_reference = a->by_reference,
       .memory = (size_t)a->memory,
       .scratch = *w->scratch ? w->scratch : NULL,
       .jobs = (unsigned)a->jobs,

@@ -29,6 +29,7 @@ struct ra_references {
   area roots[ROOTS_MOST];  // [0]: the reference file's own
   unsigned root_count;
   char *name;  // the file's, in its own root
+  bool made;   // there is no file: a text was given
   ra_kerchunk *refs;
   pthread_mutex_t lock;  // guards what follows
   looked *looked;
@@ -239,6 +240,7 @@ static int add_roots(ra_references *r, ra_err *err) {
 
 // Takes the folder's path and the file's name.
 static int make(char *folder, char *name, ra_references **out, ra_err *err) {
+  *out = NULL;
   ra_references *r = calloc(1, sizeof *r);
   if (!r || !folder || !name) {
     free(r);
@@ -291,9 +293,10 @@ int ra_references_open(const char *path, ra_references **out, ra_err *err) {
 int ra_references_open_text(const char *url, const char *text, size_t size, ra_references **out,
                             ra_err *err) {
   ra_references *r = NULL;
-  size_t n = strcspn(url, "?#");
+  size_t end = is_url(url) ? strcspn(url, "?#") : strlen(url), n = end;
   while (n && url[n - 1] != '/') n--;
-  int rc = make(strndup(url, n ? n - 1 : 0), strndup(url + n, strcspn(url + n, "?#")), &r, err);
+  int rc = make(strndup(url, n ? n - 1 : 0), strndup(url + n, end - n), &r, err);
+  if (r) r->made = true;
   if (rc >= 0) rc = ra_kerchunk_parse(text, size, &r->refs, err);
   return opened(r, rc, out);
 }
@@ -346,6 +349,7 @@ static int add_far(ra_references *r, const area *root, const char *path, ra_str 
 
 // Of a reference file by URL the text is its identity.
 static int add_own(const ra_references *r, ra_str *out, uint64_t *bytes, ra_err *err) {
+  if (!r->roots[0].far && r->made) return RA_OK;  // made of a file that it points to
   if (!r->roots[0].far) return add_file(&r->roots[0], r->name, out, bytes, err);
   for (size_t i = 0; i < ra_kerchunk_count(r->refs); i++) {
     const ra_kerchunk_ref *ref = ra_kerchunk_get(r->refs, i);

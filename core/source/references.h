@@ -11,7 +11,7 @@
 
 typedef struct ra_references ra_references;
 
-// A path, or a URL whose text has been fetched already.
+// A path; or a text that stands for the file of that path or URL.
 int ra_references_open(const char *path, ra_references **out, ra_err *err);
 int ra_references_open_text(const char *url, const char *text, size_t size, ra_references **out,
                             ra_err *err);

@@ -94,7 +94,7 @@ static int open_netcdf(ra_source *source, ra_err *err) {
 }
 
 static int open_any(ra_source *source, ra_err *err) {
-  if (ra_zarr_tree_is(source->path)) return ra__source_open_zarr(source, err);
+  if (ra_zarr_tree_is(source->path)) return ra__source_open_zarr(source, NULL, err);
   int rc = ra__source_magic(source, err);
   if (rc < 0) return rc;
   if (strcmp(source->format, "tiff") != 0) return open_netcdf(source, err);
@@ -107,14 +107,47 @@ int ra_source_check(ra_source *source, ra_err *err) {
   return ra__source_zarr_unchanged(source, err);
 }
 
-int ra_source_open(const char *path, ra_source **out, ra_err *err) {
-  *out = NULL;
+static int new_source(const char *path, ra_source **out, ra_err *err) {
   ra_source *source = calloc(1, sizeof *source);
   if (!source) return ra_fail(err, RA_E_NOMEM, path, "out of memory");
   source->ncid = source->fd = -1;
   source->h5 = -1;
   source->threads = 1;
   ra_arena_init(&source->arena, (size_t)256 << 20);
+  *out = source;
+  return RA_OK;
+}
+
+int ra__source_open_references(const ra_source *origin, ra_references *references, ra_source **out,
+                               ra_err *err) {
+  ra_source *source = NULL;
+  int rc = new_source(origin->name, &source, err);
+  if (!source) {
+    ra_references_free(references);
+    return rc;
+  }
+  source->path = ra_arena_strdup(&source->arena, ra_source_path(origin));
+  source->name = ra_arena_strdup(&source->arena, origin->name);
+  source->url = origin->url ? source->path : NULL;
+  if (source->path && source->name) {
+    rc = ra__source_open_zarr(source, references, err);
+  } else {
+    ra_references_free(references);
+    rc = ra_fail(err, RA_E_NOMEM, origin->name, "out of memory");
+  }
+  if (rc < 0) {
+    ra_source_free(source);
+    return rc;
+  }
+  *out = source;
+  return RA_OK;
+}
+
+int ra_source_open(const char *path, ra_source **out, ra_err *err) {
+  *out = NULL;
+  ra_source *source = NULL;
+  int made = new_source(path, &source, err);
+  if (!source) return made;
   int rc = set_path(source, path, err);
   if (rc >= 0) rc = open_any(source, err);
   if (rc < 0) {

@@ -111,6 +111,9 @@ int ra_source_raw(const ra_source *source, uint64_t offset, void *dst, size_t si
 // RA_E_CONFLICT when the source has changed since it was opened: for the end of a reading, since a change of a folder is not
 // noticed by each read.
 int ra_source_check(ra_source *source, ra_err *err);
+// A NetCDF file as references to its own chunks (refer.h): another source of the same path and name, whose variables are what
+// a reader of those sees. RA_E_UNSUPPORTED with the reason where that cannot be.
+int ra_source_refer(ra_source *source, ra_source **out, ra_err *err);
 // The Zarr store that it is (zarr_tree.h); NULL: none.
 typedef struct ra_zarr_tree ra_zarr_tree;
 const ra_zarr_tree *ra_source_tree(const ra_source *source);

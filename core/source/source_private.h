@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "codec/codec.h"
+#include "source/references.h"
 #include "source/source.h"
 
 // A variable of a classic file, in the order of its header.
@@ -74,7 +75,10 @@ int ra__source_classic(ra_source *source, ra_err *err);
 // NUG: signed cells that an attribute declares to be unsigned.
 void ra__source_apply_unsigned(ra_source_var *var);
 // The models of what is no NetCDF file.
-int ra__source_open_zarr(ra_source *source, ra_err *err);
+int ra__source_open_zarr(ra_source *source, ra_references *references, ra_err *err);
+// A source in the place of `origin`, of references, which it takes.
+int ra__source_open_references(const ra_source *origin, ra_references *references, ra_source **out,
+                               ra_err *err);
 int ra__source_zarr_unchanged(ra_source *source, ra_err *err);
 int ra__source_open_tiff(ra_source *source, ra_err *err);
 // Building blocks of a model. Names are copied. A dimension of group and name is made once; NULL: out of memory, or

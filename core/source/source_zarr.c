@@ -415,14 +415,17 @@ const ra_zarr_tree *ra_source_tree(const ra_source *source) {
   return source->backend == &BACKEND ? ((const state *)source->backend_state)->tree : NULL;
 }
 
-int ra__source_open_zarr(ra_source *source, ra_err *err) {
+int ra__source_open_zarr(ra_source *source, ra_references *references, ra_err *err) {
   state *s = calloc(1, sizeof *s);
-  if (!s) return no_memory(source, err);
+  if (!s) {
+    ra_references_free(references);
+    return no_memory(source, err);
+  }
   source->backend = &BACKEND;
   source->backend_state = s;
   source->format = "zarr";
   if (stat(source->path, &s->opened) < 0) s->opened.st_mode = 0;  // a URL
-  int rc = ra_zarr_tree_open(source->path, &s->tree, err);
+  int rc = ra_zarr_tree_open_references(source->path, references, &s->tree, err);
   if (rc < 0) {
     if (err) snprintf(err->where, sizeof err->where, "%s", source->name);
     return rc;

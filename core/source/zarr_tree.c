@@ -271,14 +271,14 @@ int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err) {
   return ra_zarr_tree_open_references(path, NULL, out, err);
 }
 
-int ra_zarr_tree_open_references(const char *name, ra_references *references, ra_zarr_tree **out,
+int ra_zarr_tree_open_references(const char *path, ra_references *references, ra_zarr_tree **out,
                                  ra_err *err) {
   ra_zarr_tree *tree = calloc(1, sizeof *tree);
   if (!tree) {
     ra_references_free(references);
-    return no_memory(name, err);
+    return no_memory(path, err);
   }
-  int rc = open_tree(tree, name, references, err);
+  int rc = open_tree(tree, path, references, err);
   if (rc < 0) {
     ra_zarr_tree_free(tree);
     return rc;
@@ -358,7 +358,8 @@ int ra_zarr_tree_identity(const ra_zarr_tree *tree, ra_str *out, uint64_t *bytes
 ra_references *ra_zarr_tree_references(const ra_zarr_tree *tree) { return tree->references; }
 
 const char *ra_zarr_tree_kind(const ra_zarr_tree *tree) {
-  if (tree->references || tree->far) return NULL;
+  if (tree->references) return "references";
+  if (tree->far) return NULL;
   if (tree->zip) return "zip";
   return ra_folder_has_links(tree->folder) ? NULL : "folder";
 }

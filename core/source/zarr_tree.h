@@ -22,8 +22,8 @@ typedef struct ra_zarr_tree ra_zarr_tree;
 bool ra_zarr_tree_is(const char *path);
 // RA_E_UNSUPPORTED where there is no Zarr node; RA_E_TOOBIG beyond 10,000 nodes or 32 levels.
 int ra_zarr_tree_open(const char *path, ra_zarr_tree **out, ra_err *err);
-// The same of references, which it takes. `name` is for messages.
-int ra_zarr_tree_open_references(const char *name, ra_references *references, ra_zarr_tree **out,
+// The same of references, which it takes; without any, of the path.
+int ra_zarr_tree_open_references(const char *path, ra_references *references, ra_zarr_tree **out,
                                  ra_err *err);
 ra_references *ra_zarr_tree_references(const ra_zarr_tree *tree);  // NULL: it is of another kind
 void ra_zarr_tree_free(ra_zarr_tree *tree);

@@ -18,6 +18,7 @@ local TYPES = {
 -- manifest and anything else stays inside.
 local function served(path)
   return path:match("^data%.zarr/[^%s]+$") or path:match("^source/[^%s]+$") or path:match("%.tif$")
+    or path == "refs.json"
 end
 
 -- "bytes=a-b", "bytes=a-", "bytes=-n" of one range; nil: ignore (the whole), false: cannot be

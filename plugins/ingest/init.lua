@@ -150,7 +150,7 @@ local function validate(job)
     collection = job.collection, dataset = job.dataset, variables = o.variables,
     datetime = o.datetime, cog_compress = o.cog_compress, memory = o.memory, scratch = o.scratch,
     jobs = o.jobs, zarr_format = o.zarr_format, estimate = o.dry_run, in_place = o.in_place,
-    copy = o.copy,
+    copy = o.copy, virtual = o.virtual,
   })
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan
