@@ -286,7 +286,7 @@ int ra_references_open(const char *path, ra_references **out, ra_err *err) {
   char *name = strdup(slash + 1);
   *slash = 0;
   int rc = make(real, name, &r, err);
-  if (rc >= 0) rc = read_refs(r, err);
+  if (rc >= 0 && r) rc = read_refs(r, err);
   return opened(r, rc, out);
 }
 
@@ -380,11 +380,11 @@ int ra_references_identity(ra_references *r, ra_str *out, uint64_t *bytes, ra_er
 
 int ra_references_place_of(ra_references *r, const ra_kerchunk_ref *ref, ra_references_place *out,
                            ra_err *err) {
-  const area *root;
-  const char *path;
+  const area *root = NULL;
+  const char *path = NULL;
   *out = (ra_references_place){0};
   int rc = resolve(r, ref, &root, &path, err);
-  if (rc < 0) return rc;
+  if (rc < 0 || !root) return rc;
   rc = url_of(root, path, &out->path, err);
   out->far = root->far;
   if (rc >= 0 && out->far) rc = look(r, out->path.ptr, false, &out->state, err);
