@@ -119,7 +119,7 @@ def test_a_dry_run_is_right(rastrum, sources, tmp_path, name):
     dry = rastrum("ingest", path, *words, "--dry-run")
     assert not (tmp_path / "store").exists()
     table = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in dry.stderr.splitlines()[1:])
-    assert set(table) == {"variables", "steps", "before", "after", "memory", "scratch", "seconds"}
+    assert set(table) == {"source", "variables", "steps", "before", "after", "memory", "scratch", "seconds"}
     plan = json.loads(rastrum("ingest", path, *words, "--dry-run", "--json").stdout.splitlines()[-1])["plan"]
     real = json.loads(rastrum("ingest", path, *words, "--json").stdout.splitlines()[-1])
     assert table["variables"].split(", ") == real["variables"] and int(table["steps"]) == real["steps"]

@@ -398,7 +398,7 @@ def test_versioned_tiles_are_immutable(http):
 def test_an_old_version_is_sent_to_the_present_one(http):
     answer = http.get("/tiles/globe/2/1/1.png?v=0123456789ab&variable=sst")
     assert answer.status_code == 307 and answer.headers["cache-control"] == "no-store"
-    target = http.get(answer.headers["location"])
+    target = http.get(str(answer.url.join(answer.headers["location"])))
     assert "v=" not in answer.headers["location"] and target.status_code == 200
     assert target.content == http.ok("/tiles/globe/2/1/1.png", variable="sst").content
 
