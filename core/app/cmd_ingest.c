@@ -10,6 +10,7 @@
 #include "app/host.h"
 #include "app/priority.h"
 #include "app/progress.h"
+#include "base/crash.h"
 #include "ingest/checksums.h"
 #include "source/access.h"
 
@@ -68,6 +69,7 @@ static int run(const ra_cli *cli, const char *workflow, bool dry) {
   ra_host host;
   ra_source_access access;
   ra_err err = {0};
+  ra_crash_install();
   ra_priority_lower((int)ra_config_int(cli->config, "priority"));
   if (open_access(cli, &access, &err) < 0) return ra_cli_fail(&err);
   if (ra_host_init(&host, cli->config, "ingest", !dry, &err) < 0) {
@@ -149,6 +151,7 @@ static int checksums(const ra_cli *cli) {
 static int inspect(const ra_cli *cli) {
   ra_host host;
   ra_err err = {0};
+  ra_crash_install();
   if (ra_config_bool(cli->config, "checksums")) return checksums(cli);
   if (ra_host_init(&host, cli->config, "ingest", false, &err) < 0) return ra_cli_fail(&err);
   ra_str args, result;

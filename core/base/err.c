@@ -6,11 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static const char *const NAMES[] = {
     "ok",        "no_memory", "invalid", "not_found",   "too_big",         "busy",
     "cancelled", "io",        "corrupt", "unsupported", "conflict",        "timeout",
     "denied",    "internal",  "gone",    "upstream",    "upstream_timeout"};
 enum { NAME_COUNT = sizeof NAMES / sizeof *NAMES };
+
+// Names come from files and requests: what would steer a terminal or is not UTF-8 (perhaps cut off here) is shown as '?'.
+static void make_printable(char *text) {
+  size_t n = strlen(text);
+  for (size_t i = 0; i < n;) {
+    size_t length = ra_utf8_length((const unsigned char *)text + i, n - i);
+    bool c1 = length == 2 && text[i] == '\xc2' && (unsigned char)text[i + 1] < 0xa0;
+    if (!length || (unsigned char)text[i] < 0x20 || text[i] == 0x7f || c1) text[i] = '?';
+    i += length && !c1 ? length : 1;
+  }
+}
 
 static void fill(ra_err *err, int code, const char *where, const char *fmt, va_list ap) {
   err->code = code;
@@ -18,6 +31,8 @@ static void fill(ra_err *err, int code, const char *where, const char *fmt, va_l
                code == RA_E_UPSTREAM || code == RA_E_UPSTREAM_TIMEOUT;
   snprintf(err->where, sizeof err->where, "%s", where ? where : "");
   vsnprintf(err->message, sizeof err->message, fmt, ap);
+  make_printable(err->where);
+  make_printable(err->message);
 }
 
 int ra_fail(ra_err *err, int code, const char *where, const char *fmt, ...) {

@@ -143,6 +143,7 @@ typedef struct summing {
 } summing;
 
 enum { TEXTS_MOST = 1000 };
+#define BYTES_MOST ((uint64_t)1 << 40)
 
 static bool is_text(const ra__sum_array *a) { return a->type[1] == 'S'; }
 
@@ -231,13 +232,24 @@ static void tell(ra__sums *sums, const ra__sum_array *a, summing *s) {
   sums->count++;
 }
 
+static uint64_t array_bytes(const ra__sum_array *a) {
+  uint64_t bytes = a->cell;
+  for (unsigned i = 0; i < a->ndim; i++) {
+    if (a->shape[i] == 0) return 0;
+    if (__builtin_mul_overflow(bytes, a->shape[i], &bytes)) bytes = UINT64_MAX;
+  }
+  return bytes;
+}
+
 int ra__sum(ra__sums *sums, const ra__sum_array *a, ra_err *err) {
   slabs plan;
   summing s = {0};
-  uint64_t cells = 1;
-  for (unsigned i = 0; i < a->ndim; i++) cells = a->shape[i] ? cells : 0;
+  uint64_t bytes = array_bytes(a);
+  if (bytes > BYTES_MOST)
+    return ra_fail(err, RA_E_TOOBIG, a->path, "more than %llu TiB of cells are not summed",
+                   (unsigned long long)(BYTES_MOST >> 40));
   int rc = begin(sums, a, &s, err);
-  if (rc == RA_OK && cells) {
+  if (rc == RA_OK && bytes) {
     rc = plan_slabs(sums, a, &plan, err);
     if (rc == RA_OK) rc = read_slabs(a, &plan, &s, err);
   }
@@ -311,11 +323,12 @@ static int sum_source(ra__sums *sums, const char *path, const char **format, ra_
   return ra__sums_netcdf(sums, path, format, err);
 }
 
-// The source first, then what in it was wrong.
+// An error of an array says the file too.
 static void name_source(const char *path, ra_err *err) {
-  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-  if (!err || strcmp(err->where, name) == 0) return;
-  if (err->where[0]) ra_err_prefix(err, "%s", err->where);
+  if (!err) return;
+  const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
+  if (err->where[0] && strcmp(err->where, name) != 0 && strcmp(err->where, path) != 0)
+    ra_err_prefix(err, "%s", err->where);
   snprintf(err->where, sizeof err->where, "%s", name);
 }
 

@@ -1,7 +1,9 @@
 // plan.c - which arrays the store gets, in which chunks.
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/size.h"
 #include "ingest/ingest_private.h"
 
@@ -126,6 +128,31 @@ int ra__ingest_fit(ra_ingest *ingest, ra_err *err) {
   return RA_OK;
 }
 
+// Arrays are named in the store as in the file, and their folders are parts of keys.
+static int check_name(const ra_ingest *ingest, const ra__array *array, ra_err *err) {
+  const char *name = array->zarr.name, *slash = strrchr(name, '/');
+  const char *base = slash ? slash + 1 : name;
+  bool good = ra_key_valid(name) && base[0] != '.' && strcmp(base, "zarr.json") != 0;
+  for (const char *part = name; good && *part; part += part[0] == '/') {
+    size_t n = strcspn(part, "/");
+    good = n <= NAME_MAX;
+    part += n;
+  }
+  if (good) return RA_OK;
+  return ra_fail(err, RA_E_UNSUPPORTED, ra_source_name(ingest->source),
+                 "'%.80s' is no name for an array of the store: parts of at most %d bytes "
+                 "[A-Za-z0-9._=-], none like a file of Zarr; rename it (ncrename -v), or leave it "
+                 "out with --variables",
+                 name, NAME_MAX);
+}
+
+static int check_names(const ra_ingest *ingest, ra_err *err) {
+  int rc = RA_OK;
+  for (size_t i = 0; i < ingest->count && rc >= 0; i++)
+    rc = check_name(ingest, &ingest->arrays[i], err);
+  return rc;
+}
+
 static void add_totals(ra_ingest *ingest) {
   for (size_t i = 0; i < ingest->count; i++) {
     const ra__array *array = &ingest->arrays[i];
@@ -150,6 +177,8 @@ int ra__ingest_plan(ra_ingest *ingest, ra_err *err) {
     rc = ra__place_levels(ingest, &ingest->arrays[i], err);
     if (rc < 0) return rc;
   }
+  rc = check_names(ingest, err);
+  if (rc < 0) return rc;
   add_totals(ingest);
   return ra__ingest_fit(ingest, err);
 }

@@ -1,17 +1,27 @@
 // scan.c - an HDF5 file is walked before netcdf-c opens it: external links, external storage and virtual datasets make
-// a file name other files of this machine, whose bytes would then be served as data. Filters without a decoder are
-// noted, so that they are refused by name before anything is written.
+// a file name other files of this machine, whose bytes would then be served as data. What netcdf-c would not survive is
+// refused too: groups within themselves or nested without end, names longer than its buffers. Filters without a
+// decoder are noted, so that they are refused by name before anything is written.
 #include <hdf5.h>
+#include <netcdf.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "source/source_private.h"
+
+enum { DEPTH_MOST = 32, LINKS_MOST = 200000 };
 
 typedef struct walk {
   ra_source *source;
   ra_err *err;
   int rc;
+  ra_str path;  // of the object that is looked at
+  unsigned depth, links;
+  haddr_t above[DEPTH_MOST];  // the groups that it lies in
 } walk;
+
+static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void *ctx);
 
 static int note_filter(walk *w, const char *path, int id) {
   ra_arena *arena = &w->source->arena;
@@ -63,30 +73,108 @@ static int check_dataset(walk *w, const char *path, hid_t dataset) {
   return rc;
 }
 
-static herr_t visit(hid_t group, const char *path, const H5L_info_t *info, void *ctx) {
+// A name that netcdf-c has room for and a store, a message and JSON can show.
+static int check_name(walk *w, const char *what, const char *name, size_t size) {
+  const unsigned char *p = (const unsigned char *)name;
+  size_t length = 0;
+  if (size > NC_MAX_NAME)
+    return ra_fail(w->err, RA_E_UNSUPPORTED, w->source->name,
+                   "the name '%.40s…' of %s has %zu bytes; NetCDF allows %d", name, what, size,
+                   NC_MAX_NAME);
+  for (size_t i = 0; i < size; i += length) {
+    length = ra_utf8_length(p + i, size - i);
+    if (!length)
+      return ra_fail(w->err, RA_E_UNSUPPORTED, w->source->name, "the name '%s' of %s is not UTF-8",
+                     name, what);
+  }
+  return RA_OK;
+}
+
+static herr_t check_attribute(hid_t object, const char *name, const H5A_info_t *info, void *ctx) {
   walk *w = ctx;
-  if (info->type == H5L_TYPE_SOFT) return 0;
-  if (info->type != H5L_TYPE_HARD) {
-    w->rc = ra_fail(w->err, RA_E_DENIED, w->source->name,
-                    "'%s' is an external link: it leads into another file, which is not followed",
-                    path);
-    return -1;
-  }
-  hid_t object = H5Oopen(group, path, H5P_DEFAULT);
-  if (object < 0) {
-    w->rc =
-        ra_fail(w->err, RA_E_CORRUPT, w->source->name,
-                "object '%s' cannot be opened: it is damaged, or newer than HDF5 1.10 reads", path);
-    return -1;
-  }
-  if (H5Iget_type(object) == H5I_DATASET) w->rc = check_dataset(w, path, object);
-  H5Oclose(object);
+  (void)object, (void)info;
+  w->rc = check_name(w, "an attribute", name, strlen(name));
   return w->rc < 0 ? -1 : 0;
 }
 
+static int check_attributes(walk *w, const char *path, hid_t object) {
+  hsize_t at = 0;
+  if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, &at, check_attribute, w) >= 0 || w->rc < 0)
+    return w->rc;
+  return ra_fail(w->err, RA_E_CORRUPT, w->source->name,
+                 "the attributes of '%s' cannot be listed: damaged HDF5", path);
+}
+
+// HDF5 lets a group be its own descendant, and netcdf-c then descends for ever.
+static int enter_group(walk *w, hid_t group, haddr_t address) {
+  const char *path = w->path.len ? w->path.ptr : "/";
+  if (w->depth == DEPTH_MOST)
+    return ra_fail(w->err, RA_E_TOOBIG, w->source->name,
+                   "has groups nested more than %d deep: '%.80s…'", DEPTH_MOST, path);
+  for (unsigned i = 0; i < w->depth; i++) {
+    if (w->above[i] == address)
+      return ra_fail(w->err, RA_E_CORRUPT, w->source->name, "group '%s' lies within itself", path);
+  }
+  w->above[w->depth++] = address;
+  if (H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, visit, w) < 0 && w->rc >= 0)
+    w->rc = ra_fail(w->err, RA_E_CORRUPT, w->source->name,
+                    "group '%s' cannot be listed: damaged HDF5", path);
+  w->depth--;
+  return w->rc;
+}
+
+static int check_object(walk *w, hid_t object, haddr_t address) {
+  int rc = check_attributes(w, w->path.ptr, object);
+  if (rc < 0) return rc;
+  H5I_type_t type = H5Iget_type(object);
+  if (type == H5I_DATASET) return check_dataset(w, w->path.ptr, object);
+  return type == H5I_GROUP ? enter_group(w, object, address) : RA_OK;
+}
+
+static int check_link(walk *w, hid_t group, const char *name, const H5L_info_t *info) {
+  if (++w->links > LINKS_MOST)
+    return ra_fail(w->err, RA_E_TOOBIG, w->source->name, "has more than %d objects", LINKS_MOST);
+  int rc = check_name(w, "an object", name, strlen(name));
+  if (rc < 0 || info->type == H5L_TYPE_SOFT) return rc;
+  if (info->type != H5L_TYPE_HARD)
+    return ra_fail(w->err, RA_E_DENIED, w->source->name,
+                   "'%s' is an external link: it leads into another file, which is not followed",
+                   w->path.ptr);
+  hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+  if (object < 0)
+    return ra_fail(w->err, RA_E_CORRUPT, w->source->name,
+                   "object '%s' cannot be opened: it is damaged, or newer than HDF5 1.10 reads",
+                   w->path.ptr);
+  rc = check_object(w, object, info->u.address);
+  H5Oclose(object);
+  return rc;
+}
+
+static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void *ctx) {
+  walk *w = ctx;
+  size_t length = w->path.len;
+  ra_str_addf(&w->path, length ? "/%s" : "%s", name);
+  w->rc = w->path.failed ? ra_fail(w->err, RA_E_NOMEM, w->source->name, "out of memory")
+                         : check_link(w, group, name, info);
+  w->path.len = length;
+  if (w->path.ptr) w->path.ptr[length] = 0;
+  return w->rc < 0 ? -1 : 0;
+}
+
+static int scan_root(walk *w, hid_t file) {
+  H5O_info_t info;
+  hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
+  if (root < 0 || H5Oget_info1(root, &info) < 0) {
+    w->rc = ra_fail(w->err, RA_E_CORRUPT, w->source->name, "has a damaged HDF5 structure");
+  } else {
+    w->rc = check_attributes(w, "/", root);
+    if (w->rc >= 0) w->rc = enter_group(w, root, info.addr);
+  }
+  if (root >= 0) H5Gclose(root);
+  return w->rc;
+}
+
 int ra__source_scan(ra_source *source, ra_err *err) {
-  H5dont_atexit();  // after a damaged file its clean-up at exit loops and says so
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   H5PLset_loading_state(
       0);  // a filter named by a file is never loaded from a folder named by the environment
   hid_t file = H5Fopen(source->path, H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -94,10 +182,10 @@ int ra__source_scan(ra_source *source, ra_err *err) {
     return ra_fail(err, RA_E_CORRUPT, source->name,
                    "cannot be opened by HDF5: the file is truncated or damaged");
   }
-  walk w = {source, err, RA_OK};
-  herr_t visited = H5Lvisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, visit, &w);
+  walk w = {.source = source, .err = err};
+  ra_str_init(&w.path);
+  int rc = scan_root(&w, file);
+  ra_str_deinit(&w.path);
   H5Fclose(file);
-  if (w.rc < 0) return w.rc;
-  if (visited < 0) return ra_fail(err, RA_E_CORRUPT, source->name, "has a damaged HDF5 structure");
-  return RA_OK;
+  return rc;
 }

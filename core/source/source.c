@@ -2,6 +2,7 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <hdf5.h>
 #include <limits.h>
 #include <netcdf.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/size.h"
 #include "source/fetched.h"
 #include "source/storage.h"
@@ -18,7 +20,19 @@ enum { KEPT_MAX = 64 << 20 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-void ra__source_lock(void) { pthread_mutex_lock(&lock); }
+// HDF5 writes what it thinks of a file to standard error, unless each thread forbids it.
+static void silence_hdf5(void) {
+  static _Thread_local bool silent;
+  if (silent) return;
+  silent = true;
+  H5dont_atexit();  // after a damaged file its clean-up at exit loops and says so
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+void ra__source_lock(void) {
+  pthread_mutex_lock(&lock);
+  silence_hdf5();
+}
 void ra__source_unlock(void) { pthread_mutex_unlock(&lock); }
 
 int ra__source_fail(const ra_source *source, int status, const char *what, ra_err *err) {
@@ -149,6 +163,7 @@ int ra_source_open(const char *path, ra_source **out, ra_err *err) {
   int made = new_source(path, &source, err);
   if (!source) return made;
   int rc = set_path(source, path, err);
+  if (rc >= 0) ra_crash_subject(source->name);
   if (rc >= 0) rc = open_any(source, err);
   if (rc < 0) {
     ra_source_free(source);
