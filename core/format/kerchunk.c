@@ -17,6 +17,7 @@ struct ra_kerchunk {
   const char *last;  // target: most references of a file have the same
 };
 
+enum { TARGET_MOST = 8192 };
 #define REFS_MOST ((size_t)10 << 20)
 
 static int no_memory(ra_err *err) {
@@ -76,6 +77,12 @@ static const char *template_of(const json_t *templates, const char *text, const 
   return json_string_value(json_object_get(templates, name));
 }
 
+// A few templates, named often enough, say gigabytes.
+static int target_too_long(const char *key, ra_err *err) {
+  return ra_fail(err, RA_E_TOOBIG, "", "the reference of '%.80s' has a target of more than %d bytes",
+                 key, TARGET_MOST);
+}
+
 static int fill_target(ra_kerchunk *k, const char *key, const char *text, const json_t *templates,
                        ra_kerchunk_ref *ref, ra_err *err) {
   ra_str out;
@@ -93,8 +100,13 @@ static int fill_target(ra_kerchunk *k, const char *key, const char *text, const 
     ra_str_add_bytes(&out, text, (size_t)(open - text));
     ra_str_add(&out, value);
     text = after;
+    if (out.len > TARGET_MOST) break;
   }
-  ra_str_add(&out, text);
+  if (out.len <= TARGET_MOST) ra_str_add(&out, text);
+  if (out.len > TARGET_MOST) {
+    ra_str_deinit(&out);
+    return target_too_long(key, err);
+  }
   const char *filled = out.ptr ? out.ptr : "";
   if (!out.failed && !(k->last && strcmp(k->last, filled) == 0))
     k->last = ra_arena_strdup(&k->arena, filled);

@@ -300,6 +300,18 @@ void ra_cf_free(ra_cf *cf) {
   free(cf);
 }
 
+// Arrays of Zarr that we have no decoder for have no dimensions here either: they are what was meant.
+static int nothing_gridded(const ra_cf *cf, ra_err *err) {
+  const char *name = ra_source_name(cf->source);
+  for (size_t i = 0; i < cf->count; i++) {
+    const ra_source_var *var = cf->variables[i].source;
+    if (var->filter)
+      return ra_fail(err, RA_E_UNSUPPORTED, name,
+                     "holds no gridded variable; '%s' cannot be decoded: %s", var->name, var->filter);
+  }
+  return ra_fail(err, RA_E_UNSUPPORTED, name, "holds no gridded variable");
+}
+
 int ra_cf_refusal(const ra_cf *cf, ra_err *err) {
   if (cf->mappable_count) return RA_OK;
   const ra_cf_variable *best = NULL;
@@ -312,7 +324,7 @@ int ra_cf_refusal(const ra_cf *cf, ra_err *err) {
     if (bigger) best = v;
   }
   const char *name = ra_source_name(cf->source);
-  if (!best) return ra_fail(err, RA_E_UNSUPPORTED, name, "holds no gridded variable");
+  if (!best) return nothing_gridded(cf, err);
   return ra_fail(err, best->reason_code, name,
                  "holds no variable that can be put on a map: '%s': %s", best->source->name,
                  best->reason);
