@@ -123,7 +123,7 @@ static int unpack(const ra_source *source, const ra_source_var *var, const ra__s
                   ra_err *err) {
   int rc = ra_chunk_decode(&s->format, mask, packed, size, dst, err);
   if (rc < 0 && err) {
-    ra_err_prefix(err, "chunk %llu of variable '%s' is damaged: ", (unsigned long long)chunk,
+    ra_err_prefix(err, "chunk %llu of variable '%s' is damaged", (unsigned long long)chunk,
                   var->name);
     snprintf(err->where, sizeof err->where, "%s", source->name);
   }

@@ -152,7 +152,6 @@ def a_directory_in_the_header(folder, _secret):
     return put(folder / "a.tif", b"II*\0" + struct.pack("<I", 2) + bytes(64))
 
 
-image(IFD + "|tag|bytes", "a tag of 2^32 values", t273=(LONG, [8]), place=False, t33550=None)
 
 
 @case("")
