@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/confine.h"
 #include "app/host.h"
 #include "app/priority.h"
 #include "app/progress.h"
@@ -70,6 +71,7 @@ static int run(const ra_cli *cli, const char *workflow, bool dry) {
   ra_source_access access;
   ra_err err = {0};
   ra_crash_install();
+  if (cli->word_count) ra_confine_sources(cli, !dry);
   ra_priority_lower((int)ra_config_int(cli->config, "priority"));
   if (open_access(cli, &access, &err) < 0) return ra_cli_fail(&err);
   if (ra_host_init(&host, cli->config, "ingest", !dry, &err) < 0) {
@@ -152,6 +154,7 @@ static int inspect(const ra_cli *cli) {
   ra_host host;
   ra_err err = {0};
   ra_crash_install();
+  ra_confine_sources(cli, false);
   if (ra_config_bool(cli->config, "checksums")) return checksums(cli);
   if (ra_host_init(&host, cli->config, "ingest", false, &err) < 0) return ra_cli_fail(&err);
   ra_str args, result;

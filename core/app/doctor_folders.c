@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/doctor.h"
+#include "ingest/scratch.h"
 
 enum { LOW_MIB = 1024, EMPTY_MIB = 64 };
 
@@ -79,14 +80,8 @@ static void store(ra_doctor *doctor, const char *path) {
   }
 }
 
-static const char *scratch_of(const ra_config *config) {
-  const char *scratch = ra_config_text(config, "scratch");
-  if (!scratch) scratch = getenv("TMPDIR");
-  return scratch && *scratch ? scratch : "/var/tmp";
-}
-
 static void scratch(ra_doctor *doctor) {
-  const char *path = scratch_of(doctor->config);
+  const char *path = ra_scratch_folder(ra_config_text(doctor->config, "scratch"));
   if (access(path, W_OK | X_OK) == 0) {
     room(doctor, "scratch", path);
   } else {

@@ -38,10 +38,11 @@ static void give_stack(void) {
 }
 
 static void write_sentence(const char *name) {
-  int n = snprintf(sentence, sizeof sentence,
-                   "rastrum: %.*s: crashes the library that reads it: the file is damaged, or made to "
-                   "do harm\n",
-                   SUBJECT, name);
+  int n =
+      snprintf(sentence, sizeof sentence,
+               "rastrum: %.*s: crashes the library that reads it: the file is damaged, or made to "
+               "do harm\n",
+               SUBJECT, name);
   atomic_store(&sentence_size, n > 0 && (size_t)n < sizeof sentence ? (size_t)n : 0);
 }
 
@@ -51,7 +52,8 @@ void ra_crash_install(void) {
   struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
   sigemptyset(&action.sa_mask);
   write_sentence("the source");
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    sigaction(numbers[i], &action, NULL);
 }
 
 void ra_crash_subject(const char *name) {

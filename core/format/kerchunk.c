@@ -79,8 +79,8 @@ static const char *template_of(const json_t *templates, const char *text, const 
 
 // A few templates, named often enough, say gigabytes.
 static int target_too_long(const char *key, ra_err *err) {
-  return ra_fail(err, RA_E_TOOBIG, "", "the reference of '%.80s' has a target of more than %d bytes",
-                 key, TARGET_MOST);
+  return ra_fail(err, RA_E_TOOBIG, "",
+                 "the reference of '%.80s' has a target of more than %d bytes", key, TARGET_MOST);
 }
 
 static int fill_target(ra_kerchunk *k, const char *key, const char *text, const json_t *templates,

@@ -16,7 +16,7 @@ struct ra__scratch {
   char folder[];
 };
 
-const char *ra__scratch_folder(const char *folder) {
+const char *ra_scratch_folder(const char *folder) {
   if (folder && *folder) return folder;
   const char *given = getenv("TMPDIR");
   return given && *given ? given : "/var/tmp";
@@ -37,7 +37,7 @@ static int open_nameless(const char *folder) {
 }
 
 int ra__scratch_open(const char *folder, ra__scratch **out, ra_err *err) {
-  folder = ra__scratch_folder(folder);
+  folder = ra_scratch_folder(folder);
   size_t size = strlen(folder) + 1;
   ra__scratch *scratch = calloc(1, sizeof *scratch + size);
   if (!scratch) return ra_fail(err, RA_E_NOMEM, folder, "out of memory");
@@ -60,7 +60,7 @@ void ra__scratch_free(ra__scratch *scratch) {
 
 int ra__scratch_check(const char *folder, uint64_t need, ra_err *err) {
   struct statvfs fs;
-  folder = ra__scratch_folder(folder);
+  folder = ra_scratch_folder(folder);
   if (statvfs(folder, &fs) < 0) {
     return ra_fail_errno(err, errno, folder,
                          "cannot take scratch files; name a folder with --scratch");

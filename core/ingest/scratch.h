@@ -9,7 +9,7 @@
 typedef struct ra__scratch ra__scratch;
 
 // The folder that --scratch names; NULL: $TMPDIR, else /var/tmp.
-const char *ra__scratch_folder(const char *folder);
+const char *ra_scratch_folder(const char *folder);
 int ra__scratch_open(const char *folder, ra__scratch **out, ra_err *err);
 void ra__scratch_free(ra__scratch *scratch);  // NULL is fine
 // RA_E_TOOBIG when the folder has less room than `need`, with both figures.

@@ -16,7 +16,7 @@ typedef struct walk {
   ra_source *source;
   ra_err *err;
   int rc;
-  ra_str path;  // of the object that is looked at
+  ra_str path;   // of the object that is looked at
   hid_t within;  // how objects are opened: no link out of the file is followed
   unsigned depth, links;
   haddr_t above[DEPTH_MOST];  // the groups that it lies in
