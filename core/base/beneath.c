@@ -66,3 +66,10 @@ int ra_open_beneath(int root, const char *path, int flags) {
   }
   return open_by_parts(root, path, flags);
 }
+
+int ra_stat_object(int fd, const char *key, struct stat *out, ra_err *err) {
+  if (fstat(fd, out) < 0) return ra_fail_errno(err, errno, key, "cannot be examined");
+  if (S_ISREG(out->st_mode)) return RA_OK;
+  return ra_fail(err, S_ISDIR(out->st_mode) ? RA_E_NOTFOUND : RA_E_CORRUPT, key,
+                 "is not an object (a regular file)");
+}

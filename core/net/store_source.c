@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/beneath.h"
+
 enum { POINTER_MOST = 8192 };
 #define POINTER "source.pointer"
 
@@ -243,9 +245,10 @@ static int open_own(const ra_store *store, const char *key, ra__store_object *ou
   int fd = ra__store_open_beneath(store, key, O_RDONLY);
   if (fd == -ENOENT || fd == -ENOTDIR) return RA_E_NOTFOUND;
   if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
-  if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
+  int rc = ra_stat_object(fd, key, &info, err);
+  if (rc < 0) {
     close(fd);
-    return RA_E_NOTFOUND;
+    return rc;
   }
   out->fd = fd;
   out->size = (uint64_t)info.st_size;

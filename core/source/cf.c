@@ -1,6 +1,7 @@
 // cf.c - roles of variables, and the assembly of the model; see cf.h
 #include "source/cf.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,12 +249,25 @@ static void note_name(ra_cf *cf, const ra_source_var *var) {
   ra_str_deinit(&path);
 }
 
+static void note_packing(ra_cf *cf, const ra_source_var *var) {
+  static const char *const names[] = {"scale_factor", "add_offset"};
+  for (int i = 0; i < 2; i++) {
+    double number;
+    if (!ra_source_var_number(var, names[i], &number) || (isfinite(number) && (i || number != 0)))
+      continue;
+    ra__cf_find(cf, "packing-ignored", "warning", var->name,
+                "has the %s %g, with which nothing can be unpacked; it is taken for absent",
+                names[i], number);
+  }
+}
+
 // An auxiliary coordinate that is itself a field on the grid (a height that changes with time) is data as well.
 static void note_variables(ra_cf *cf) {
   for (size_t i = 0; i < cf->count; i++) {
     const ra_cf_variable *v = &cf->variables[i];
     cf->mappable_count += v->mappable;
     note_name(cf, v->source);
+    note_packing(cf, v->source);
     if (v->role == RA_CF_TEXT) {
       ra__cf_find(cf, "text-skipped", "info", v->source->name, "holds no numbers and is left out");
     } else if (v->role == RA_CF_DATA && !v->mappable && v->source->ndim > 1) {

@@ -293,6 +293,13 @@ int ra__cf_grid_append(ra_cf *cf, const ra_cf_grid *like, ra_cf_grid **out, ra_e
   return RA_OK;
 }
 
+// Rows behind a pole are cut off, where it is a row at each end; more of them are no latitudes.
+static bool off_the_globe(const axis_line *y) {
+  double step = fabs(y->line.step), last = y->line.first + y->line.step * (double)(y->count - 1);
+  return fabs(y->line.first + last) / 2 > 90.5 || fabs(y->line.first) > 90.5 + step ||
+         fabs(last) > 90.5 + step;
+}
+
 // Takes crs.
 static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
                      const ra_source_var *mapping, ra_crs *crs, double scale, ra_err *err) {
@@ -311,8 +318,7 @@ static int make_grid(ra_cf *cf, ra_cf_variable *variable, const pair *axes,
     bool usable = read_axis(cf, variable, axes->x_dim->var, degrees, scale, &x, &rc, err) &&
                   read_axis(cf, variable, axes->y_dim->var, false, scale, &y, &rc, err);
     const double *skewed = ra_source_affine(cf->source);
-    if (usable && degrees && !skewed &&
-        fabs(y.line.first + y.line.step * (double)(y.count - 1) / 2) > 90.5) {
+    if (usable && degrees && !skewed && off_the_globe(&y)) {
       ra__cf_reason(cf, variable, RA_E_INVALID, "its latitudes '%s' lie outside -90..90",
                     axes->y_dim->var->name);
       usable = false;

@@ -58,9 +58,9 @@ static int open_object(const ra_folder *folder, const char *key, struct stat *st
   if (fd == -EXDEV || fd == -ELOOP)
     return ra_fail(err, RA_E_UNSUPPORTED, key, "leads out of its folder");
   if (fd < 0) return ra_fail_errno(err, -fd, key, "cannot be opened");
-  if (fstat(fd, st) == 0 && S_ISREG(st->st_mode)) return fd;
-  if (!folder->single) close(fd);
-  return ra_fail(err, RA_E_NOTFOUND, key, "is not a regular file");
+  int rc = ra_stat_object(fd, key, st, err);
+  if (rc < 0 && !folder->single) close(fd);
+  return rc < 0 ? rc : fd;
 }
 
 static void close_object(const ra_folder *folder, int fd) {
