@@ -100,7 +100,7 @@ static int read_targets(const ra_store *store, const char *version, references *
   if (rc >= 0 && !text) rc = ra_fail(err, RA_E_NOMEM, version, "no memory for a source's files");
   if (rc >= 0) rc = ra__pread_all(fd, RA_STORE_TARGETS, 0, size, (uint8_t *)text, err);
   if (fd >= 0) close(fd);
-  if (rc < 0) return rc;
+  if (rc < 0 || !text) return rc;
   text[size] = 0;
   return parse_targets(r, text, err);
 }

@@ -97,8 +97,8 @@ int ra__source_plain_type(int ncid, int type) {
   return is_enum ? base : type;
 }
 
-static bool add_flags(ra_source *source, ra_source_var *var, double *values, int64_t *integers,
-                      ra_str *meanings, size_t count) {
+static bool add_flags(ra_source *source, ra_source_var *var, const double *values,
+                      const int64_t *integers, ra_str *meanings, size_t count) {
   ra_source_attr *list = ra_arena_calloc(&source->arena, var->attr_count + 2, sizeof *list);
   const char **texts = ra_arena_calloc(&source->arena, 1, sizeof *texts);
   if (!list || !texts || meanings->failed) return false;

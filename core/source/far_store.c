@@ -137,8 +137,8 @@ static int try_metadata(ra_far_store *store, const char *name, bool v3, ra_err *
 static int try_array(ra_far_store *store, ra_err *err) {
   json_t *root = NULL, *attributes = NULL;
   ra_err ignored;
-  int rc = fetch_json(store, ".zattrs", &attributes, &ignored);
-  rc = fetch_json(store, ".zarray", &root, err);
+  fetch_json(store, ".zattrs", &attributes, &ignored);
+  int rc = fetch_json(store, ".zarray", &root, err);
   if (rc >= 0) rc = room_for(store, 2, err);
   if (rc >= 0) rc = add_text(store, ".zarray", "", root, err);
   if (rc >= 0 && attributes) rc = add_text(store, ".zattrs", "", attributes, err);
@@ -247,7 +247,7 @@ static int object_size(void *ctx, const char *key, uint64_t *out, ra_err *err) {
   if (own) return RA_OK;
   if (is_metadata(key)) return ra_fail(err, RA_E_NOTFOUND, key, "there is no such object");
   ra_str url;
-  ra_remote_state state;
+  ra_remote_state state = {0};
   ra_str_init(&url);
   add_url(store, key, &url);
   int rc = url.failed ? no_memory(err) : look(store, key, url.ptr, &state, err);
@@ -268,7 +268,7 @@ static int object_read(void *ctx, const char *key, uint64_t offset, size_t size,
     return RA_OK;
   }
   ra_str url;
-  ra_remote_state state;
+  ra_remote_state state = {0};
   ra_str_init(&url);
   add_url(store, key, &url);
   int rc = url.failed ? no_memory(err) : look(store, key, url.ptr, &state, err);

@@ -65,7 +65,7 @@ int ra_fetched_new(const char *url, ra_fetched **out, ra_err *err) {
   } else if (asprintf(&f->path, "%s/%s", f->folder, name) < 0) {
     rc = ra_fail(err, RA_E_NOMEM, url, "out of memory");
   }
-  if (rc >= 0) rc = fetch(f, url, err);
+  if (rc >= 0 && f) rc = fetch(f, url, err);
   if (rc < 0) {
     ra_fetched_free(f);
     return rc;

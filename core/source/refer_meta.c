@@ -44,6 +44,7 @@ static void add_number(double value, ra_str *out) {
 static int64_t load_integer(ra_dtype type, const uint8_t *cell) {
   size_t size = ra_dtype_size(type);
   uint64_t raw = 0;
+  if (!size) return 0;
   for (size_t i = 0; i < size; i++) raw |= (uint64_t)cell[i] << 8 * i;
   unsigned shift = (unsigned)(64 - 8 * size);
   return ra_dtype_is_signed(type) ? (int64_t)(raw << shift) >> shift : (int64_t)raw;

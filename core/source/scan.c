@@ -136,6 +136,7 @@ static int check_object(walk *w, hid_t object) {
 }
 
 // A soft link may lead through an external one that was not come across yet.
+// NOLINTNEXTLINE(readability-non-const-parameter): HDF5's callback type
 static herr_t follow_nothing(const char *file, const char *group, const char *target_file,
                              const char *target, unsigned *flags, hid_t fapl, void *ctx) {
   (void)file, (void)group, (void)target_file, (void)target, (void)flags, (void)fapl, (void)ctx;
@@ -153,11 +154,12 @@ static int check_link(walk *w, hid_t group, const char *name, const H5L_info_t *
                    w->path.ptr);
   hid_t object = H5Oopen(group, name, w->within);
   if (object < 0)
-    return ra_fail(w->err, RA_E_CORRUPT, w->source->name,
-                   info->type == H5L_TYPE_SOFT
-                       ? "the soft link '%s' leads nowhere"
-                       : "object '%s' cannot be opened: it is damaged, or newer than HDF5 1.10 reads",
-                   w->path.ptr);
+    return ra_fail(
+        w->err, RA_E_CORRUPT, w->source->name,
+        info->type == H5L_TYPE_SOFT
+            ? "the soft link '%s' leads nowhere"
+            : "object '%s' cannot be opened: it is damaged, or newer than HDF5 1.10 reads",
+        w->path.ptr);
   rc = check_object(w, object);
   H5Oclose(object);
   return rc;
