@@ -69,6 +69,8 @@ static void allow_program(int list, const ra_config *config) {
     ra_confine_allow(list, dirs->library, false);
     for (unsigned i = 0; dirs->plugins[i]; i++) ra_confine_allow(list, dirs->plugins[i], false);
     for (unsigned i = 0; dirs->colormaps[i]; i++) ra_confine_allow(list, dirs->colormaps[i], false);
+    for (unsigned i = 0; dirs->tile_matrix_sets[i]; i++)
+      ra_confine_allow(list, dirs->tile_matrix_sets[i], false);
   }
   free(dirs);
 }
@@ -94,12 +96,15 @@ static bool is_references(const char *path) {
   return read && first == '{';
 }
 
-// References lead to files beside them.
+// References lead to files beside them, or below the roots.
 static void allow_sources(int list, const ra_cli *cli) {
+  bool refers = ra_config_bool(cli->config, "virtual");
   for (int i = 0; i < cli->word_count; i++) {
     ra_confine_allow(list, cli->words[i], false);
-    if (is_references(cli->words[i])) allow_parent(list, cli->words[i], false);
+    if (refers || is_references(cli->words[i])) allow_parent(list, cli->words[i], false);
   }
+  for (const char *const *root = ra_config_list(cli->config, "source_roots"); *root; root++)
+    ra_confine_allow(list, *root, false);
 }
 
 static void allow_store(int list, const ra_config *config, bool writes) {

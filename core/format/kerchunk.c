@@ -134,9 +134,19 @@ static int range_value(ra_kerchunk *k, const char *key, const json_t *value,
   return fill_target(k, key, target, templates, ref, err);
 }
 
+static bool climbs(const char *key) {
+  for (const char *part = key; part; part = strchr(part, '/'), part += part != NULL) {
+    size_t n = strcspn(part, "/");
+    if ((n == 1 && part[0] == '.') || (n == 2 && part[0] == '.' && part[1] == '.')) return true;
+  }
+  return false;
+}
+
 static int add_ref(ra_kerchunk *k, const char *key, const json_t *value, const json_t *templates,
                    ra_err *err) {
   ra_kerchunk_ref *ref = &k->refs[k->count];
+  if (climbs(key))
+    return ra_fail(err, RA_E_DENIED, "", "the key '%.80s' climbs out of its store", key);
   *ref = (ra_kerchunk_ref){.key = ra_arena_strdup(&k->arena, key)};
   if (!ref->key) return no_memory(err);
   int rc = json_is_array(value) ? range_value(k, key, value, templates, ref, err)

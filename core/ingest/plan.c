@@ -1,5 +1,6 @@
 // plan.c - which arrays the store gets, in which chunks.
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,28 +129,47 @@ int ra__ingest_fit(ra_ingest *ingest, ra_err *err) {
   return RA_OK;
 }
 
-// Arrays are named in the store as in the file, and their folders are parts of keys.
-static int check_name(const ra_ingest *ingest, const ra__array *array, ra_err *err) {
-  const char *name = array->zarr.name, *slash = strrchr(name, '/');
-  const char *base = slash ? slash + 1 : name;
-  bool good = ra_key_valid(name) && base[0] != '.' && strcmp(base, "zarr.json") != 0;
-  for (const char *part = name; good && *part; part += part[0] == '/') {
-    size_t n = strcspn(part, "/");
-    good = n <= NAME_MAX;
-    part += n;
+// The part of a key that an array's last name becomes stands beside the store's own objects.
+static bool fits_store(const char *key) {
+  const char *slash = strrchr(key, '/');
+  if (!ra_key_valid(key) || strcmp(slash ? slash + 1 : key, "zarr.json") == 0) return false;
+  for (size_t n; *key; key += n + (key[n] == '/')) {
+    n = strcspn(key, "/");
+    if (n > NAME_MAX) return false;
   }
-  if (good) return RA_OK;
-  return ra_fail(err, RA_E_UNSUPPORTED, ra_source_name(ingest->source),
-                 "'%.80s' is no name for an array of the store: parts of at most %d bytes "
-                 "[A-Za-z0-9._=-], none like a file of Zarr; rename it (ncrename -v), or leave it "
-                 "out with --variables",
-                 name, NAME_MAX);
+  return true;
+}
+
+// Keys have letters that names may have, so that two names may become one key.
+static bool is_taken(const char *const *keys, size_t count, const char *key) {
+  for (size_t i = 0; i < count; i++)
+    if (keys[i] && strcmp(keys[i], key) == 0) return true;
+  return false;
+}
+
+static int check_name(const ra_ingest *ingest, size_t i, const char **keys, ra_err *err) {
+  const char *name = ingest->arrays[i].zarr.name;
+  ra_str key;
+  ra_str_init(&key);
+  ra_key_add_path(&key, name);
+  keys[i] = key.ptr && !key.failed ? key.ptr : NULL;
+  if (!keys[i]) return ra_fail(err, RA_E_NOMEM, ra_source_name(ingest->source), "out of memory");
+  if (fits_store(keys[i]) && !is_taken(keys, i, keys[i])) return RA_OK;
+  return ra_fail(
+      err, RA_E_UNSUPPORTED, ra_source_name(ingest->source),
+      "'%.80s' is no name for an array of the store: its key '%.80s' is none, is another "
+      "one's, or has a part of more than %d bytes; rename it (ncrename -v), or leave it "
+      "out with --variables",
+      name, keys[i], NAME_MAX);
 }
 
 static int check_names(const ra_ingest *ingest, ra_err *err) {
   int rc = RA_OK;
-  for (size_t i = 0; i < ingest->count && rc >= 0; i++)
-    rc = check_name(ingest, &ingest->arrays[i], err);
+  const char **keys = calloc(ingest->count + 1, sizeof *keys);
+  if (!keys) return ra_fail(err, RA_E_NOMEM, ra_source_name(ingest->source), "out of memory");
+  for (size_t i = 0; i < ingest->count && rc >= 0; i++) rc = check_name(ingest, i, keys, err);
+  for (size_t i = 0; i < ingest->count; i++) free((void *)keys[i]);
+  free(keys);
   return rc;
 }
 

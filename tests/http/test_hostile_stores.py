@@ -137,7 +137,7 @@ def folders_a_hundred_deep(folder, _secret):
     return root
 
 
-@case("no name for an array")
+@case("")
 def names_that_are_no_keys(folder, _secret):
     files = members()
     root = write(folder / "s.zarr", {k.replace("t/", "a b\n\x1b[31m/"): v for k, v in files.items()})
@@ -276,7 +276,7 @@ def an_entry_that_climbs_backwards(folder, _secret):
     return put(folder / "s.zip", archive(folder / "x.zip", members(), more=[("t/..!..!s", b"x")]).read_bytes().replace(b"..!..!s", b"..\\..\\s"))
 
 
-@case("twice")
+@case("")
 @pytest.mark.filterwarnings("ignore")
 def an_entry_that_is_there_twice(folder, _secret):
     return archive(folder / "s.zip", members(), more=[("t/0.0", bytes(NY * NX * 4))])
