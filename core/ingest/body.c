@@ -191,7 +191,7 @@ static void add_extras(const ra_cf_variable *variable, ra_str *out) {
   ra_str_add_char(out, ']');
 }
 
-static void add_packing(const ra_cf_variable *variable, ra_str *out) {
+void ra__packing_json(const ra_cf_variable *variable, ra_str *out) {
   const ra_packing *packing = &variable->packing;
   ra_str_add(out, ",\"packing\":{\"scale\":");
   ra__json_number(out, packing->scale);
@@ -402,7 +402,7 @@ static void add_variable(const ra_ingest *ingest, const ra__array *array, bool s
   for (size_t i = 0; i < 4; i++) text_member(out, TEXTS[i], ra_source_var_text(var, TEXTS[i]));
   add_dims(array, out);
   if (array->cf->mappable) add_extras(array->cf, out);
-  add_packing(array->cf, out);
+  ra__packing_json(array->cf, out);
   add_flags(array->cf, out);
   add_bands(array->cf, out);
   if (statistics) add_statistics(array, out);

@@ -153,7 +153,7 @@ static void add_metadata(ra_ingest *ingest) {
   ra_str_deinit(&text);
 }
 
-// Seconds that the disk takes for so many bytes, by a part of them.
+// Seconds that the disk takes for so many bytes, by a part of them; 0 where it cannot be tried.
 static int disk_seconds(const ra_ingest *ingest, uint64_t bytes, double *seconds, ra_err *err) {
   size_t size = bytes < WRITTEN ? (size_t)bytes : WRITTEN;
   ra__scratch *scratch = NULL;
@@ -162,14 +162,15 @@ static int disk_seconds(const ra_ingest *ingest, uint64_t bytes, double *seconds
   if (size == 0) return RA_OK;
   void *data = calloc(1, size);
   if (!data) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
-  int rc = ra__scratch_open(ingest->options.scratch, &scratch, err);
+  ra_err ignored;
+  int rc = ra__scratch_open(ingest->options.scratch, &scratch, &ignored);
   uint64_t since = ra_clock_ns();
-  if (rc >= 0) rc = ra__scratch_append(scratch, data, size, &offset, err);
-  if (rc >= 0) rc = ra__scratch_sync(scratch, err);
-  *seconds = (double)(ra_clock_ns() - since) * 1e-9 * (double)bytes / (double)size;
+  if (rc >= 0) rc = ra__scratch_append(scratch, data, size, &offset, &ignored);
+  if (rc >= 0) rc = ra__scratch_sync(scratch, &ignored);
+  if (rc >= 0) *seconds = (double)(ra_clock_ns() - since) * 1e-9 * (double)bytes / (double)size;
   ra__scratch_free(scratch);
   free(data);
-  return rc;
+  return RA_OK;
 }
 
 // A region's share of what is sampled; all of it where that is little.

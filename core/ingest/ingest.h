@@ -57,9 +57,11 @@ typedef struct ra_ingest_progress {
 ra_ingest_progress ra_ingest_get_progress(const ra_ingest *ingest);
 
 // What a conversion would give, from samples spread over the file that are encoded for the purpose; the plan tells it
-// then. Reads a part of the file; writes a scratch file for a moment, to learn how fast the disk is.
+// then. Reads a part of the file; writes a scratch file for a moment, to learn how fast the disk is (one that cannot be
+// written to is taken to keep up).
 int ra_ingest_estimate(ra_ingest *ingest, ra_cancel *cancel, ra_err *err);
 // The plan as JSON: source, grids, times, variables with chunks, sizes, findings; for people, --dry-run and inspect.
 int ra_ingest_plan_json(const ra_ingest *ingest, ra_str *out, ra_err *err);
 // `rastrum inspect --json`: the same for any file, with the verdict; a file that is refused is no failure here.
-int ra_ingest_inspect(const char *path, const ra_ingest_options *options, ra_str *out, ra_err *err);
+int ra_ingest_inspect(const char *path, const ra_ingest_options *options, ra_cancel *cancel,
+                      ra_str *out, ra_err *err);

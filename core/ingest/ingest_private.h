@@ -201,3 +201,7 @@ void ra__geozarr(const ra_cf_grid *grid, const ra_source *source, ra_str *out);
 int ra__hash_seconds(const ra_ingest *ingest, double *seconds, ra_err *err);
 int ra__body(const ra_ingest *ingest, bool statistics, ra_str *out, ra_err *err);
 void ra__json_number(ra_str *out, double value);  // NaN and infinities as texts
+// Inside of a JSON object: how the cells of a variable become values.
+void ra__packing_json(const ra_cf_variable *variable, ra_str *out);
+// The same: what a tile and a series read of it.
+void ra__reads_json(const ra__array *array, ra_str *out);

@@ -91,68 +91,6 @@ static void add_sides(const char *name, const uint64_t *sides, unsigned count, r
   ra_str_add_char(out, ']');
 }
 
-enum {
-  BLOCK = 256,
-  WINDOW = 3
-};  // a side of a COG's blocks; blocks that a tile's window touches in a row, at most
-
-// A tile of 256 pixels is drawn from the level whose cells are from half a pixel to a whole one: 512 of them in a row.
-static uint64_t tile_blocks(const ra_cf_grid *grid) {
-  int64_t sides[] = {grid->grid.width, grid->grid.height};
-  uint64_t blocks = 1;
-  for (int i = 0; i < 2; i++) {
-    int64_t all = (sides[i] + BLOCK - 1) / BLOCK;
-    blocks *= (uint64_t)(all < WINDOW ? all : WINDOW);
-  }
-  return blocks;
-}
-
-// The same of a pyramid's arrays, whose chunks stand for the blocks.
-static uint64_t tile_chunks(const ra__array *array) {
-  const int dims[] = {array->cf->y_dim, array->cf->x_dim};
-  uint64_t chunks = 1;
-  for (int i = 0; i < 2; i++) {
-    uint64_t side = array->zarr.chunk[dims[i]];
-    uint64_t all = (array->zarr.shape[dims[i]] + side - 1) / side, some = 2 * BLOCK / side + 1;
-    chunks *= all < some ? all : some;
-  }
-  return chunks;
-}
-
-// Chunks along time at one place, and one of each other dimension.
-static uint64_t series_chunks(const ra__array *array) {
-  const ra_cf_variable *v = array->cf;
-  uint64_t chunks = 1;
-  for (int d = 0; d < (int)array->zarr.ndim; d++) {
-    if (d != v->time_dim && d != v->run_dim) continue;
-    chunks *= (array->zarr.shape[d] + array->zarr.chunk[d] - 1) / array->zarr.chunk[d];
-  }
-  return chunks;
-}
-
-static void add_read(const char *unit, uint64_t count, uint64_t bytes, ra_str *out) {
-  ra_str_addf(out, "{\"%s\":%llu,\"bytes\":%llu}", unit, (unsigned long long)count,
-              (unsigned long long)bytes);
-}
-
-// What a request reads where nothing is cached, before compression; a tile at most, since tiles differ.
-static void add_reads(const ra__array *array, ra_str *out) {
-  uint64_t cell = ra_dtype_size(array->zarr.dtype), chunk = cell, chunks = series_chunks(array);
-  for (unsigned d = 0; d < array->zarr.ndim; d++) chunk *= array->zarr.chunk[d];
-  ra_str_add(out, ",\"reads\":{\"tile\":");
-  if (array->direct) {
-    add_read("chunks", tile_chunks(array), tile_chunks(array) * chunk, out);
-  } else if (array->cf->mappable) {
-    uint64_t blocks = tile_blocks(array->cf->grid);
-    add_read("blocks", blocks, blocks * BLOCK * BLOCK * cell, out);
-  } else {
-    ra_str_add(out, "null");
-  }
-  ra_str_add(out, ",\"series\":");
-  add_read("chunks", chunks, chunks * chunk, out);
-  ra_str_add_char(out, '}');
-}
-
 static void add_variable(const ra__array *array, ra_str *out) {
   const ra_cf_variable *v = array->cf;
   ra_str_add(out, "{\"name\":");
@@ -172,9 +110,14 @@ static void add_variable(const ra__array *array, ra_str *out) {
   add_sides("shape", array->zarr.shape, array->zarr.ndim, out);
   add_sides("chunk", array->zarr.chunk, array->zarr.ndim, out);
   add_sides("shard", array->zarr.shard, array->zarr.ndim, out);
+  const char *units = ra_source_var_text(v->source, "units");
+  ra_str_add(out, ",\"units\":");
+  ra_str_add_json(out, units ? units : "");
+  ra__packing_json(v, out);
   ra_str_addf(out, ",\"bytes\":%zu,\"cogs\":%zu,\"bands\":%llu", array->raw,
-              array->direct ? 0 : array->steps, (unsigned long long)v->bands);
-  add_reads(array, out);
+              array->direct ? 0 : array->steps,
+              (unsigned long long)v->bands);
+  ra__reads_json(array, out);
   ra_str_add_char(out, '}');
 }
 
@@ -261,16 +204,23 @@ static int refused(const char *path, const char *datetime, const ra_err *why, ra
   return out->failed ? ra_fail(err, RA_E_NOMEM, path, "out of memory") : RA_OK;
 }
 
-int ra_ingest_inspect(const char *path, const ra_ingest_options *options, ra_str *out, ra_err *err) {
+static int plan_of(const char *path, const ra_ingest_options *options, ra_cancel *cancel,
+                   ra_str *out, ra_err *err) {
   ra_ingest *ingest;
-  ra_err why = {0};
-  int rc = ra_ingest_open(path, options, &ingest, &why);
-  if (rc == RA_E_NOMEM) {
-    *err = why;
-    return rc;
-  }
-  if (rc < 0) return refused(path, options->datetime, &why, out, err);
-  rc = ra_ingest_plan_json(ingest, out, err);
+  int rc = ra_ingest_open(path, options, &ingest, err);
+  if (rc < 0) return rc;
+  rc = ra_ingest_estimate(ingest, cancel, err);
+  if (rc >= 0) rc = ra_ingest_plan_json(ingest, out, err);
   ra_ingest_free(ingest);
   return rc;
+}
+
+int ra_ingest_inspect(const char *path, const ra_ingest_options *options, ra_cancel *cancel,
+                      ra_str *out, ra_err *err) {
+  ra_err why = {0};
+  int rc = plan_of(path, options, cancel, out, &why);
+  if (rc == RA_E_NOMEM || rc == RA_E_CANCELLED) *err = why;
+  if (rc >= 0 || rc == RA_E_NOMEM || rc == RA_E_CANCELLED) return rc;
+  out->len = 0;
+  return refused(path, options->datetime, &why, out, err);
 }

@@ -261,9 +261,8 @@ static int l_discard(lua_State *L) { return start_on_handle(L, &DISCARD, 0, push
 // ---- rastrum.ingest.inspect(path, options) -> JSON text | nil, err
 
 static int inspect_run(ra_op *op, void *state, ra_err *err) {
-  (void)op;
   work *w = state;
-  return ra_ingest_inspect(w->path, &w->options, &w->text, err);
+  return ra_ingest_inspect(w->path, &w->options, ra_op_cancel_flag(op), &w->text, err);
 }
 
 static const ra_op_kind INSPECT = {.name = "ingest.inspect",

@@ -332,6 +332,15 @@ function M.find(collection, dataset)
   return driver:find(collection, dataset)
 end
 
+---What was published last in a collection, but for one dataset: {dataset =, body = JSON}, or false.
+---@return table|false|nil
+---@return rastrum.Error|nil
+function M.newest(collection, but)
+  local driver, err = M.driver()
+  if not driver then return nil, err end
+  return driver:newest(collection, but)
+end
+
 ---Whether a version was published once and is kept until gc.
 ---@return boolean|nil
 ---@return rastrum.Error|nil

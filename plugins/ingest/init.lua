@@ -4,6 +4,8 @@
 local catalog = require "rastrum.catalog"
 local compaction = require "rastrum.compaction"
 local hooks = require "rastrum.hooks"
+local inspection = require "inspection"
+local packing = require "packing"
 local said = require "report"
 
 local M = { name = "ingest", api = 1, description = "NetCDF files into Zarr, COG and the catalog" }
@@ -72,11 +74,29 @@ local function find_published(job)
   return true
 end
 
-local function note_findings(job)
+-- What was published last in the job's collection: in this run, else before it.
+local function published_before(job)
+  local last = job.before[job.collection]
+  if last then return last end
+  local newest = catalog.newest(job.collection, job.dataset)
+  return newest and rastrum.json.decode(newest.body)
+end
+
+-- What the collection has already may be packed otherwise; a catalog that cannot be read is told of
+-- when it is needed.
+local function compare(job)
+  local last = published_before(job)
+  for _, finding in ipairs(last and packing.differences(job.plan, last) or {}) do
+    table.insert(job.plan.findings, finding)
+  end
+end
+
+local function tell_findings(job)
   for _, finding in ipairs(job.plan.findings) do
     local where = finding.where ~= "" and finding.where .. ": " or ""
     rastrum.emit {
-      event = "note", code = finding.code,
+      event = "finding", code = finding.code, severity = finding.severity, where = finding.where,
+      message = finding.message, source = job.given, dataset = job.dataset,
       text = ("%s: %s: %s%s"):format(job.file, finding.severity, where, finding.message),
     }
   end
@@ -154,7 +174,8 @@ local function validate(job)
   })
   if not handle then return nil, plan end
   job.handle, job.plan = handle, plan
-  note_findings(job)
+  compare(job)
+  tell_findings(job)
   local ok, err = hooks.run("on_validate", about(job, { plan = plan }))
   if not ok then return nil, err end
   if o.dry_run then return finish_dry(job) end
@@ -350,12 +371,12 @@ end
 
 -- Two sources of one run must not become one dataset; below a root the later one alone is refused.
 local function list_jobs(sources, options)
-  local jobs, seen = {}, {}
+  local jobs, seen, before = {}, {}, {}
   local parent = #sources > 1 and common_parent(sources) or nil
   for _, source in ipairs(sources) do
     local path = source.path
     local job = {
-      path = path, given = source.given, file = file_of(path), options = options,
+      path = path, given = source.given, file = file_of(path), options = options, before = before,
       collection = options.collection or collection_id(options.root and source.given or path),
       dataset = options.dataset or dataset_id(source, parent, options.root),
     }
@@ -380,7 +401,11 @@ local function ingest(ctx)
   local results, published = {}, {}
   for i, job in ipairs(jobs) do
     local ok, problem = run_job(job)
-    if not ok then report(job, problem) end
+    if ok then
+      job.before[job.collection] = { dataset = job.dataset, variables = job.plan.variables }
+    else
+      report(job, problem)
+    end
     published[#published + 1] = job.published
     results[i] = { dataset = job.dataset, version = job.version, ok = ok or false }
   end
@@ -402,7 +427,7 @@ local function inspect(ctx)
   if not json then return nil, err end
   local plan = rastrum.json.decode(json)
   ctx.result = {
-    json = rastrum.json.raw(json), text = said.inspected(source, plan), verdict = plan.verdict,
+    json = rastrum.json.raw(json), text = inspection.text(source, plan), verdict = plan.verdict,
     reason = plan.verdict == "refuse" and plan.findings[1].message or nil,
   }
   return true

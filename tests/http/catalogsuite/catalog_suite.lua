@@ -68,6 +68,15 @@ local cases = {
     equal(bodies.a, '{"dataset":"a","version":"1"}', "a")
     equal(bodies.gone, nil, "gone")
   end },
+  { "what was published last", function(driver)
+    local last = driver:newest("c", "")
+    local before = driver:newest("c", last.dataset)
+    if driver:find("c", last.dataset).published <= driver:find("c", before.dataset).published then
+      error(("%s was published before %s"):format(last.dataset, before.dataset), 0)
+    end
+    equal(rastrum.json.decode(before.body).dataset, before.dataset, "its body")
+    equal(driver:newest("nowhere", ""), false, "in no collection")
+  end },
   { "conditional writes", function(driver)
     fails("conflict", driver:publish(record("a", "2", 1, EAST)))
     fails("conflict", driver:publish(record("a", "3", 1, EAST, "2")))
