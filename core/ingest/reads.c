@@ -46,20 +46,25 @@ static double longer(const step *s) {
 
 // The largest window of a tile in cells of the level that it is drawn from. The level is chosen by the cell in the
 // middle; others look smaller on the map, or lie aslant. false: the grid's middle is not on the map.
-static bool largest_window(const ra_cf_grid *grid, double window[2]) {
-  ra_crs *mercator;
-  ra_transform *transform;
+static bool largest_window(const ra_grid *grid, ra_transform *transform, double window[2]) {
   step s;
   window[0] = window[1] = 0;
+  if (!step_at(grid, transform, 0.5, 0.5, &s)) return false;
+  double side = TILE * CELLS_A_PIXEL * longer(&s);
+  for (int i = 0; i < PLACES * PLACES; i++) {
+    double across = (i % PLACES + 0.5) / PLACES, down = (i / PLACES + 0.5) / PLACES;
+    if (step_at(grid, transform, across, down, &s)) widen(&s, side, window);
+  }
+  return true;
+}
+
+static bool find_window(const ra_cf_grid *grid, double window[2]) {
+  ra_crs *mercator;
+  ra_transform *transform;
   if (ra_crs_new("EPSG:3857", &mercator, NULL) < 0) return false;
   bool known = ra_transform_new(grid->crs, mercator, &transform, NULL) >= 0;
   if (known) {
-    known = step_at(&grid->grid, transform, 0.5, 0.5, &s);
-    double side = TILE * CELLS_A_PIXEL * longer(&s);
-    for (int i = 0; known && i < PLACES * PLACES; i++) {
-      double across = (i % PLACES + 0.5) / PLACES, down = (i / PLACES + 0.5) / PLACES;
-      if (step_at(&grid->grid, transform, across, down, &s)) widen(&s, side, window);
-    }
+    known = largest_window(&grid->grid, transform, window);
     ra_transform_free(transform);
   }
   ra_crs_unref(mercator);
@@ -76,7 +81,7 @@ static uint64_t tile_blocks(const ra_cf_grid *grid) {
   uint64_t columns = ((uint64_t)grid->grid.width + BLOCK - 1) / BLOCK;
   uint64_t rows = ((uint64_t)grid->grid.height + BLOCK - 1) / BLOCK;
   double window[2];
-  if (columns * rows == 1 || !largest_window(grid, window)) return columns * rows;
+  if (columns * rows == 1 || !find_window(grid, window)) return columns * rows;
   return touched(window[0], columns) * touched(window[1], rows);
 }
 
