@@ -52,7 +52,8 @@ static bool largest_window(const ra_grid *grid, ra_transform *transform, double 
   if (!step_at(grid, transform, 0.5, 0.5, &s)) return false;
   double side = TILE * CELLS_A_PIXEL * longer(&s);
   for (int i = 0; i < PLACES * PLACES; i++) {
-    double across = (i % PLACES + 0.5) / PLACES, down = (i / PLACES + 0.5) / PLACES;
+    int column = i % PLACES, row = i / PLACES;
+    double across = (column + 0.5) / PLACES, down = (row + 0.5) / PLACES;
     if (step_at(grid, transform, across, down, &s)) widen(&s, side, window);
   }
   return true;
