@@ -115,8 +115,7 @@ static void add_variable(const ra__array *array, ra_str *out) {
   ra_str_add_json(out, units ? units : "");
   ra__packing_json(v, out);
   ra_str_addf(out, ",\"bytes\":%zu,\"cogs\":%zu,\"bands\":%llu", array->raw,
-              array->direct ? 0 : array->steps,
-              (unsigned long long)v->bands);
+              array->direct ? 0 : array->steps, (unsigned long long)v->bands);
   ra__reads_json(array, out);
   ra_str_add_char(out, '}');
 }

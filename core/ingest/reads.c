@@ -72,18 +72,34 @@ static bool find_window(const ra_cf_grid *grid, double window[2]) {
   return known;
 }
 
-// Blocks in a row that so many cells touch where they lie badly, with a cell at each end for the interpolation.
-static uint64_t touched(double cells, uint64_t all) {
-  double blocks = floor(cells / BLOCK) + 2;
-  return blocks < (double)all ? (uint64_t)blocks : all;
+// What is read of a map at once: a COG's block, or a chunk of the source's own array.
+typedef struct piece {
+  const char *unit;
+  uint64_t columns, rows, bytes;
+} piece;
+
+static piece piece_of(const ra__array *array, uint64_t chunk) {
+  uint64_t cell = ra_dtype_size(array->zarr.dtype);
+  if (!array->direct) return (piece){"blocks", BLOCK, BLOCK, BLOCK * BLOCK * cell};
+  return (piece){"chunks", array->zarr.chunk[array->cf->x_dim], array->zarr.chunk[array->cf->y_dim],
+                 chunk};
 }
 
-static uint64_t tile_blocks(const ra_cf_grid *grid) {
-  uint64_t columns = ((uint64_t)grid->grid.width + BLOCK - 1) / BLOCK;
-  uint64_t rows = ((uint64_t)grid->grid.height + BLOCK - 1) / BLOCK;
+// Pieces in a row that so many cells touch where they lie badly, with a cell at each end for the interpolation.
+static uint64_t touched(double cells, uint64_t side, uint64_t all) {
+  double pieces = floor(cells / (double)side) + 2;
+  return pieces < (double)all ? (uint64_t)pieces : all;
+}
+
+// Without coarser levels a tile of the whole map reads all of it.
+static uint64_t tile_pieces(const ra__array *array, const piece *one) {
+  const ra_cf_grid *grid = array->cf->grid;
+  uint64_t columns = ((uint64_t)grid->grid.width + one->columns - 1) / one->columns;
+  uint64_t rows = ((uint64_t)grid->grid.height + one->rows - 1) / one->rows;
   double window[2];
-  if (columns * rows == 1 || !find_window(grid, window)) return columns * rows;
-  return touched(window[0], columns) * touched(window[1], rows);
+  if (columns * rows == 1 || (array->direct && !array->level_count) || !find_window(grid, window))
+    return columns * rows;
+  return touched(window[0], one->columns, columns) * touched(window[1], one->rows, rows);
 }
 
 // Chunks along time at one place, and one of each other dimension.
@@ -107,8 +123,9 @@ void ra__reads_json(const ra__array *array, ra_str *out) {
   for (unsigned d = 0; d < array->zarr.ndim; d++) chunk *= array->zarr.chunk[d];
   ra_str_add(out, ",\"reads\":{\"tile\":");
   if (array->cf->mappable) {
-    uint64_t blocks = tile_blocks(array->cf->grid);
-    add_read("blocks", blocks, blocks * BLOCK * BLOCK * cell, out);
+    piece one = piece_of(array, chunk);
+    uint64_t count = tile_pieces(array, &one);
+    add_read(one.unit, count, count * one.bytes, out);
   } else {
     ra_str_add(out, "null");
   }

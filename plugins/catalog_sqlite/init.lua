@@ -233,8 +233,8 @@ end
 
 ---{dataset =, body =} of the dataset of a collection that was published last, but for this one; or false.
 function Catalog:newest(collection, but)
-  local rows, err = self:query("SELECT dataset, body FROM datasets WHERE collection = ? AND dataset <> ? "
-    .. "ORDER BY published DESC LIMIT 1", collection, but)
+  local rows, err = self:query("SELECT dataset, body FROM datasets WHERE collection = ? "
+    .. "AND dataset <> ? ORDER BY published DESC LIMIT 1", collection, but)
   if not rows then return nil, err end
   return rows[1] or false
 end

@@ -54,14 +54,15 @@ local function shape_words(variable)
   for i, dim in ipairs(variable.dims) do out[i] = ("%s %d"):format(dim, variable.shape[i]) end
   local bands = variable.bands > 1 and (" of %d bands"):format(variable.bands) or ""
   return ("%s; %s; %s%s"):format(packing.words(variable), table.concat(out, ", "),
-    count(variable.cogs, "map"), bands)
+    variable.cogs > 0 and count(variable.cogs, "map") or "maps of its own levels", bands)
 end
 
 local function reads_words(variable)
   local series, tile = variable.reads.series, variable.reads.tile
   return ("a series reads %s of %s, %s; a tile at most %s, %s"):format(
     count(series.chunks, "chunk"), table.concat(variable.chunk, " x "), said.bytes(series.bytes),
-    count(tile.blocks, "block"), said.bytes(tile.bytes))
+    tile.blocks and count(tile.blocks, "block") or count(tile.chunks, "chunk"),
+    said.bytes(tile.bytes))
 end
 
 local function called(variable)
@@ -124,6 +125,9 @@ function M.text(source, plan)
     for _, axis in ipairs(plan.times.axes) do add("time", time_line(axis)) end
     variable_lines(plan, add)
     add("becomes", becomes(plan))
+    local copied = plan.plan.copied
+    if plan.plan.in_place then add("place", "the source stays where it is") end
+    if type(copied) == "string" then add("place", "a copy is made: " .. copied) end
   end
   finding_lines(plan, add)
   add("verdict", plan.verdict)
