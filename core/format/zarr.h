@@ -31,7 +31,7 @@ typedef struct ra_zarr_spec {
 
 // Time-shaped chunks (data.md §1): up to 4,096 steps long, square in cells, about 96 KiB raw; shard ≤ 64 MiB raw. In v2,
 // where each chunk is an object, the square is of 16 x 16 cells at least.
-// time_dim -1: none. y_dim/x_dim -1: a 1-D or scalar array (one chunk, no sharding). Extra dimensions: 1 a chunk.
+// time_dim -1: none. y_dim/x_dim -1: an array on no grid (chunks of rows up to 8 MiB, no sharding). Extra dimensions: 1 a chunk.
 void ra_zarr_plan(ra_zarr_spec *spec, int time_dim, int y_dim, int x_dim);
 
 // The array's zarr.json, or its .zarray.

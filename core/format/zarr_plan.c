@@ -5,7 +5,7 @@
 #include "format/zarr_impl.h"
 
 static const uint64_t STEPS = 4096, CHUNK_BYTES = 96 << 10, SHARD_BYTES = 64 << 20;
-static const uint64_t V2_CELLS = 16 * 16;
+static const uint64_t V2_CELLS = 16 * 16, WHOLE_BYTES = 8 << 20;
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -23,12 +23,12 @@ static void square(uint64_t cells, uint64_t a, uint64_t b, uint64_t *side_a, uin
   }
 }
 
-// Everything in one chunk; split along the first dimension where that passes the bytes of a shard.
+// Everything in one chunk; split along the first dimension where that would be a large one to hold.
 static void plan_whole(ra_zarr_spec *spec) {
   uint64_t rest = ra_dtype_size(spec->dtype);
   for (unsigned i = 1; i < spec->ndim; i++) rest *= most(1, spec->shape[i]);
   for (unsigned i = 0; i < spec->ndim; i++) spec->chunk[i] = most(1, spec->shape[i]);
-  if (spec->ndim) spec->chunk[0] = least(spec->chunk[0], most(1, SHARD_BYTES / rest));
+  if (spec->ndim) spec->chunk[0] = least(spec->chunk[0], most(1, WHOLE_BYTES / rest));
   memcpy(spec->shard, spec->chunk, sizeof spec->shard);
   spec->sharded = false;
 }

@@ -15,16 +15,16 @@
 static const double DEGREE = M_PI / 180;
 static const double FRACTION = 65535;
 
-typedef struct place {  // of a pixel between four centres
-  uint32_t cell;        // the one with the lowest row and column
-  uint16_t u, v;        // along its row and column, to the next centre
-} place;
+typedef ra_regrid_place place;
 
 struct ra_regrid {
   int64_t width, height;  // of the map
   int64_t native_width;
-  place *places;          // curvilinear; else NULL
+  place *places;          // curvilinear, in memory; else NULL
   uint32_t *cols, *rows;  // uneven axes
+  ra_regrid_keep keep;    // curvilinear, in strips
+  int64_t strip;          // rows of one
+  uint64_t *offsets;      // of the strips
 };
 
 void ra_regrid_free(ra_regrid *self) {
@@ -32,12 +32,13 @@ void ra_regrid_free(ra_regrid *self) {
   free(self->places);
   free(self->cols);
   free(self->rows);
+  free(self->offsets);
   free(self);
 }
 
-size_t ra_regrid_memory(const ra_grid *map) {
+size_t ra_regrid_memory(const ra_grid *map, int64_t rows) {
   size_t bytes;
-  if (!ra_size_mul((size_t)map->width, (size_t)map->height, &bytes)) return SIZE_MAX;
+  if (!ra_size_mul((size_t)map->width, (size_t)rows, &bytes)) return SIZE_MAX;
   return ra_size_mul(bytes, sizeof(place), &bytes) ? bytes : SIZE_MAX;
 }
 
@@ -62,7 +63,7 @@ int ra_regrid_axes(const ra_uneven *x, const ra_uneven *y, const ra_grid *map, r
                    ra_err *err) {
   ra_regrid *self = calloc(1, sizeof *self);
   if (!self) return no_memory(NULL, map, err);
-  *self = (ra_regrid){map->width, map->height, (int64_t)x->count, NULL, NULL, NULL};
+  *self = (ra_regrid){.width = map->width, .height = map->height, .native_width = (int64_t)x->count};
   self->cols = cells_along(x, map->gt[0], map->gt[1], map->width);
   self->rows = cells_along(y, map->gt[3], map->gt[5], map->height);
   if (!self->cols || !self->rows) return no_memory(self, map, err);
@@ -83,14 +84,22 @@ typedef struct node {  // a centre, or the end of the rim
 
 enum { LINES = 4 };  // of nodes: the quads between two rows ask for one more on either side
 
+typedef struct span {  // of a map's rows
+  double top, bottom;
+} span;
+
 typedef struct drawing {
-  ra_regrid *regrid;
   const ra_lattice *lattice;
   const ra_grid *map;
+  place *places;              // of the strip
+  int64_t first, end;         // its rows
+  span *spans[2];             // what the quads between two rows reach, by row + 1; of the rim apart
   double period;              // pixels in 360 degrees
   double *lon_sin, *lon_cos;  // of the map's columns
   node *lines[LINES];         // of rows row - 1 … row + 2; node i + 1 is column i
+  int64_t row;                // theirs
   bool rim;                   // now the quads of the rim
+  bool spanned;               // the first strip has told the spans
 } drawing;
 
 static vec minus(vec a, vec b) { return (vec){a.x - b.x, a.y - b.y, a.z - b.z}; }
@@ -220,7 +229,7 @@ static void draw_row(drawing *self, const quad *q, int64_t row, double from, dou
     double first = ceil(fmax(from + turn * self->period, 0));
     double last = floor(fmin(to + turn * self->period, (double)map->width - 1));
     for (int64_t col = (int64_t)first; (double)col <= last; col++) {
-      place *pixel = &self->regrid->places[row * map->width + col];
+      place *pixel = &self->places[(row - self->first) * map->width + col];
       vec at = {c * self->lon_cos[col], c * self->lon_sin[col], z};
       double x, y, u, v;
       if (pixel->cell != NONE || !to_plane(q, at, &x, &y) || !solve(q, x, y, &u, &v)) continue;
@@ -272,8 +281,12 @@ static void draw(drawing *self, const quad *q) {
   const double *gt = self->map->gt;
   box b;
   bound(q, &b);
-  double top = ceil(fmax((b.north - gt[3]) / gt[5] - 0.5, 0));
-  double bottom = floor(fmin((b.south - gt[3]) / gt[5] - 0.5, (double)self->map->height - 1));
+  double top = ceil((b.north - gt[3]) / gt[5] - 0.5);
+  double bottom = floor((b.south - gt[3]) / gt[5] - 0.5);
+  span *all = &self->spans[self->rim][self->row + 1];
+  *all = (span){fmin(all->top, top), fmax(all->bottom, bottom)};
+  top = fmax(top, (double)self->first);
+  bottom = fmin(bottom, (double)self->end - 1);
   double from = (b.west - gt[0]) / gt[1] - 0.5, to = (b.east - gt[0]) / gt[1] - 0.5;
   for (int64_t row = (int64_t)top; (double)row <= bottom; row++) draw_row(self, q, row, from, to);
 }
@@ -295,28 +308,60 @@ static void draw_quad(drawing *self, int64_t row, int64_t i) {
   if (lay_plane(&q)) draw(self, &q);
 }
 
+// Lines of the rows round `row`: mostly the last ones and a new one.
+static void bring_lines(drawing *self, int64_t row) {
+  if (row != self->row + 1) {
+    for (int i = 0; i < LINES; i++) fill_line(self, row - 1 + i, self->lines[i]);
+  } else {
+    node *line = self->lines[0];
+    memmove(self->lines, self->lines + 1, (LINES - 1) * sizeof *self->lines);
+    self->lines[LINES - 1] = line;
+    fill_line(self, row + 2, line);
+  }
+  self->row = row;
+}
+
+static bool reaches(const drawing *self, int64_t row) {
+  const span *rows = &self->spans[self->rim][row + 1];
+  return !self->spanned || (rows->top < (double)self->end && rows->bottom >= (double)self->first);
+}
+
 // A cyclic lattice's first column comes as its last one's neighbour.
 static void draw_all(drawing *self, bool rim) {
   const ra_lattice *l = self->lattice;
   self->rim = rim;
-  for (int i = 0; i < LINES; i++) fill_line(self, i - 2, self->lines[i]);
+  self->row = -3;
   for (int64_t row = -1; row < l->height; row++) {
+    if (!reaches(self, row)) continue;
+    bring_lines(self, row);
     for (int64_t i = l->cyclic ? 1 : 0; i <= l->width; i++) draw_quad(self, row, i);
-    node *line = self->lines[0];
-    memmove(self->lines, self->lines + 1, (LINES - 1) * sizeof *self->lines);
-    self->lines[LINES - 1] = line;
-    fill_line(self, row + 3, line);
   }
+}
+
+static void draw_strip(drawing *self, int64_t first, int64_t rows) {
+  self->first = first;
+  self->end = first + rows;
+  for (int64_t i = 0; i < rows * self->map->width; i++) self->places[i] = (place){NONE, 0, 0};
+  draw_all(self, false);
+  draw_all(self, true);
+  self->spanned = true;
 }
 
 static bool prepare(drawing *self) {
   const ra_grid *map = self->map;
   size_t width = (size_t)map->width, nodes = (size_t)self->lattice->width + 2;
+  size_t rows = (size_t)self->lattice->height + 1;
   self->period = 360 / map->gt[1];
   self->lon_sin = malloc(width * sizeof *self->lon_sin);
   self->lon_cos = malloc(width * sizeof *self->lon_cos);
   bool ok = self->lon_sin && self->lon_cos;
   for (int i = 0; i < LINES; i++) ok &= (self->lines[i] = malloc(nodes * sizeof(node))) != NULL;
+  for (int k = 0; k < 2; k++) {
+    self->spans[k] = malloc(rows * sizeof(span));
+    ok &= self->spans[k] != NULL;
+    for (size_t i = 0; i < rows && self->spans[k]; i++)
+      self->spans[k][i] = (span){INFINITY, -INFINITY};
+  }
   for (size_t i = 0; i < width && ok; i++) {
     double lon = (map->gt[0] + map->gt[1] * ((double)i + 0.5)) * DEGREE;
     self->lon_sin[i] = sin(lon);
@@ -325,38 +370,81 @@ static bool prepare(drawing *self) {
   return ok;
 }
 
-int ra_regrid_lattice(const ra_lattice *lattice, const ra_grid *map, ra_regrid **out, ra_err *err) {
-  size_t bytes = ra_regrid_memory(map);
+static void drawing_deinit(drawing *self) {
+  free(self->lon_sin);
+  free(self->lon_cos);
+  for (int i = 0; i < LINES; i++) free(self->lines[i]);
+  for (int k = 0; k < 2; k++) free(self->spans[k]);
+  free(self->places);
+}
+
+static int draw_kept(drawing *self, ra_regrid *regrid, ra_err *err) {
+  int rc = RA_OK;
+  for (int64_t row = 0; row < regrid->height && rc >= 0; row += regrid->strip) {
+    int64_t left = regrid->height - row, rows = left < regrid->strip ? left : regrid->strip;
+    draw_strip(self, row, rows);
+    rc = regrid->keep.append(regrid->keep.ctx, self->places, ra_regrid_memory(self->map, rows),
+                             &regrid->offsets[row / regrid->strip], err);
+  }
+  return rc;
+}
+
+int ra_regrid_lattice(const ra_lattice *lattice, const ra_grid *map, int64_t rows,
+                      const ra_regrid_keep *keep, ra_regrid **out, ra_err *err) {
+  int64_t strip = keep ? rows : map->height;
+  size_t bytes = ra_regrid_memory(map, strip);
   ra_regrid *self = calloc(1, sizeof *self);
   if (!self || bytes == SIZE_MAX) return no_memory(self, map, err);
-  *self = (ra_regrid){map->width, map->height, lattice->width, malloc(bytes), NULL, NULL};
-  drawing work = {.regrid = self, .lattice = lattice, .map = map};
-  bool ok = self->places && prepare(&work);
-  if (ok) {
-    for (size_t i = 0; i < bytes / sizeof(place); i++) self->places[i].cell = NONE;
-    draw_all(&work, false);
-    draw_all(&work, true);
+  *self = (ra_regrid){.width = map->width,
+                      .height = map->height,
+                      .native_width = lattice->width,
+                      .strip = strip,
+                      .offsets = calloc((size_t)(map->height / strip) + 1, sizeof(uint64_t))};
+  drawing work = {.lattice = lattice, .map = map, .places = malloc(bytes)};
+  bool ok = work.places && self->offsets && prepare(&work);
+  int rc = RA_OK;
+  if (ok && keep) {
+    self->keep = *keep;
+    rc = draw_kept(&work, self, err);
+  } else if (ok) {
+    draw_strip(&work, 0, map->height);
+    self->places = work.places;
+    work.places = NULL;
   }
-  free(work.lon_sin);
-  free(work.lon_cos);
-  for (int i = 0; i < LINES; i++) free(work.lines[i]);
+  drawing_deinit(&work);
   if (!ok) return no_memory(self, map, err);
+  if (rc < 0) {
+    ra_regrid_free(self);
+    return rc;
+  }
   *out = self;
   return RA_OK;
 }
 
 // ---- pixels
 
-static bool get_axes(const ra_regrid *self, int64_t row, int64_t column, ra_regrid_pixel *out) {
-  if (self->rows[row] == NONE || self->cols[column] == NONE) return false;
-  uint32_t cell = (uint32_t)(self->rows[row] * self->native_width + self->cols[column]);
-  *out = (ra_regrid_pixel){{cell, cell, cell, cell}, {1, 0, 0, 0}};
-  return true;
+static void row_of_axes(const ra_regrid *self, int64_t row, place *room) {
+  for (int64_t i = 0; i < self->width; i++) {
+    bool there = self->rows[row] != NONE && self->cols[i] != NONE;
+    uint32_t cell = (uint32_t)(self->rows[row] * self->native_width + self->cols[i]);
+    room[i] = (place){there ? cell : NONE, 0, 0};
+  }
 }
 
-bool ra_regrid_get(const ra_regrid *self, int64_t row, int64_t column, ra_regrid_pixel *out) {
-  if (!self->places) return get_axes(self, row, column, out);
-  place p = self->places[row * self->width + column];
+const ra_regrid_place *ra_regrid_row(const ra_regrid *self, int64_t row, ra_regrid_place *room,
+                                     ra_err *err) {
+  if (self->places) return self->places + row * self->width;
+  if (self->rows) {
+    row_of_axes(self, row, room);
+    return room;
+  }
+  size_t bytes = (size_t)self->width * sizeof *room;
+  uint64_t offset = self->offsets[row / self->strip] + (uint64_t)(row % self->strip) * bytes;
+  return self->keep.read(self->keep.ctx, offset, room, bytes, err) < 0 ? NULL : room;
+}
+
+bool ra_regrid_pixel_of(const ra_regrid *self, const ra_regrid_place *at, ra_regrid_pixel *out) {
+  place p = *at;
   if (p.cell == NONE) return false;
   int64_t w = self->native_width;
   // Behind a row's last cell comes its first.

@@ -89,18 +89,19 @@ static bool plan_maps(ra__array *array, uint64_t steps) {
          ra__tiling_init(&plan->parts[RA__MAPS], array->zarr.ndim, side, side);
 }
 
-// One map at a time, of which a strip of one band's rows is in memory.
-// A map that is regridded takes its cells from anywhere, so all of them have to be there.
+// One map at a time, of which a strip of one band's rows is in memory; of one that is regridded, which takes its cells from
+// anywhere, a band.
 static bool plan_strips(ra__array *array, size_t room) {
   ra__plan *plan = &array->plan;
   const ra_cf_variable *variable = array->cf;
-  if (!plan_maps(array, 1) || variable->grid->layout != RA_CF_EVEN) return false;
+  if (!plan_maps(array, 1)) return false;
   const uint64_t *map = plan->targets[RA__MAPS].side;
   uint64_t side[RA__DIMS];
   memcpy(side, map, sizeof side);
   for (unsigned e = 0; e < variable->extra_count; e++) side[variable->extra[e].dim] = 1;
   size_t row = map[variable->x_dim] * ra_dtype_size(array->zarr.dtype);
-  side[variable->y_dim] = most(least(map[variable->y_dim], room / row), 1);
+  if (variable->grid->layout == RA_CF_EVEN)
+    side[variable->y_dim] = most(least(map[variable->y_dim], room / row), 1);
   plan->strips = true;
   return ra__tiling_init(&plan->parts[RA__MAPS], array->zarr.ndim, map, side);
 }
@@ -125,11 +126,20 @@ static size_t shard_need(const ra_ingest *ingest, const ra__array *array) {
   return add(add(times(part, 2), times(chunk, 2)), times(chunks, 32));
 }
 
+// What rows of a regridded map are made in.
+static size_t rows_need(const ra__array *array) {
+  size_t width = (size_t)array->cf->grid->grid.width, size = ra_dtype_size(array->zarr.dtype);
+  if (array->cf->grid->layout == RA_CF_EVEN) return 0;
+  size_t pixel = sizeof(ra_regrid_place) + 4 * (sizeof(float) + size + sizeof(double));
+  return times(width, pixel + RA__MAP_ROWS * size);
+}
+
 // The planes read back together, the file of one, and what makes it; or a strip, and what is about to go to the scratch file.
 static size_t maps_need(const ra_ingest *ingest, const ra__array *array) {
   ra_cog_spec spec = ra__cog_spec(ingest, array);
   size_t planes = side_bytes(&array->plan.parts[RA__MAPS], ra_dtype_size(array->zarr.dtype));
   size_t making = add(ra_cog_writer_memory(&spec), 2 * MIB);  // and a sketch
+  making = add(making, rows_need(array));
   if (array->plan.strips) return add(add(planes, making), LEVELS_APART);
   return add(add(planes, making), add(array->map_plane, array->map_plane / 2));
 }
@@ -150,7 +160,8 @@ typedef struct needs {
 static needs needs_of(const ra_ingest *ingest, const ra__array *array) {
   const ra__plan *plan = &array->plan;
   bool all = plan->buffers >= plan->blocks.count;
-  needs n = {.fixed = add(add(BASE, tables_need(array)), ra__maps_memory(ingest))};
+  size_t making;
+  needs n = {.fixed = add(add(BASE, tables_need(array)), ra__maps_memory(ingest, &making))};
   if (!array->cf->source->cells)
     n.worker = times(ra_source_chunk_bytes(array->cf->source), DECODING);
   for (unsigned l = 0; l < plan->layouts; l++) {
@@ -266,22 +277,46 @@ static void group_maps(const ra_ingest *ingest, ra__array *array) {
 
 static uint64_t scratch_need(const ra__array *array) {
   const ra__plan *plan = &array->plan;
-  uint64_t raw = array->raw + array->raw / 64, plane = array->plane + array->plane / 2;
+  uint64_t raw = array->raw + array->raw / 64;
+  uint64_t plane = most(array->plane, array->map_plane);
+  plane += plane / 2;
   return (plan->spills[RA__SHARDS] ? raw : 0) + (plan->spills[RA__MAPS] ? raw : 0) +
          (plan->strips ? plan->encoders * plane : 0);
 }
 
 static int refuse(const ra_ingest *ingest, const ra__array *array, ra_err *err) {
-  size_t chunk = ra_source_chunk_bytes(array->cf->source);
-  double row = array->cf->mappable ? (double)array->cf->grid->native_width : 0;
-  row *= (double)ra_dtype_size(array->zarr.dtype);
+  const ra_cf_grid *grid = array->cf->mappable ? array->cf->grid : NULL;
+  bool even = !grid || grid->layout == RA_CF_EVEN;
+  double chunk = (double)ra_source_chunk_bytes(array->cf->source) / (double)MIB;
+  double row = (grid ? (double)grid->native_width : 0) * (double)ra_dtype_size(array->zarr.dtype);
+  double rows = row * (even ? 256 : (double)grid->native_height) / (double)MIB;
   return ra_fail(
       err, RA_E_TOOBIG, ra_source_name(ingest->source),
       "does not fit: variable '%s' needs %zu MiB of memory, --memory allows %zu MiB (one "
-      "of its source chunks takes %.1f MiB decoded, 256 rows of its maps %.1f); give "
+      "of its source chunks takes %.1f MiB decoded, %s %.1f); give "
       "more, or choose other variables with --variables",
-      array->zarr.name, (total(ingest, array) >> 20) + 1, ingest->options.memory >> 20,
-      (double)chunk / (double)MIB, row * 256 / (double)MIB);
+      array->zarr.name, (total(ingest, array) >> 20) + 1, ingest->options.memory >> 20, chunk,
+      even ? "256 rows of its maps" : "a band of its curvilinear cells", rows);
+}
+
+// The maps of regridded grids, before any array is read; the places of all their cells have to be there.
+int ra__budget_maps(const ra_ingest *ingest, size_t *need, ra_err *err) {
+  size_t making, memory = ra__maps_memory(ingest, &making);
+  *need = memory ? add(BASE, add(memory, making)) : 0;
+  if (*need <= ingest->options.memory) return RA_OK;
+  const ra__array *first = NULL;
+  for (size_t i = 0; i < ingest->count && !first; i++) {
+    const ra_cf_variable *v = ingest->arrays[i].cf;
+    if (v->mappable && v->grid->layout == RA_CF_CURVED) first = &ingest->arrays[i];
+  }
+  const ra_cf_grid *grid = first ? first->cf->grid : NULL;
+  return ra_fail(err, RA_E_TOOBIG, ra_source_name(ingest->source),
+                 "does not fit: the map of variable '%s', whose curvilinear grid has %lld x %lld "
+                 "cells, needs %zu MiB of memory while it is made, --memory allows %zu MiB; give "
+                 "--memory %zuM or more, or choose other variables with --variables",
+                 first ? first->zarr.name : "", grid ? (long long)grid->native_width : 0,
+                 grid ? (long long)grid->native_height : 0, (*need >> 20) + 1,
+                 ingest->options.memory >> 20, (*need >> 20) + 1);
 }
 
 // Whole maps if they leave room, else strips of them.

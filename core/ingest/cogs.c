@@ -187,28 +187,33 @@ static size_t first_step(const ra__target *target) {
   return run >= 0 ? first + target->region.start[run] * array->zarr.shape[time] : first;
 }
 
-enum { ROWS_AT_ONCE = 32 };
-
-// A regridded map: statistics are of the source's cells, pixels are made some rows at a time.
+// One band of a regridded map: statistics are of the source's cells, pixels are made some rows at a time.
 static int cog_regrid(cog *c, const uint8_t *cells, ra_err *err) {
   const ra__array *array = ra__target_array(c->target);
   const ra_cf_grid *grid = array->cf->grid;
-  size_t size = ra_dtype_size(array->zarr.dtype);
-  size_t band = (size_t)grid->native_width * (size_t)grid->native_height * size;
-  int rc = ra__tally_add(c->tally, c->step, cells,
-                         (size_t)array->cf->bands * (size_t)grid->native_height, err);
+  int rc = ra__tally_add(c->tally, c->step, cells, (size_t)grid->native_height, err);
   if (rc < 0 || !c->wanted) return rc;
-  uint8_t *rows = malloc(ROWS_AT_ONCE * (size_t)grid->grid.width * size);
+  uint8_t *rows = malloc(RA__MAP_ROWS * (size_t)grid->grid.width * ra_dtype_size(array->zarr.dtype));
   if (!rows) return ra_fail(err, RA_E_NOMEM, array->zarr.name, "no memory for rows of a map");
-  for (uint64_t b = 0; b < array->cf->bands && rc >= 0; b++) {
-    bool blank = ra__maps_is_blank(array, cells + b * band);
-    for (int64_t row = 0; row < grid->grid.height && rc >= 0; row += ROWS_AT_ONCE) {
-      int64_t left = grid->grid.height - row, count = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
-      rc = ra__maps_rows(array, cells + b * band, blank, row, count, rows, err);
-      if (rc >= 0) rc = ra_cog_writer_rows(c->writer, rows, (size_t)count, err);
-    }
+  bool blank = ra__maps_is_blank(array, cells);
+  for (int64_t row = 0; row < grid->grid.height && rc >= 0; row += RA__MAP_ROWS) {
+    int64_t left = grid->grid.height - row, count = left < RA__MAP_ROWS ? left : RA__MAP_ROWS;
+    rc = ra__maps_rows(array, cells, blank, row, count, rows, err);
+    if (rc >= 0) rc = ra_cog_writer_rows(c->writer, rows, (size_t)count, err);
   }
   free(rows);
+  return rc;
+}
+
+// Rows of the source's cells, which are changed; of a regridded grid whole bands.
+static int cog_cells(cog *c, uint8_t *cells, size_t rows, ra_err *err) {
+  const ra__array *array = ra__target_array(c->target);
+  const ra_cf_grid *grid = array->cf->grid;
+  if (!array->regrid) return cog_rows(c, cells, rows, err);
+  size_t size = ra_dtype_size(array->zarr.dtype), height = (size_t)grid->native_height;
+  int rc = RA_OK;
+  for (size_t row = 0; row < rows && rc >= 0; row += height)
+    rc = cog_regrid(c, cells + row * (size_t)grid->native_width * size, err);
   return rc;
 }
 
@@ -217,11 +222,8 @@ static int make_whole(const ra__target *target, size_t step, uint8_t *pixels, ra
   const ra_cf_variable *variable = ra__target_array(target)->cf;
   cog c = {.target = target, .tally = tally, .step = step};
   int rc = cog_begin(&c, err);
-  if (rc >= 0 && ra__target_array(target)->regrid) {
-    rc = cog_regrid(&c, pixels, err);
-  } else if (rc >= 0) {
-    rc = cog_rows(&c, pixels, (size_t)(variable->bands * variable->grid->native_height), err);
-  }
+  if (rc >= 0)
+    rc = cog_cells(&c, pixels, (size_t)(variable->bands * variable->grid->native_height), err);
   if (rc >= 0) rc = cog_end(&c, err);
   cog_deinit(&c);
   return rc;
@@ -265,7 +267,7 @@ static int add_strip(cog *c, uint64_t part, uint8_t *pixels, ra_err *err) {
   map_views(c->target, &region, pixels, views);
   int rc = ra__target_fill(c->target, part, views, 2, err);
   if (rc < 0) return rc;
-  return cog_rows(c, pixels, region.count[ra__target_array(c->target)->cf->y_dim], err);
+  return cog_cells(c, pixels, region.count[ra__target_array(c->target)->cf->y_dim], err);
 }
 
 // A map of which a strip at a time is in memory.

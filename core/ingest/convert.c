@@ -10,7 +10,7 @@
 static int convert_array(ra__output *output, ra__array *array, ra__scratch *scratch, ra_err *err) {
   int rc = ra__pass_run(output, array, scratch, err);
   if (!scratch) return rc;
-  output->ingest->scratch_peak = ra__scratch_peak(scratch);
+  output->ingest->scratch_peak = ra__scratch_peak(scratch) + ra__maps_scratch(output->ingest);
   return rc < 0 ? rc : ra__scratch_reset(scratch, err);
 }
 

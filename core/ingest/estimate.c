@@ -208,6 +208,7 @@ int ra_ingest_estimate(ra_ingest *ingest, ra_cancel *cancel, ra_err *err) {
   int rc = sample_all(ingest, cancel, &cpu, err);
   if (rc < 0) return rc;
   if (!ra_ingest_in_place(ingest)) add_metadata(ingest);
+  ingest->estimate.scratch += ra__maps_scratch(ingest);
   rc = disk_seconds(ingest, ingest->estimate.bytes, &disk, err);
   if (rc >= 0) rc = ra__hash_seconds(ingest, &hash, err);
   ingest->estimate.seconds = hash + (cpu > disk ? cpu : disk);

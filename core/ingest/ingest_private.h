@@ -14,7 +14,7 @@
 #include "source/cf.h"
 #include "source/zarr_tree.h"
 
-enum { RA__WRITER_FORMAT = 2 };  // raised when the same source would give other bytes
+enum { RA__WRITER_FORMAT = 3 };  // raised when the same source would give other bytes
 
 enum { RA__SHARDS, RA__MAPS, RA__LAYOUTS };
 
@@ -92,6 +92,7 @@ struct ra_ingest {
   ra__array *arrays;
   ra__map *maps;
   size_t map_count;
+  struct ra__scratch *map_scratch;  // of the places of maps that are made in strips
   unsigned jobs;
   ra__sizes sizes;
   ra__estimate estimate;
@@ -123,8 +124,12 @@ int ra__place_levels(ra_ingest *ingest, ra__array *array, ra_err *err);
 // The last of these steps, on its own: memory, for ingest->sizes.
 int ra__ingest_fit(ra_ingest *ingest, ra_err *err);
 
-// Bytes that the maps of regridded grids take while they are made and used.
-size_t ra__maps_memory(const ra_ingest *ingest);
+// Bytes that the maps of regridded grids take while they are used, and at most beside those while they are made.
+size_t ra__maps_memory(const ra_ingest *ingest, size_t *making);
+// Bytes of the scratch file that they take.
+uint64_t ra__maps_scratch(const ra_ingest *ingest);
+// The map of a regridded grid is made this many rows at a time.
+enum { RA__MAP_ROWS = 32 };
 // Makes them for the arrays that need them, and writes the index of each curvilinear grid.
 int ra__maps_open(struct ra__output *output, ra_err *err);
 void ra__maps_close(ra_ingest *ingest);
@@ -140,6 +145,8 @@ ra_cog_spec ra__cog_spec(const ra_ingest *ingest, const ra__array *array);
 
 // Fills array->plan for that much memory; RA_E_TOOBIG, with what is needed, when even the smallest plan does not fit.
 int ra__budget(const ra_ingest *ingest, ra__array *array, ra_err *err);
+// What the maps of curvilinear grids need at least, or RA_E_TOOBIG in the name of a variable.
+int ra__budget_maps(const ra_ingest *ingest, size_t *need, ra_err *err);
 
 // What samples say of the scratch file's size.
 int ra__estimate_scratch(ra_ingest *ingest, ra_cancel *cancel, uint64_t *bytes, ra_err *err);

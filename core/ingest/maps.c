@@ -7,6 +7,7 @@
 
 #include "format/cell_index.h"
 #include "ingest/ingest_private.h"
+#include "ingest/scratch.h"
 
 static size_t add(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
 
@@ -18,17 +19,46 @@ static bool is_used(const ra_ingest *ingest, const ra_cf_grid *grid) {
   return false;
 }
 
-// The lattices, the maps, and before each map the writer of an index.
-size_t ra__maps_memory(const ra_ingest *ingest) {
-  size_t bytes = 0, writer = 0;
+// Rows of a map's places that are in memory at once: all of them, or strips where they would take an eighth of it.
+static int64_t rows_at_once(const ra_ingest *ingest, const ra_cf_grid *g) {
+  size_t row = ra_regrid_memory(&g->grid, 1);
+  size_t room = ingest->options.memory / 32 / row + 1;
+  if (ingest->sizes.strips) return 3 < g->grid.height ? 3 : g->grid.height;
+  bool fits = ra_regrid_memory(&g->grid, g->grid.height) <= ingest->options.memory / 8;
+  return fits || room > (size_t)g->grid.height ? g->grid.height : (int64_t)room;
+}
+
+static bool is_kept(const ra_ingest *ingest, const ra_cf_grid *g) {
+  return rows_at_once(ingest, g) < g->grid.height;
+}
+
+// The lattices stay, and the places of whole maps. Before a map there is the writer of an index, or a strip.
+size_t ra__maps_memory(const ra_ingest *ingest, size_t *making) {
+  size_t bytes = 0;
+  *making = 0;
   for (const ra_cf_grid *g = ingest->cf->grids; g; g = g->next) {
     if (g->layout != RA_CF_CURVED || !is_used(ingest, g)) continue;
-    bytes = add(bytes, ra_regrid_memory(&g->grid));
+    size_t places = ra_regrid_memory(&g->grid, rows_at_once(ingest, g));
+    size_t most = ra_cell_writer_memory(&g->lattice);
     bytes = add(bytes, 2 * sizeof(int32_t) * (size_t)(g->native_width * g->native_height));
-    size_t more = ra_cell_writer_memory(&g->lattice), map = ra_regrid_memory(&g->grid);
-    if (more > map && more - map > writer) writer = more - map;
+    if (is_kept(ingest, g)) {
+      most = places > most ? places : most;
+    } else {
+      bytes = add(bytes, places);
+      most = most > places ? most - places : 0;
+    }
+    if (most > *making) *making = most;
   }
-  return add(bytes, writer);
+  return bytes;
+}
+
+uint64_t ra__maps_scratch(const ra_ingest *ingest) {
+  uint64_t bytes = 0;
+  for (const ra_cf_grid *g = ingest->cf->grids; g; g = g->next) {
+    if (g->layout == RA_CF_CURVED && is_used(ingest, g) && is_kept(ingest, g))
+      bytes += ra_regrid_memory(&g->grid, g->grid.height);
+  }
+  return bytes;
 }
 
 static const ra_dataset_grid *described(const ra__output *output, const ra_cf_grid *grid) {
@@ -53,11 +83,31 @@ static int write_index(ra__output *output, const ra_cf_grid *grid, ra_err *err) 
   return rc;
 }
 
+static int append(void *ctx, const void *data, size_t size, uint64_t *offset, ra_err *err) {
+  return ra__scratch_append(ctx, data, size, offset, err);
+}
+
+static int read_back(void *ctx, uint64_t offset, void *dst, size_t size, ra_err *err) {
+  return ra__scratch_read(ctx, offset, dst, size, err);
+}
+
 static int open_map(ra__output *output, const ra_cf_grid *grid, ra_regrid **out, ra_err *err) {
+  ra_ingest *ingest = output->ingest;
   if (grid->layout == RA_CF_UNEVEN)
     return ra_regrid_axes(&grid->x_axis, &grid->y_axis, &grid->grid, out, err);
   int rc = write_index(output, grid, err);
-  return rc < 0 ? rc : ra_regrid_lattice(&grid->lattice, &grid->grid, out, err);
+  if (rc < 0) return rc;
+  const ra_regrid_keep keep = {ingest->map_scratch, append, read_back};
+  bool kept = is_kept(ingest, grid);
+  return ra_regrid_lattice(&grid->lattice, &grid->grid, rows_at_once(ingest, grid),
+                           kept ? &keep : NULL, out, err);
+}
+
+static int open_scratch(ra_ingest *ingest, ra_err *err) {
+  uint64_t need = ra__maps_scratch(ingest);
+  if (!need) return RA_OK;
+  int rc = ra__scratch_check(ingest->options.scratch, need + ingest->scratch, err);
+  return rc < 0 ? rc : ra__scratch_open(ingest->options.scratch, &ingest->map_scratch, err);
 }
 
 static void share_map(ra_ingest *ingest, const ra__map *map) {
@@ -73,11 +123,13 @@ int ra__maps_open(ra__output *output, ra_err *err) {
   for (const ra_cf_grid *g = ingest->cf->grids; g; g = g->next) grids++;
   ingest->maps = ra_arena_calloc(&ingest->arena, grids + 1, sizeof *ingest->maps);
   if (!ingest->maps) return ra_fail(err, RA_E_NOMEM, "", "out of memory");
+  int rc = open_scratch(ingest, err);
+  if (rc < 0) return rc;
   for (const ra_cf_grid *g = ingest->cf->grids; g; g = g->next) {
     if (g->layout == RA_CF_EVEN || !is_used(ingest, g)) continue;
     ra__map *map = &ingest->maps[ingest->map_count];
     map->grid = g;
-    int rc = open_map(output, g, &map->regrid, err);
+    rc = open_map(output, g, &map->regrid, err);
     if (rc < 0) return rc;
     ingest->map_count++;
     share_map(ingest, map);
@@ -89,24 +141,29 @@ void ra__maps_close(ra_ingest *ingest) {
   for (size_t i = 0; i < ingest->map_count; i++) ra_regrid_free(ingest->maps[i].regrid);
   for (size_t i = 0; i < ingest->count; i++) ingest->arrays[i].regrid = NULL;
   ingest->map_count = 0;
+  ra__scratch_free(ingest->map_scratch);
+  ingest->map_scratch = NULL;
 }
 
 // ---- pixels
 
 typedef struct row {  // of a map in the making
   size_t width;
+  ra_regrid_place *room;
   float *weights;   // four a pixel; the first one 0: no cell lies there
   uint8_t *stored;  // cells, four a pixel
   double *values;   // of them: stored numbers, NaN where missing
 } row;
 
-static void gather(const ra__array *array, const uint8_t *cells, int64_t y, row *r) {
+static int gather(const ra__array *array, const uint8_t *cells, int64_t y, row *r, ra_err *err) {
   size_t size = ra_dtype_size(array->zarr.dtype);
+  const ra_regrid_place *places = ra_regrid_row(array->regrid, y, r->room, err);
+  if (!places) return RA_E_IO;
   for (size_t x = 0; x < r->width; x++) {
     ra_regrid_pixel pixel;
     float *weights = r->weights + 4 * x;
     uint8_t *stored = r->stored + 4 * x * size;
-    if (!ra_regrid_get(array->regrid, y, (int64_t)x, &pixel)) {
+    if (!ra_regrid_pixel_of(array->regrid, &places[x], &pixel)) {
       memset(weights, 0, 4 * sizeof *weights);
       memset(stored, 0, 4 * size);
       continue;
@@ -115,6 +172,7 @@ static void gather(const ra__array *array, const uint8_t *cells, int64_t y, row 
     for (int i = 0; i < 4; i++)
       memcpy(stored + (size_t)i * size, cells + pixel.cells[i] * size, size);
   }
+  return RA_OK;
 }
 
 static double mean(const float *weights, const double *values) {
@@ -186,22 +244,33 @@ static void make_row(const ra_cf_variable *variable, const row *r, bool blank, u
   }
 }
 
+static int make_rows(const ra__array *array, const uint8_t *cells, bool blank, int64_t first,
+                     int64_t count, row *r, uint8_t *pixels, ra_err *err) {
+  const ra_cf_variable *variable = array->cf;
+  size_t bytes = r->width * ra_dtype_size(array->zarr.dtype);
+  for (int64_t y = 0; y < count; y++) {
+    int rc = gather(array, cells, first + y, r, err);
+    if (rc < 0) return rc;
+    ra_unpack_f64(array->zarr.dtype, r->stored, 4 * r->width, &variable->packing, false, r->values);
+    make_row(variable, r, blank, pixels + (size_t)y * bytes);
+  }
+  return RA_OK;
+}
+
 int ra__maps_rows(const ra__array *array, const uint8_t *cells, bool blank, int64_t first,
                   int64_t count, uint8_t *pixels, ra_err *err) {
-  const ra_cf_variable *variable = array->cf;
-  size_t size = ra_dtype_size(array->zarr.dtype), width = (size_t)variable->grid->grid.width;
+  size_t width = (size_t)array->cf->grid->grid.width;
   row r = {.width = width};
+  r.room = malloc(width * sizeof *r.room);
   r.weights = malloc(4 * width * sizeof *r.weights);
-  r.stored = malloc(4 * width * size);
+  r.stored = malloc(4 * width * ra_dtype_size(array->zarr.dtype));
   r.values = malloc(4 * width * sizeof *r.values);
-  bool ok = r.weights && r.stored && r.values;
-  for (int64_t y = 0; y < count && ok; y++) {
-    gather(array, cells, first + y, &r);
-    ra_unpack_f64(array->zarr.dtype, r.stored, 4 * width, &variable->packing, false, r.values);
-    make_row(variable, &r, blank, pixels + (size_t)y * width * size);
-  }
+  bool ok = r.room && r.weights && r.stored && r.values;
+  int rc = ok ? make_rows(array, cells, blank, first, count, &r, pixels, err)
+              : ra_fail(err, RA_E_NOMEM, array->zarr.name, "no memory for rows of a map");
+  free(r.room);
   free(r.weights);
   free(r.stored);
   free(r.values);
-  return ok ? RA_OK : ra_fail(err, RA_E_NOMEM, array->zarr.name, "no memory for rows of a map");
+  return rc;
 }

@@ -118,15 +118,16 @@ int ra__ingest_fit(ra_ingest *ingest, ra_err *err) {
     ingest->jobs = cores > 0 ? (unsigned)cores : 1;
   }
   if (ingest->jobs > JOBS_MAX) ingest->jobs = JOBS_MAX;
-  for (size_t i = 0; i < ingest->count; i++) {
-    ra__array *array = &ingest->arrays[i];
-    if (!ra__place_reads(ingest, array)) continue;
-    int rc = ra__budget(ingest, array, err);
-    if (rc < 0) return rc;
+  int rc = ra__budget_maps(ingest, &ingest->need, err);
+  for (size_t n = 0; n < 2 * ingest->count && rc >= 0; n++) {
+    ra__array *array = &ingest->arrays[n % ingest->count];
+    bool first = n < ingest->count;  // those with maps, so that a refusal names what needs most
+    if (array->cf->mappable != first || !ra__place_reads(ingest, array)) continue;
+    rc = ra__budget(ingest, array, err);
     if (array->plan.memory > ingest->need) ingest->need = array->plan.memory;
     if (array->plan.scratch > ingest->scratch) ingest->scratch = array->plan.scratch;
   }
-  return RA_OK;
+  return rc;
 }
 
 // The part of a key that an array's last name becomes stands beside the store's own objects.

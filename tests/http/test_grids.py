@@ -300,3 +300,22 @@ def test_a_feed_on_one_curvilinear_grid_becomes_a_segment(rastrum, tmp_path):
     for path in store.glob("c/day*/*/cells/*.bin"):
         path.unlink()
     assert len(json.loads(rastrum(*ask).stdout)["values"]) == 32
+
+
+def test_a_large_map_is_made_in_strips(rastrum, tmp_path):
+    """Its places do not fit the memory that is allowed: they wait on disk, and the map is the same to the bit."""
+    path, rows = tmp_path / "askew.nc", 1200
+    j, i = np.meshgrid(np.arange(rows), np.arange(rows), indexing="ij")
+    with netCDF4.Dataset(path, "w") as out:
+        for name in ("y", "x"):
+            out.createDimension(name, rows)
+        add_places(out, ("lon", "lat"), ("y", "x"), (-20 + 0.03 * i - 0.01 * j, 30 + 0.01 * i + 0.03 * j))
+        out.createVariable("v", "f4", ("y", "x"), chunksizes=(100, rows))[:] = (i + j) % 997
+    maps = []
+    for memory in ("128M", "1G"):
+        store = tmp_path / memory
+        rastrum("ingest", path, "--collection", "c", "--store", store, "--memory", memory)
+        maps.append([tif.read_bytes() for tif in store.rglob("*.tif")])
+    assert len(maps[0]) == 1 and maps[0] == maps[1]
+    said = rastrum("ingest", path, "--collection", "c", "--store", tmp_path / "small", "--memory", "48M", code=1).stderr
+    assert "the map of variable 'v', whose curvilinear grid has 1200 x 1200 cells, needs" in said

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -64,7 +65,7 @@ static grid make(place *where, int64_t width, int64_t height) {
     ra_lattice_put(&g.lattice, i, lon, lat);
   }
   assert_int_equal(ra_lattice_map(&g.lattice, &g.map, &err), RA_OK);
-  assert_int_equal(ra_regrid_lattice(&g.lattice, &g.map, &g.regrid, &err), RA_OK);
+  assert_int_equal(ra_regrid_lattice(&g.lattice, &g.map, 0, NULL, &g.regrid, &err), RA_OK);
   return g;
 }
 
@@ -84,11 +85,19 @@ static double field_at(const grid *g, uint32_t cell) {
   return field(g->lattice.lon[cell] * RA_PLACE_UNIT, g->lattice.lat[cell] * RA_PLACE_UNIT);
 }
 
+static bool get(const ra_regrid *regrid, int64_t row, int64_t column, ra_regrid_pixel *out) {
+  static ra_regrid_place room[1 << 14];
+  ra_err err = {0};
+  const ra_regrid_place *places = ra_regrid_row(regrid, row, room, &err);
+  assert_non_null(places);
+  return ra_regrid_pixel_of(regrid, &places[column], out);
+}
+
 // Whether a pixel is drawn, and how far its mean is from the field at its place.
 static bool pixel(const grid *g, int64_t row, int64_t column, double *off) {
   ra_regrid_pixel p;
   double value = 0, weight = 0;
-  if (!ra_regrid_get(g->regrid, row, column, &p)) return false;
+  if (!get(g->regrid, row, column, &p)) return false;
   for (int i = 0; i < 4; i++) {
     value += (double)p.weights[i] * field_at(g, p.cells[i]);
     weight += (double)p.weights[i];
@@ -223,6 +232,79 @@ static void nothing_is_drawn_over_tears(void **state) {
   done(&g);
 }
 
+// ---- strips
+
+typedef struct kept {
+  uint8_t *bytes;
+  size_t size, appended, read;
+  bool broken;
+} kept;
+
+static int append(void *ctx, const void *data, size_t size, uint64_t *offset, ra_err *err) {
+  kept *k = ctx;
+  k->bytes = realloc(k->bytes, k->size + size + 7);
+  *offset = k->size + 7;  // others append to the same file
+  memcpy(k->bytes + *offset, data, size);
+  k->size = (size_t)*offset + size;
+  k->appended++;
+  return k->broken && k->appended == 3 ? ra_fail(err, RA_E_IO, "", "full") : RA_OK;
+}
+
+static int read_back(void *ctx, uint64_t offset, void *dst, size_t size, ra_err *err) {
+  kept *k = ctx;
+  k->read++;
+  if (k->broken) return ra_fail(err, RA_E_IO, "", "gone");
+  assert_true(offset + size <= k->size);
+  memcpy(dst, k->bytes + offset, size);
+  return RA_OK;
+}
+
+static void strips_make_the_very_same_map(void **state) {
+  (void)state;
+  place *const grids[] = {turned_globe, polar_square, strip, folded_cap};
+  const int64_t rows[] = {1, 7, 50, 100000};
+  for (size_t n = 0; n < 16; n++) {
+    grid g = make(grids[n / 4], 61, 47);
+    kept k = {0};
+    const ra_regrid_keep keep = {&k, append, read_back};
+    int64_t height = rows[n % 4] < g.map.height ? rows[n % 4] : g.map.height;
+    ra_regrid *regrid;
+    ra_err err = {0};
+    assert_int_equal(ra_regrid_lattice(&g.lattice, &g.map, height, &keep, &regrid, &err), RA_OK);
+    assert_int_equal(k.appended, (g.map.height + height - 1) / height);
+    ra_regrid_place *room = calloc((size_t)g.map.width, sizeof *room);
+    for (int64_t row = 0; row < g.map.height; row++) {
+      const ra_regrid_place *whole = ra_regrid_row(g.regrid, row, NULL, &err);
+      assert_ptr_equal(ra_regrid_row(regrid, row, room, &err), room);
+      assert_memory_equal(room, whole, (size_t)g.map.width * sizeof *room);
+    }
+    ra_regrid_free(regrid);
+    free(room);
+    free(k.bytes);
+    done(&g);
+  }
+}
+
+static void strips_that_cannot_be_kept_are_no_map(void **state) {
+  (void)state;
+  grid g = make(strip, 40, 30);
+  kept k = {.broken = true};
+  const ra_regrid_keep keep = {&k, append, read_back};
+  ra_regrid *regrid;
+  ra_regrid_place room[1000];
+  ra_err err = {0};
+  assert_true(g.map.height > 4 && g.map.width <= 1000);
+  assert_int_equal(ra_regrid_lattice(&g.lattice, &g.map, 1, &keep, &regrid, &err), RA_E_IO);
+  assert_int_equal(k.appended, 3);
+  k.appended = 10;
+  assert_int_equal(ra_regrid_lattice(&g.lattice, &g.map, g.map.height, &keep, &regrid, &err), RA_OK);
+  assert_null(ra_regrid_row(regrid, 2, room, &err));
+  assert_string_equal(err.message, "gone");
+  ra_regrid_free(regrid);
+  free(k.bytes);
+  done(&g);
+}
+
 static void axes_choose_the_cell_that_holds_the_pixel(void **state) {
   (void)state;
   const double xs[] = {0, 1, 3}, ys[] = {10, 8, 7};
@@ -235,7 +317,7 @@ static void axes_choose_the_cell_that_holds_the_pixel(void **state) {
   for (int64_t row = 0; row < 5; row++) {
     for (int64_t column = 0; column < 9; column++) {
       ra_regrid_pixel p;
-      bool there = ra_regrid_get(regrid, row, column, &p);
+      bool there = get(regrid, row, column, &p);
       assert_int_equal(there, row < 4);
       if (!there) continue;
       assert_int_equal(p.cells[0], ROWS[row] * 3 + COLS[column]);
@@ -247,6 +329,8 @@ static void axes_choose_the_cell_that_holds_the_pixel(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(strips_make_the_very_same_map),
+      cmocka_unit_test(strips_that_cannot_be_kept_are_no_map),
       cmocka_unit_test(a_globe_has_no_hole_and_no_stripe),
       cmocka_unit_test(a_pole_may_lie_inside),
       cmocka_unit_test(the_seam_is_no_edge),
