@@ -102,8 +102,9 @@ static int check_attributes(walk *w, const char *path, hid_t object) {
   hsize_t at = 0;
   if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, &at, check_attribute, w) >= 0 || w->rc < 0)
     return w->rc;
-  return ra_fail(w->err, RA_E_CORRUPT, w->source->name,
-                 "the attributes of '%s' cannot be listed: damaged HDF5", path);
+  return ra_fail(
+      w->err, RA_E_CORRUPT, w->source->name,
+      "the attributes of '%s' cannot be listed: it is damaged, or newer than HDF5 1.10 reads", path);
 }
 
 // HDF5 lets a group be its own descendant, and netcdf-c then descends for ever.
@@ -118,8 +119,9 @@ static int enter_group(walk *w, hid_t group, haddr_t address) {
   }
   w->above[w->depth++] = address;
   if (H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, visit, w) < 0 && w->rc >= 0)
-    w->rc = ra_fail(w->err, RA_E_CORRUPT, w->source->name,
-                    "group '%s' cannot be listed: damaged HDF5", path);
+    w->rc =
+        ra_fail(w->err, RA_E_CORRUPT, w->source->name,
+                "group '%s' cannot be listed: it is damaged, or newer than HDF5 1.10 reads", path);
   w->depth--;
   return w->rc;
 }
