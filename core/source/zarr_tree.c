@@ -256,13 +256,22 @@ static int open_local(ra_zarr_tree *tree, const char *path, ra_err *err) {
   return first == '{' ? open_references(tree, path, err) : open_archive(tree, err);
 }
 
+// Consolidated metadata of v2 alone, without the arrays' own.
+static bool is_parquet(const ra_zarr_tree *tree) {
+  uint64_t size;
+  return tree->reader.size && tree->reader.size(tree->reader.ctx, ".zmetadata", &size, NULL) == RA_OK;
+}
+
 static int open_tree(ra_zarr_tree *tree, const char *path, ra_references *references, ra_err *err) {
   int rc = references              ? take_references(tree, references, err)
            : !ra_is_url(path)      ? open_local(tree, path, err)
            : ra_far_store_is(path) ? open_far_store(tree, path, err)
                                    : open_far_references(tree, path, err);
   if (rc == RA_OK && tree->count == 0)
-    return ra_fail(err, RA_E_UNSUPPORTED, path, "holds no Zarr array or group");
+    return ra_fail(err, RA_E_UNSUPPORTED, path,
+                   is_parquet(tree) ? "holds kerchunk's references as Parquet, which are not read; "
+                                      "write them as JSON"
+                                    : "holds no Zarr array or group");
   if (tree->count) qsort(tree->nodes, tree->count, sizeof *tree->nodes, by_path);
   return rc;
 }

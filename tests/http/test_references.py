@@ -116,3 +116,9 @@ def test_files_that_are_none(binary, tmp_path):
         assert why in said and "r.json" in said, said
     (tmp_path / "r.json").write_text('{ "refs": ')
     assert "not JSON" in refused(binary, tmp_path / "r.json")
+
+
+def test_the_parquet_form_is_refused(binary, tmp_path):
+    (tmp_path / "r.parq").mkdir()
+    (tmp_path / "r.parq" / ".zmetadata").write_text(json.dumps({"metadata": {".zgroup": {"zarr_format": 2}}, "record_size": 10000}))
+    assert "as Parquet" in refused(binary, tmp_path / "r.parq")
