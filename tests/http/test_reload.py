@@ -454,7 +454,7 @@ def reload_many(site, count):
     (worker,) = site.workers()
     for path in Load.PATHS:
         assert site.http.get(path).status_code == 200
-    reload_often(site, max(count // 4, 8))  # caches, pools and heaps take their size
+    reload_often(site, 8 if SANITIZED else 30)  # caches, pools and heaps take their size
     before = held(site, worker)
     requests = reload_often(site, count)
     after = held(site, worker)
