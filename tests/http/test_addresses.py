@@ -11,6 +11,7 @@ from conftest import ROOT
 from PIL import Image
 from rio_tiler.io import Reader
 
+pytestmark = pytest.mark.release_only  # routes of Lua alone
 PAGE = (ROOT / "plugins" / "tiles" / "README.md").read_text()
 ROWS = re.findall(r"^\| ([^|]+?) \| (`[^|]+`) \| (yes|no)\b[^|]*\|$", PAGE, re.M)
 ADDRESSES = [(who, what.strip("`"), answer) for who, what, answer in ROWS if who != "leafmap"]

@@ -11,6 +11,8 @@ import psutil
 import pytest
 from conftest import Client
 
+pytestmark = pytest.mark.release_only  # numbers and words, of what other tests read
+
 SHOWN = ("coads_climatology.cdf", "a1b_north_america.nc", "goes16_cloud_top_height.nc", "nco_in_subset.nc", "ncep_air_zstd.nc",
          "tos_mpiom_bipolar.nc", "roms_his_0001.nc", "not_netcdf.txt")
 
