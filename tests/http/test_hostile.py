@@ -135,7 +135,12 @@ mapping(FILES, "parameters of NaN", lambda s: {"grid_mapping_name": "transverse_
                                                "false_easting": 0.0, "false_northing": 0.0})
 
 
-@pytest.mark.parametrize("hostile_case", CASES, ids=str)
+def marks_of(each):
+    """Strict checks of strings go to the end of the whole list at each of its words."""
+    return [pytest.mark.release_only] if each.name in ("a million flags", "a million names of coordinates") else []
+
+
+@pytest.mark.parametrize("hostile_case", [pytest.param(each, marks=marks_of(each)) for each in CASES], ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_conventions(binary, tmp_path, hostile_case):
     hostile.attack(binary, tmp_path, hostile_case)
