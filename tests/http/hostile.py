@@ -23,9 +23,10 @@ IN_OPEN, IN_ACCESS, IN_CREATE, IN_NONBLOCK = 0x20, 0x1, 0x100, 0o4000
 
 # Of a child's peak the kernel takes over what its parent had: so a small process starts it.
 MEASURE = """
-import os, sys
+import ctypes, os, sys
 child = os.fork()
 if not child:
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: what hangs ends with its test
     os.execv(sys.argv[2], sys.argv[2:])
 _, status, usage = os.wait4(child, 0)
 open(sys.argv[1], "w").write(f"{os.waitstatus_to_exitcode(status)} {usage.ru_maxrss}")
