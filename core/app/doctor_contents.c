@@ -85,9 +85,13 @@ static void ramps(ra_doctor *doctor, ra_host *host) {
 static void tile_matrix_sets(ra_doctor *doctor, ra_host *host) {
   ra_buf *body = NULL;
   ra_err err = {0};
-  if (ra_host_get(host, "/tileMatrixSets", &body, &err) != 200) {
+  int status = ra_host_get(host, "/tileMatrixSets", &body, &err);
+  if (status != 200) {
+    if (status != 404)  // else the plugin that has them is switched off, or refused, which is told above
+      ra_doctor_find(doctor, RA_HEALTH_FAIL, "tile matrix sets", "look into the log",
+                     "cannot be listed: status %d", status);
     ra_buf_unref(body);
-    return;  // the plugin that has them is switched off, or refused, which is told above
+    return;
   }
   json_t *root = json_loadb((const char *)ra_buf_data(body), ra_buf_size(body), 0, NULL), *each;
   json_t *refused = json_object_get(root, "refused");
